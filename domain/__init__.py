@@ -1,0 +1,1 @@
+"""Pure: what an order history is. No I/O, no clock, no SQL."""

@@ -1,0 +1,108 @@
+"""Every error this project raises on purpose, in one tree.
+
+    OrderHistoryError
+    ├── Unreadable                 the bytes are not JSON that hashes the same everywhere
+    ├── TooLarge                   readable, but over a documented size limit
+    ├── Invalid                    readable, but one or more fields are not valid
+    ├── NotFound                   no such thing in this tenant
+    ├── Conflict                   the id is taken by something with other content
+    │   └── EventConflict
+    ├── AccessError
+    │   ├── Unauthenticated        no token, or one that does not hold
+    │   └── Forbidden              the token holds, the right is missing
+    └── Unavailable                a store is away or full; asking again later may work
+        ├── Overloaded             a bounded queue is full
+        └── KeyUnavailable         the key store does not answer, or lacks a key it once gave
+
+The docstring of a class is its default message. HTTP maps them in `interfaces/http/problems.py`,
+the command line in `interfaces/cli/main.py`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+
+class FieldError(Struct, frozen=True):
+    """What is wrong with one field. `pointer` is a JSON pointer (RFC 6901), "" for the whole."""
+
+    pointer: str
+    detail: str
+
+
+class OrderHistoryError(Exception):
+    """Something this service refuses to do."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class Unreadable(OrderHistoryError):
+    """The body is not readable JSON."""
+
+
+class TooLarge(OrderHistoryError):
+    """The body is over the size limit."""
+
+
+class Invalid(OrderHistoryError):
+    """The request is readable but not valid."""
+
+    def __init__(self, errors: Sequence[FieldError], message: str | None = None) -> None:
+        self.errors = tuple(errors)
+        first = self.errors[0] if self.errors else FieldError("", "not valid")
+        where = f"{first.pointer}: " if first.pointer else ""
+        super().__init__(message or f"{where}{first.detail}")
+
+    @classmethod
+    def field(cls, pointer: str, detail: str) -> Invalid:
+        """One field, one reason."""
+        return cls([FieldError(pointer, detail)])
+
+
+class NotFound(OrderHistoryError):
+    """There is no such thing in this tenant."""
+
+
+class Conflict(OrderHistoryError):
+    """The id is taken by something with other content."""
+
+
+class EventConflict(Conflict):
+    """An event with this event_id is recorded with other content."""
+
+    def __init__(self, event_id: str, pointers: Sequence[str]) -> None:
+        self.event_id = event_id
+        self.pointers = tuple(pointers)
+        super().__init__(
+            f"event_id {event_id!r} is recorded with other content; it differs at "
+            + ", ".join(pointer or "/" for pointer in self.pointers)
+        )
+
+
+class AccessError(OrderHistoryError):
+    """The caller may not do this."""
+
+
+class Unauthenticated(AccessError):
+    """A valid bearer token is needed."""
+
+
+class Forbidden(AccessError):
+    """The token does not give this right."""
+
+
+class Unavailable(OrderHistoryError):
+    """The store is not available; nothing was acknowledged. Try again shortly."""
+
+    retry_after = 1
+
+
+class Overloaded(Unavailable):
+    """Too much is waiting to be recorded. Try again shortly."""
+
+
+class KeyUnavailable(Unavailable):
+    """A key that is needed to read or write personal data is not available."""

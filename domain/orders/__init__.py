@@ -1,0 +1,1 @@
+"""Orders: what may be recorded about one, the aggregate that records it, and the fold."""
