@@ -1,0 +1,155 @@
+"""What the use cases need from outside, as Protocols. Adapters stand in infrastructure/ and
+projections/; interfaces/composition.py puts them together.
+
+Durability and concurrency are stated here, once, and hold for every adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.errors import OrderHistoryError
+from domain.orders.events import Draft, Recorded
+
+Statement = tuple[str, Sequence[object]]
+"""SQL text with %s places, and its parameters."""
+
+
+class Accepted(Struct, frozen=True):
+    """The draft is on the ledger, committed and flushed."""
+
+    event: Recorded
+
+
+class Duplicate(Struct, frozen=True):
+    """An event with this event_id was there already; nothing was written. Compare before answering."""
+
+    position: int
+
+
+class Refused(Struct, frozen=True):
+    """The draft is not on the ledger, and why."""
+
+    error: OrderHistoryError
+
+
+Outcome = Accepted | Duplicate | Refused
+Beside = Callable[[Sequence[Outcome]], Sequence[Statement]]
+"""Given the outcomes of a submission, the statements to run in the transaction that commits it."""
+
+
+class Door(Protocol):
+    """The one way onto the ledger."""
+
+    async def submit(
+        self,
+        drafts: Sequence[Draft],
+        *,
+        beside: Beside | None = None,
+        idempotency: tuple[str, str] | None = None,
+    ) -> list[Outcome]:
+        """Commit drafts of one tenant, in order, in one transaction; one outcome each.
+
+        At most 250 drafts. Returns only after the commit is flushed to disk. `beside` runs under
+        the lock, once per attempt, and must be pure. `idempotency` is (caller, key) of a request
+        with one draft. Any number of callers at once, from one event loop.
+        Raises Unavailable (nothing acknowledged; it may or may not be recorded, and the same
+        event_ids may be sent again), Overloaded when the queue is full.
+        """
+        ...
+
+
+class StoredRow(Struct, frozen=True):
+    """One event as the event store holds it. `corrected_by`: event_ids, in sequence order."""
+
+    position: int
+    sequence: int
+    originator_version: int
+    received_us: int
+    entry: bytes
+    ledger_hash: bytes
+    state: bytes
+    corrected_by: tuple[str, ...] = ()
+
+
+class Head(Struct, frozen=True):
+    """The end of a tenant's ledger; sequence 0 and 32 zero bytes before its first event."""
+
+    sequence: int
+    ledger_hash: bytes
+    received_us: int
+
+
+class EventReader(Protocol):
+    """Reads the event store itself. What is committed is seen; every method is safe at once."""
+
+    async def by_id(self, tenant_id: str, event_id: str) -> StoredRow | None: ...
+
+    async def by_sequence(self, tenant_id: str, sequence: int) -> StoredRow | None: ...
+
+    async def bodies(self, positions: Sequence[int]) -> list[StoredRow]:
+        """The events at these positions, in the order given. All of one tenant."""
+        ...
+
+    async def of_order(
+        self, originator_id: UUID, after_version: int = 0, up_to_version: int | None = None
+    ) -> list[StoredRow]:
+        """The order's events by version, without `corrected_by`."""
+        ...
+
+    async def after(self, tenant_id: str, sequence: int, limit: int) -> list[StoredRow]:
+        """The next events of a tenant's ledger, by sequence."""
+        ...
+
+    async def head(self, tenant_id: str) -> Head: ...
+
+    async def corrections_of(self, tenant_id: str, event_id: str) -> list[StoredRow]: ...
+
+
+class Disclosures(Protocol):
+    """The personal values behind the digests of stored events."""
+
+    async def of(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[str, object]:
+        """digest -> value of all that can still be disclosed. Raises KeyUnavailable."""
+        ...
+
+
+class KeyStore(Protocol):
+    """Keys that must never lie in the database. A key is durable before it is returned, and gone
+    from the medium after `destroy`. Safe from several processes at once."""
+
+    def bucket(self, tenant_id: str, bucket: int) -> tuple[UUID, bytes]:
+        """The tenant's current key of a bucket (0..1023): its id and 32 bytes. Made on first use."""
+        ...
+
+    def bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> bytes:
+        """A given bucket key. Raises KeyUnavailable when it is not there."""
+        ...
+
+    def job_key(self, job_id: str, purpose: str) -> bytes:
+        """The key of a job ("spool" or "lines"), made on first use."""
+        ...
+
+    def destroy_job_key(self, job_id: str, purpose: str) -> None: ...
+
+
+class Wake(Protocol):
+    """Wakes readers when something was committed. A hint: readers poll each second as well."""
+
+    async def wait(self, timeout: float) -> None: ...
+
+
+class Clock(Protocol):
+    def __call__(self) -> int:
+        """Microseconds since 1970."""
+        ...
+
+
+class ByteStream(Protocol):
+    """A request's body, as it comes."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
