@@ -73,6 +73,11 @@ class Draft(Struct):
     target_required: bool = False
     """A correction whose original must be there already (POST /corrections)."""
 
+    @property
+    def originator_version(self) -> int:
+        """Zero: "whatever is next". The committer gives the version under its lock."""
+        return 0
+
 
 class Recorded(Struct, frozen=True):
     """An event of the ledger: where it stands, and its bytes, from which all else is read.
