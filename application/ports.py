@@ -110,11 +110,43 @@ class EventReader(Protocol):
     async def corrections_of(self, tenant_id: str, event_id: str) -> list[StoredRow]: ...
 
 
+class Window(Struct, frozen=True):
+    """Which part of an order's history is asked for. None: no bound.
+
+    `below_version` and `latest_us` bound the snapshot that may serve, not the events.
+    """
+
+    known_us: int | None = None
+    known_sequence: int | None = None
+    below_version: int | None = None
+    latest_us: int | None = None
+
+
+class OrderHistories(Protocol):
+    """An order's events, with the newest snapshot that may stand for the first of them."""
+
+    async def load(
+        self, originator_id: UUID, window: Window
+    ) -> tuple[bytes | None, list[StoredRow]]:
+        """The snapshot's state (or None), and the known events after it, by version."""
+        ...
+
+    async def versions(
+        self, tenant_id: str, originator_id: UUID, event_ids: Sequence[str]
+    ) -> list[int]:
+        """The versions at which the order holds these event_ids; absent ones are left out."""
+        ...
+
+
 class Disclosures(Protocol):
     """The personal values behind the digests of stored events."""
 
     async def of(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[str, object]:
         """digest -> value of all that can still be disclosed. Raises KeyUnavailable."""
+        ...
+
+    async def of_order(self, tenant_id: str, order_id: str) -> Mapping[str, object]:
+        """The same for the payloads of all of an order's events."""
         ...
 
 

@@ -104,6 +104,7 @@ disclosures = Table(
     Column("sealed", LargeBinary, nullable=False, comment="nonce, then AES-256-GCM"),
     PrimaryKeyConstraint("tenant_id", "sequence", "key_id"),
 )
+Index("disclosures_by_key", disclosures.c.tenant_id, disclosures.c.key_id)
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -124,6 +125,7 @@ aggregate_snapshots = Table(
     Column("originator_id", Uuid, nullable=False),
     Column("originator_version", Integer, nullable=False),
     Column("topic", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False, comment="of its last event"),
     Column("latest_us", BigInteger, nullable=False, comment="highest occurred_at it holds"),
     Column("received_us", BigInteger, nullable=False, comment="received_at of its last event"),
     Column("state", LargeBinary, nullable=False),

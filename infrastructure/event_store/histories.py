@@ -1,0 +1,74 @@
+"""An order's history for the fold: the newest usable snapshot and the events after it, in one trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from application.ports import StoredRow, Window
+from infrastructure.postgres.connect import store_errors
+
+_NO_BOUND = 2**62
+
+LOAD = """
+with base as materialized (
+  select originator_version, state from aggregate_snapshots
+   where originator_id = %(id)s and originator_version < %(below)s
+     and latest_us <= %(latest)s and received_us <= %(known)s and sequence <= %(sequence)s
+   order by originator_version desc limit 1)
+select 0::bigint, 0::bigint, originator_version, 0::bigint, ''::bytea, ''::bytea, state from base
+union all
+(select position, sequence, originator_version, received_us, entry, ledger_hash, state from events
+  where originator_id = %(id)s
+    and originator_version > coalesce((select originator_version from base), 0)
+    and received_us <= %(known)s and sequence <= %(sequence)s
+  order by originator_version)
+"""
+
+VERSIONS = """
+select e.originator_version
+  from unnest(%s::text[]) as k(event_id)
+  join events e on e.tenant_id = %s and e.event_id = k.event_id and e.originator_id = %s
+"""
+
+
+class Histories:
+    """Implements `application.ports.OrderHistories`."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+        self._pool = pool
+
+    async def load(
+        self, originator_id: UUID, window: Window
+    ) -> tuple[bytes | None, list[StoredRow]]:
+        parameters = {
+            "id": originator_id,
+            "below": 2**31 - 1 if window.below_version is None else window.below_version,
+            "latest": _bound(window.latest_us),
+            "known": _bound(window.known_us),
+            "sequence": _bound(window.known_sequence),
+        }
+        with store_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(LOAD, parameters, binary=True)
+                rows = await cursor.fetchall()
+        if rows and rows[0][0] == 0:
+            return rows[0][6], [StoredRow(*row) for row in rows[1:]]
+        return None, [StoredRow(*row) for row in rows]
+
+    async def versions(
+        self, tenant_id: str, originator_id: UUID, event_ids: Sequence[str]
+    ) -> list[int]:
+        parameters = (list(event_ids), tenant_id, originator_id)
+        with store_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(VERSIONS, parameters)
+                return [version for (version,) in await cursor.fetchall()]
+
+
+def _bound(value: int | None) -> int:
+    return _NO_BOUND if value is None else value

@@ -1,0 +1,55 @@
+"""The personal values behind the digests: read from the side table, opened with their data keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from domain.privacy.sealing import open_disclosures
+from infrastructure.event_store.appending import disclosure_place
+from infrastructure.postgres.connect import store_errors
+from infrastructure.privacy.keyring import Keyring, KeyRow, unseal
+
+_SELECT = """
+select d.sequence, d.sealed, k.kind, k.subject, k.key_id, k.bucket, k.bucket_key_id, k.wrapped
+  from disclosures d
+  join data_keys k on k.tenant_id = d.tenant_id and k.key_id = d.key_id
+"""
+OF_EVENTS = _SELECT + "where d.tenant_id = %s and d.sequence = any(%s::bigint[])"
+OF_ORDER = _SELECT + "where k.tenant_id = %s and k.kind = 'order' and k.subject = %s"
+
+
+class StoredDisclosures:
+    """Implements `application.ports.Disclosures`: one query a page."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], keyring: Keyring) -> None:
+        self._pool = pool
+        self._keyring = keyring
+
+    async def of(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[str, object]:
+        if not sequences:
+            return {}
+        return await self._open(OF_EVENTS, (tenant_id, list(sequences)))
+
+    async def of_order(self, tenant_id: str, order_id: str) -> Mapping[str, object]:
+        return await self._open(OF_ORDER, (tenant_id, order_id))
+
+    async def _open(
+        self, statement: str, parameters: tuple[str, str | list[int]]
+    ) -> Mapping[str, object]:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(statement, parameters, binary=True)
+                rows = await cursor.fetchall()
+        tenant_id = parameters[0]
+        opened: dict[str, object] = {}
+        for sequence, sealed, kind, subject, *key in rows:
+            row = KeyRow((tenant_id, kind, subject), *key)
+            if row.wrapped is not None:
+                place = disclosure_place(tenant_id, sequence)
+                plain = unseal(self._keyring.cipher(row), sealed, place)
+                opened.update(open_disclosures(plain.decode("ascii").split(".")))
+        return opened
