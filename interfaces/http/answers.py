@@ -1,0 +1,106 @@
+"""Answers as bytes: stored JSON goes out as it lies in the store, never decoded and encoded again.
+
+An Answer is an ASGI application of its own; litestar's Response would add 7 µs to each request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from litestar.types import Receive, Scope, Send
+
+from interfaces.http.caller import ApiRequest
+
+BASE_PATH = "/v1/order-history"
+RawHeader = tuple[bytes, bytes]
+
+_JSON: RawHeader = (b"content-type", b"application/json")
+_OCTETS: RawHeader = (b"content-type", b"application/octet-stream")
+READ_HEADERS: tuple[RawHeader, ...] = (
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Authorization, X-Tenant-ID"),
+)
+"""A read belongs to its caller: masking depends on the role."""
+
+
+class Answer:
+    """A whole response, ready to send."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Iterable[RawHeader], body: bytes = b"") -> None:
+        self.status = status
+        self.headers = list(headers)
+        self.body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = self.headers
+        if self.status not in (204, 304):
+            headers = [*headers, (b"content-length", b"%d" % len(self.body))]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+def json_answer(body: bytes, status: int = 200, headers: Iterable[RawHeader] = ()) -> Answer:
+    """JSON bytes with this status."""
+    return Answer(status, (_JSON, *headers), body)
+
+
+def created(body: bytes, location: str) -> Answer:
+    """201: something new, to be found at `location`."""
+    return Answer(201, (_JSON, (b"location", location.encode("ascii"))), body)
+
+
+def replayed(body: bytes, location: str) -> Answer:
+    """200: the same write came before; this is what it answered then."""
+    headers = (_JSON, (b"location", location.encode("ascii")), (b"idempotency-replayed", b"true"))
+    return Answer(200, headers, body)
+
+
+def accepted(body: bytes, location: str) -> Answer:
+    """202: a job that goes on; `location` tells how far it is."""
+    return Answer(202, (_JSON, (b"location", location.encode("ascii"))), body)
+
+
+def no_content() -> Answer:
+    """204."""
+    return Answer(204, ())
+
+
+def resource(request: ApiRequest, body: bytes, *, octets: bool = False) -> Answer:
+    """One resource with its ETag; 304 without a body when the caller has these very bytes."""
+    tag = entity_tag(body)
+    headers = (*READ_HEADERS, (b"etag", tag.encode("ascii")))
+    if _known(request.header(b"if-none-match"), tag):
+        return Answer(304, headers)
+    return Answer(200, (_OCTETS if octets else _JSON, *headers), body)
+
+
+def listing(items: Sequence[bytes], next_cursor: str | None) -> Answer:
+    """`{"items": [...], "next_cursor": "..." | null}` around items that are JSON already.
+
+    `next_cursor` is base64url text as `cursors.Walk` gives it.
+    """
+    cursor = b"null" if next_cursor is None else b'"%b"' % next_cursor.encode("ascii")
+    body = b'{"items":[%b],"next_cursor":%b}' % (b",".join(items), cursor)
+    return Answer(200, (_JSON, *READ_HEADERS), body)
+
+
+def entity_tag(body: bytes) -> str:
+    """A strong entity tag (RFC 9110, 8.8.3): the hash of what this caller sees."""
+    return f'"{urlsafe_b64encode(hashlib.sha256(body).digest()[:18]).decode()}"'
+
+
+def location(*segments: str) -> str:
+    """The path of a resource under the base path; a slash in an id travels as %2F."""
+    return "/".join((BASE_PATH, *(quote(segment, safe="") for segment in segments)))
+
+
+def _known(if_none_match: str | None, tag: str) -> bool:
+    if if_none_match is None:
+        return False
+    candidates = [candidate.strip() for candidate in if_none_match.split(",")]
+    return "*" in candidates or tag in (item.removeprefix("W/") for item in candidates)
