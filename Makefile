@@ -1,0 +1,53 @@
+# Everything that a developer or CI runs. `make` alone says what there is.
+# A target installs what it needs first, and again only when the pins have changed.
+
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-long check bench lock
+.DELETE_ON_ERROR:
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.project ## make .venv with the pinned, hashed requirements
+
+.venv/.requirements: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+		|| { echo "Python 3.11 to 3.14 is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Installing into .venv (once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The project itself, in place. setuptools is among the pins, so that nothing is fetched here.
+.venv/.project: .venv/.requirements pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## run the service with a sample of two shops' orders, and say what to try
+	@$(BIN)/python -m interfaces.demo.demo
+
+test: check ## all checks and tests, save the long ones
+	@$(BIN)/pytest -n 2 -m "not long"
+
+test-long: install ## crash and load tests, to run before an issue is closed
+	@$(BIN)/pytest -m long
+
+check: install ## lint, format, types, layers
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+bench: install ## measure on this machine; the figures of the README come from here
+	@$(BIN)/order-history bench
+
+lock: ## compile requirements/ anew (needs uv; add `UV="uv" ARGS=--upgrade` for newer versions)
+	@$(UV) pip compile --quiet pyproject.toml $(LOCK) $(ARGS) -o requirements/runtime.txt
+	@$(UV) pip compile --quiet pyproject.toml $(LOCK) $(ARGS) --group dev \
+		-c requirements/runtime.txt -o requirements/dev.txt
+LOCK := --generate-hashes --universal --python-version 3.11 --no-header
