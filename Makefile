@@ -20,12 +20,12 @@ install: .venv/.project ## make .venv with the pinned, hashed requirements
 		|| { echo "Python 3.11 to 3.14 is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Installing into .venv (once) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -qq --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # The project itself, in place. setuptools is among the pins, so that nothing is fetched here.
 .venv/.project: .venv/.requirements pyproject.toml
-	@$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
 demo: install ## run the service with a sample of two shops' orders, and say what to try
@@ -46,7 +46,7 @@ check: install ## lint, format, types, layers
 bench: install ## measure on this machine; the figures of the README come from here
 	@$(BIN)/order-history bench
 
-lock: ## compile requirements/ anew (needs uv; add `UV="uv" ARGS=--upgrade` for newer versions)
+lock: ## compile requirements/ anew (needs uv; ARGS=--upgrade for newer versions)
 	@$(UV) pip compile --quiet pyproject.toml $(LOCK) $(ARGS) -o requirements/runtime.txt
 	@$(UV) pip compile --quiet pyproject.toml $(LOCK) $(ARGS) --group dev \
 		-c requirements/runtime.txt -o requirements/dev.txt
