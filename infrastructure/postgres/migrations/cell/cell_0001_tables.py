@@ -28,7 +28,7 @@ create trigger {table}_no_truncate before truncate on {table}
 alter table {table} enable always trigger {table}_append_only;
 alter table {table} enable always trigger {table}_no_truncate;
 """
-# Rows that never change are frozen by the first vacuum that meets them, and never read for it again.
+# Rows that never change: the first vacuum that meets them freezes them for good.
 _INSERT_ONLY_VACUUM = """
 alter table {table} set (
   autovacuum_freeze_min_age = 0,

@@ -1,0 +1,193 @@
+"""A key store in files: the embedded default, beside the database and never inside it.
+
+Layout: `tenants/<tenant>.keys` holds a tenant's bucket keys, `jobs/<hash>.<purpose>.key` one job's
+key. Directories are 0700, files 0600; `durable.py` says how they are written. One lock for the
+whole store orders its writers; readers take none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from contextlib import AbstractContextManager
+from itertools import chain
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+from msgspec import Struct
+
+from domain.errors import KeyUnavailable
+from infrastructure.key_store import durable
+
+BUCKETS = 1024
+KEY_BYTES = 32
+
+_TENANT_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
+_PURPOSE = re.compile(r"[a-z]{1,20}", re.ASCII)
+
+
+class _Key(Struct, frozen=True):
+    id: UUID
+    key: bytes
+
+
+class _Tenant(Struct):
+    """A tenant's file. `retired`: replaced, and kept until nothing is wrapped under them."""
+
+    tenant_id: str
+    buckets: list[_Key]
+    retired: dict[int, list[_Key]] = {}
+
+
+class FileKeyStore:
+    """application.ports.KeyStore over a directory; safe from threads and processes at once.
+
+    Other processes may rotate and destroy: each call looks whether the file is still the one that
+    was read, so that no key outlives its destruction in here.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._tenants = directory / "tenants"
+        self._jobs = directory / "jobs"
+        for folder in (directory, self._tenants, self._jobs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            durable.flush_directory(folder.parent)
+        self._cache: dict[str, tuple[durable.Stamp, _Tenant]] = {}
+
+    def bucket(self, tenant_id: str, bucket: int) -> tuple[UUID, bytes]:
+        """The tenant's current key of a bucket (0..1023): its id and 32 bytes."""
+        tenant = self._cached(tenant_id) or self._make(tenant_id)
+        current = tenant.buckets[_checked(bucket)]
+        return current.id, current.key
+
+    def bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> bytes:
+        """A given key of a bucket, current or retired. Raises KeyUnavailable."""
+        tenant = self._cached(tenant_id)
+        if tenant is not None:
+            current = tenant.buckets[_checked(bucket)]
+            for one in (current, *tenant.retired.get(bucket, [])):
+                if one.id == key_id:
+                    return one.key
+        raise KeyUnavailable(f"the key store has no key {key_id} for bucket {bucket}")
+
+    def rotate_bucket(self, tenant_id: str, bucket: int) -> tuple[UUID, bytes]:
+        """Give the bucket a new current key; the old one stays until it is destroyed."""
+        with self._alone():
+            tenant = self._load(tenant_id) or _new_tenant(tenant_id)
+            retired = tenant.retired.setdefault(_checked(bucket), [])
+            retired.append(tenant.buckets[bucket])
+            fresh = tenant.buckets[bucket] = _new_key()
+            durable.write(self._path(tenant_id), msgspec.json.encode(tenant))
+        return fresh.id, fresh.key
+
+    def destroy_bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> None:
+        """Remove a key that `rotate_bucket` replaced; one that is gone already is no error.
+
+        Raises ValueError for the bucket's current key: rotate first.
+        """
+        with self._alone():
+            tenant = self._load(tenant_id)
+            if tenant is None:
+                return
+            if tenant.buckets[_checked(bucket)].id == key_id:
+                raise ValueError("the current key of a bucket cannot be destroyed; rotate it first")
+            kept = [one for one in tenant.retired.pop(bucket, ()) if one.id != key_id]
+            if kept:
+                tenant.retired[bucket] = kept
+            durable.write(self._path(tenant_id), msgspec.json.encode(tenant), wipe=True)
+
+    def job_key(self, job_id: str, purpose: str) -> bytes:
+        """The 32 bytes of a job's key for a purpose, made on first use."""
+        path = self._job_path(job_id, purpose)
+        found = _read_job(path)
+        if found is not None:
+            return found
+        with self._alone():
+            found = _read_job(path)
+            if found is None:
+                found = secrets.token_bytes(KEY_BYTES)
+                durable.write(path, found)
+            return found
+
+    def destroy_job_key(self, job_id: str, purpose: str) -> None:
+        """Remove a job's key; one that is gone already is no error."""
+        with self._alone():
+            durable.remove(self._job_path(job_id, purpose))
+
+    def _make(self, tenant_id: str) -> _Tenant:
+        with self._alone():
+            tenant = self._load(tenant_id)
+            if tenant is None:
+                tenant = _new_tenant(tenant_id)
+                durable.write(self._path(tenant_id), msgspec.json.encode(tenant))
+            return tenant
+
+    def _cached(self, tenant_id: str) -> _Tenant | None:
+        stamp = durable.stamp(self._path(tenant_id))
+        if stamp is None:
+            self._cache.pop(tenant_id, None)
+            return None
+        cached = self._cache.get(tenant_id)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
+        tenant = self._load(tenant_id)
+        if tenant is not None:
+            # A change after the stamp was taken shows as another stamp at the next call.
+            self._cache[tenant_id] = (stamp, tenant)
+        return tenant
+
+    def _load(self, tenant_id: str) -> _Tenant | None:
+        content = durable.read(self._path(tenant_id))
+        if content is None:
+            return None
+        try:
+            tenant = msgspec.json.decode(content, type=_Tenant)
+        except msgspec.DecodeError:
+            raise _damaged() from None
+        keys = chain(tenant.buckets, *tenant.retired.values())
+        whole = len(tenant.buckets) == BUCKETS and all(len(one.key) == KEY_BYTES for one in keys)
+        if not whole or tenant.tenant_id != tenant_id:
+            raise _damaged()
+        return tenant
+
+    def _path(self, tenant_id: str) -> Path:
+        if _TENANT_ID.fullmatch(tenant_id) is None:
+            raise ValueError("not a tenant id")
+        return self._tenants / f"{tenant_id}.keys"
+
+    def _job_path(self, job_id: str, purpose: str) -> Path:
+        if _PURPOSE.fullmatch(purpose) is None:
+            raise ValueError("not a purpose of a job's key")
+        return self._jobs / f"{hashlib.sha256(job_id.encode()).hexdigest()[:40]}.{purpose}.key"
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return durable.locked(self._directory / ".lock")
+
+
+def _checked(bucket: int) -> int:
+    if not 0 <= bucket < BUCKETS:
+        raise ValueError(f"a bucket is 0 to {BUCKETS - 1}, not {bucket}")
+    return bucket
+
+
+def _new_key() -> _Key:
+    return _Key(uuid4(), secrets.token_bytes(KEY_BYTES))
+
+
+def _new_tenant(tenant_id: str) -> _Tenant:
+    return _Tenant(tenant_id, [_new_key() for _ in range(BUCKETS)])
+
+
+def _read_job(path: Path) -> bytes | None:
+    found = durable.read(path)
+    if found is not None and len(found) != KEY_BYTES:
+        raise _damaged()
+    return found
+
+
+def _damaged() -> KeyUnavailable:
+    return KeyUnavailable("a key file is damaged: restore the key store from its backup")

@@ -1,0 +1,187 @@
+"""Connections to PostgreSQL: how they are opened, and what their errors mean here.
+
+A connection speaks to one cell (its search_path) and acts as the application's role, which cannot
+change what is recorded. Statements take no schema names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, conninfo
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from domain.errors import Overloaded, Unavailable
+from infrastructure.postgres.tables import APP_ROLE
+
+CONNECT_TIMEOUT = 2
+"""Seconds; the least that libpq knows."""
+
+POOL_TIMEOUT = 1.0
+"""Seconds that a reader waits for a connection: a database that is away is told of soon."""
+
+_PREPARE_AFTER = 2
+_TCP = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 5000,
+}
+
+# SQLSTATE classes and codes (PostgreSQL manual, appendix A) after which asking again may work.
+_AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
+_AWAY_CODES = frozenset({"25006", "40001", "40P01", "55P03"})
+
+
+def address(
+    url: str,
+    cell: str,
+    *,
+    name: str,
+    as_owner: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> str:
+    """The libpq connection string for one cell (or another schema, such as `procrastinate`).
+
+    `name` shows in pg_stat_activity. `as_owner` keeps the role that logged in, for changes of
+    tables. `settings` are server settings, such as {"synchronous_commit": "off"}.
+    """
+    given = conninfo.conninfo_to_dict(url)
+    wanted = {"search_path": f"{cell},public"}
+    if not as_owner:
+        wanted["role"] = APP_ROLE
+    options = [str(given.get("options") or "")]
+    options += [f"-c {key}={_escape(one)}" for key, one in {**wanted, **(settings or {})}.items()]
+    parameters: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **_TCP, **given}
+    parameters |= {"application_name": name, "options": " ".join(options).strip()}
+    return conninfo.make_conninfo(**parameters)
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+async def connect_one(
+    url: str,
+    cell: str,
+    *,
+    name: str,
+    as_owner: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> AsyncConnection[Any]:
+    """Open a connection in autocommit mode, which the caller owns; arguments as for `address`.
+
+    Raises psycopg.OperationalError when the database is away; see `store_errors`.
+    """
+    target = address(url, cell, name=name, as_owner=as_owner, settings=settings)
+    return await AsyncConnection.connect(target, autocommit=True, prepare_threshold=_PREPARE_AFTER)
+
+
+class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
+    """A pool that hands out no connection whose server has gone.
+
+    psycopg_pool's own check asks the server each time and pauses a second after two dead
+    connections; here a look at the socket tells, and dead ones are passed over at once.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> AsyncConnection[Any]:
+        deadline = monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            connection = await super().getconn(deadline - monotonic())
+            if _is_alive(connection):
+                return connection
+            await self.putconn(connection)
+
+
+def _is_alive(connection: AsyncConnection[Any]) -> bool:
+    try:
+        connection.pgconn.consume_input()  # never blocks; fails at the end of the stream
+    except psycopg.OperationalError:
+        return False
+    return connection.pgconn.status == psycopg.pq.ConnStatus.OK
+
+
+async def open_pool(
+    url: str,
+    cell: str,
+    *,
+    min: int,
+    max: int,
+    name: str,
+    settings: Mapping[str, str] | None = None,
+) -> Pool:
+    """Open a pool of connections in autocommit mode; close it with `await pool.close()`.
+
+    Does not wait for the database. While that is away a check-out fails after POOL_TIMEOUT; when
+    it is back, the next check-out finds it.
+    """
+    pool = Pool(
+        address(url, cell, name=name, settings=settings),
+        kwargs={"autocommit": True, "prepare_threshold": _PREPARE_AFTER},
+        min_size=min,
+        max_size=max,
+        timeout=POOL_TIMEOUT,
+        # Longer would be slower: the pool doubles its pauses until this, and tries anew after it.
+        reconnect_timeout=POOL_TIMEOUT,
+        name=name,
+        open=False,
+    )
+    await pool.open()
+    return pool
+
+
+def translate(error: Exception) -> Unavailable | None:
+    """What a driver's error means to the domain; None when it is a fault of the program."""
+    if isinstance(error, (PoolTimeout, PoolClosed)):
+        return Unavailable()
+    if isinstance(error, psycopg.Error):
+        state = error.sqlstate
+        if state is None:
+            lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+            return Unavailable() if lost else None
+        if state == "53300":
+            return Overloaded("The database has no connection left. Try again shortly.")
+        if state[:2] in _AWAY_CLASSES or state in _AWAY_CODES:
+            return Unavailable()
+    return None
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Around statements: raises Unavailable where the database was away, full or in the way."""
+    try:
+        yield
+    except Exception as error:
+        if (meaning := translate(error)) is None:
+            raise
+        raise meaning from error
+
+
+def wait_for_database(url: str, timeout: float, say: Callable[[str], None]) -> None:
+    """Return once the database answers. Says once why it waits.
+
+    Raises Unavailable, in one line without credentials, after `timeout` seconds.
+    """
+    parts = conninfo.conninfo_to_dict(url)
+    where = f"{parts.get('dbname') or 'database'} at {parts.get('host') or 'the local socket'}"
+    deadline = monotonic() + timeout
+    waiting = False
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT).close()
+            return
+        except psycopg.OperationalError as error:
+            reason = str(error).strip().splitlines()[0]
+            if monotonic() >= deadline:
+                raise Unavailable(
+                    f"gave up waiting for the database {where} after {timeout:g} s: {reason}"
+                ) from error
+            if not waiting:
+                say(f"waiting for the database {where}: {reason}")
+                waiting = True
+            sleep(0.2)
