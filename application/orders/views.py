@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from application.ports import Disclosures, StoredRow
 from domain.access.caller import Caller
@@ -39,10 +39,10 @@ class EventView(Struct, frozen=True, omit_defaults=True):
     integrity: Integrity
     order_id: str | None = None
     order_version: int | None = None
-    metadata: Raw | None = None
+    metadata: Raw | UnsetType = UNSET
     correction_of: str | None = None
     corrected_by: tuple[str, ...] = ()
-    redactions: Raw | None = None
+    redactions: Raw | UnsetType = UNSET
     stream: str | None = None
     stream_version: int | None = None
 
@@ -79,7 +79,7 @@ def event_view(row: StoredRow, show: Show) -> bytes:
             type=body.type,
             payload=Raw(show(bytes(body.payload))),
             schema_version=body.schema_version,
-            metadata=None if body.metadata is None else Raw(show(bytes(body.metadata))),
+            metadata=Raw(show(bytes(body.metadata))) if isinstance(body.metadata, Raw) else UNSET,
             correction_of=body.correction_of,
             corrected_by=row.corrected_by,
             redactions=body.redactions,

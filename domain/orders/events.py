@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -110,10 +110,10 @@ class EventBody(Struct, frozen=True, omit_defaults=True):
     type: str
     v: int
     correction_of: str | None = None
-    metadata: Raw | None = None
+    metadata: Raw | UnsetType = UNSET  # Raw in a union with None is never decoded
     order_id: str | None = None
     order_version: int | None = None
-    redactions: Raw | None = None
+    redactions: Raw | UnsetType = UNSET
     stream: str | None = None
     stream_version: int | None = None
 
