@@ -76,6 +76,14 @@ def format_us(us: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{micros:06}Z"
 
 
+def format_short(us: int) -> str:
+    """The text of an instant whose written precision is not known: none, milli- or microseconds."""
+    text = format_us(us)
+    if us % SECOND == 0:
+        return text[:-8] + "Z"
+    return text[:-4] + "Z" if us % 1000 == 0 else text
+
+
 def to_us(moment: datetime) -> int:
     """Microseconds since 1970 of an aware datetime, exactly."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

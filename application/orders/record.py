@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -21,7 +22,7 @@ from domain.access.caller import Caller
 from domain.errors import EventConflict
 from domain.orders.compare import differing_pointers
 from domain.orders.events import Draft, Incoming, Recorded, decode_body
-from domain.orders.incoming import SchemaValidator, read_event
+from domain.orders.incoming import SchemaValidator, check_event, read_event
 from domain.privacy.revealing import digests, mask
 from domain.privacy.sealing import open_disclosures, seal
 
@@ -54,6 +55,12 @@ class Preparer:
         """Raises Unreadable, TooLarge or Invalid with every field that is wrong."""
         return self.seal(
             tenant_id, read_event(raw, now_us=self._clock(), validator=self._validator)
+        )
+
+    def prepare_value(self, tenant_id: str, value: Any) -> Prepared:
+        """As `prepare`, of a value that `canonical.decode` gave."""
+        return self.seal(
+            tenant_id, check_event(value, now_us=self._clock(), validator=self._validator)
         )
 
     def seal(self, tenant_id: str, incoming: Incoming) -> Prepared:

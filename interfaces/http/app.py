@@ -16,14 +16,21 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
-from interfaces.http import health, pages
+from interfaces.http import corrections, events, health, orders, pages, snapshots, stream
 from interfaces.http.answers import BASE_PATH
 from interfaces.http.caller import SLASH, ApiRequest
 from interfaces.http.openapi import declared_of, document
 from interfaces.http.problems import problem_response
 from interfaces.http.services import Services
 
-API_HANDLERS: tuple[HTTPRouteHandler, ...] = (*health.HANDLERS,)
+API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
+    *events.HANDLERS,
+    *stream.HANDLERS,
+    *orders.HANDLERS,
+    *snapshots.HANDLERS,
+    *corrections.HANDLERS,
+    *health.HANDLERS,
+)
 PUBLIC_HANDLERS: tuple[HTTPRouteHandler, ...] = (*health.PUBLIC_HANDLERS, *pages.HANDLERS)
 
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)

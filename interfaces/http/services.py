@@ -7,8 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from application.orders.as_of import AsOfQueries
+    from application.orders.record import Preparer, RecordEvent
+    from application.orders.tail import Tail
+    from application.orders.validate import ValidateEvents
+    from application.orders.views import Viewer
+    from application.ports import Clock, Disclosures, EventReader
+    from application.snapshots.capture import CaptureSnapshot
+    from application.snapshots.ports import SnapshotStore
     from interfaces.http.caller import Authenticator
     from interfaces.http.health import Health
+    from projections.orders.queries import OrderQueries
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,4 +28,16 @@ class Services:
     authenticator: Authenticator
     health: Health
     cursor_key: bytes
+    clock: Clock
+    preparer: Preparer
+    record: RecordEvent
+    validate: ValidateEvents
+    reader: EventReader
+    disclosures: Disclosures
+    viewer: Viewer
+    orders: OrderQueries
+    as_of: AsOfQueries
+    tail: Tail
+    capture: CaptureSnapshot
+    snapshots: SnapshotStore
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

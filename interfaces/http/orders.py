@@ -1,0 +1,391 @@
+"""Section 2: one order's timeline, its summary, its state as of a moment, and the list of orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar.types import ASGIApp
+from msgspec import Meta, Struct
+
+from application.orders.as_of import Question
+from application.orders.views import EventView
+from domain.access.permissions import Permission
+from domain.errors import Invalid, NotFound
+from domain.privacy.revealing import mask, reveal
+from domain.times import format_short, format_us
+from interfaces.http.answers import listing, resource
+from interfaces.http.caller import ApiRequest
+from interfaces.http.cursors import Walk
+from interfaces.http.endpoint import (
+    IF_NONE_MATCH,
+    MIN_SEQUENCE,
+    Reply,
+    endpoint,
+    problems,
+)
+from interfaces.http.events import TypePattern
+from interfaces.http.params import (
+    Duration,
+    Instant,
+    Page,
+    SafeInteger,
+    Text,
+    Window,
+    refuse_reversed,
+)
+from interfaces.http.problems import ParameterError
+from interfaces.http.reading import await_sequence
+from interfaces.http.schemas import list_of
+from projections.orders.filters import OrderFilters
+from projections.orders.queries import OrderSummary
+
+Order = Annotated[
+    Literal["occurred", "sequence"],
+    Meta(description="`occurred`: by (occurred_at, sequence); `sequence`: as recorded."),
+]
+
+
+class TimelineQuery(Window, frozen=True, kw_only=True):
+    """A window of one order's history."""
+
+    order: Order = "occurred"
+    expand: Annotated[Literal["attachments"] | None, Meta(description="No event has any yet.")] = (
+        None
+    )
+
+
+class SnapshotQuery(Struct, frozen=True, kw_only=True):
+    """Which state: `at` on the clock of the events, `known_at` on the clock of this service."""
+
+    at: Annotated[Instant, Meta(description="What had occurred by then. Now if left out.")] | None = None
+    known_at: (
+        Annotated[Instant, Meta(description="What was known here by then. Now if left out.")] | None
+    ) = None
+    known_sequence: (
+        Annotated[
+            int,
+            Meta(ge=1, le=2**53 - 1, description="An earlier answer's event_sequence."),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if self.known_at is not None and self.known_sequence is not None:
+            detail = "cannot be given together with 'known_at'"
+            raise Invalid([ParameterError("/known_sequence", detail, place="query")])
+
+
+class OrdersQuery(Page, frozen=True, kw_only=True):
+    """Filters of the list of orders; all of them together."""
+
+    status: Text | None = None
+    channel: Text | None = None
+    currency: Text | None = None
+    customer_id: Text | None = None
+    sku: Text | None = None
+    min_total_minor: SafeInteger | None = None
+    max_total_minor: SafeInteger | None = None
+    last_event_before: Instant | None = None
+    last_event_after: Instant | None = None
+    created_from: Instant | None = None
+    created_to: Instant | None = None
+    has_recent_changes: (
+        Annotated[Duration, Meta(description="Changed within this duration.")] | None
+    ) = None
+    actor_id: Text | None = None
+    on_hold: bool | None = None
+    sort: Annotated[
+        Literal["last_event_at", "created_at", "total_minor"],
+        Meta(description="Newest or highest first; orders without a total last."),
+    ] = "last_event_at"
+
+    def __post_init__(self) -> None:
+        refuse_reversed(self.created_from, self.created_to, "created_from", "created_to")
+        refuse_reversed(
+            self.last_event_after, self.last_event_before, "last_event_after", "last_event_before"
+        )
+        refuse_reversed(
+            self.min_total_minor, self.max_total_minor, "min_total_minor", "max_total_minor"
+        )
+
+
+class OrderItem(Struct, frozen=True):
+    """An order in the list. `created_at` is when its first recorded event occurred, and never
+    changes; `first_event_at` may, when an earlier event arrives late."""
+
+    order_id: str
+    number: str | None
+    status: str | None
+    channel: str | None
+    currency: str | None
+    customer_id: str | None
+    total_minor: int | None
+    on_hold: bool
+    skus: list[str]
+    created_at: str
+    first_event_at: str
+    last_event_at: str
+    last_sequence: int
+    event_count: int
+
+
+class ActorItem(Struct, frozen=True):
+    """What one actor did to the order."""
+
+    actor_id: str
+    actor_type: str | None
+    events: int
+    first_at: str
+    last_at: str
+
+
+class TimelineAggregate(Struct, frozen=True):
+    """The order's history in numbers."""
+
+    order_id: str
+    event_count: int
+    by_type: dict[str, int]
+    by_source: dict[str, int]
+    first_occurred_at: str
+    last_occurred_at: str
+    actors: list[ActorItem]
+
+
+class StateMetadata(Struct, frozen=True):
+    """`event_sequence`, given back as known_sequence, repeats the answer. `late`: events that
+    arrived out of order. `basis`: whether a stored snapshot stood for the first events."""
+
+    event_sequence: int
+    events_applied: int
+    late: list[str]
+    basis: Literal["stored", "computed"]
+
+
+class StateAnswer(Struct, frozen=True):
+    """The order as of a moment."""
+
+    order_id: str
+    at: str
+    known_at: str
+    state: dict[str, Any]
+    metadata: StateMetadata
+
+
+@endpoint(
+    "GET",
+    "/orders/{order_id:str}/timeline",
+    permission=Permission.ORDERS_READ,
+    summary="An order's timeline",
+    tag="Orders",
+    query=TimelineQuery,
+    headers=(MIN_SEQUENCE,),
+    replies={200: Reply("A page of its events.", list_of(EventView)), **problems(404, 503)},
+)
+async def get_timeline(request: ApiRequest, query: TimelineQuery) -> ASGIApp:
+    """Everything recorded about the order, in the order in which it happened."""
+    return await _timeline(request, query, query.order, None)
+
+
+@endpoint(
+    "GET",
+    "/orders/{order_id:str}/events/{type:str}",
+    permission=Permission.ORDERS_READ,
+    summary="An order's events of one type",
+    tag="Orders",
+    query=Window,
+    headers=(MIN_SEQUENCE,),
+    replies={200: Reply("A page of its events.", list_of(EventView)), **problems(404, 503)},
+)
+async def get_events_of_type(request: ApiRequest, query: Window) -> ASGIApp:
+    """`order.payment.*` stands for one or more further segments."""
+    pattern = request.path_value("type")
+    try:
+        msgspec.convert(pattern, TypePattern)
+    except msgspec.ValidationError:
+        detail = "is no event type, such as order.shipped or order.payment.*"
+        raise Invalid([ParameterError("/type", detail, place="path")]) from None
+    return await _timeline(request, query, "occurred", pattern)
+
+
+async def _timeline(
+    request: ApiRequest,
+    query: Window,
+    order: Literal["occurred", "sequence"],
+    pattern: str | None,
+) -> ASGIApp:
+    services, caller = request.services, request.caller
+    order_id = request.path_value("order_id")
+    await await_sequence(request)
+    walk = Walk(
+        services.cursor_key, caller.tenant_id, f"timeline/{order}/{pattern}/{order_id}", query
+    )
+    keys = await services.orders.timeline(
+        caller.tenant_id,
+        order_id,
+        from_us=query.from_,
+        to_us=query.to,
+        type_pattern=pattern,
+        order=order,
+        after=walk.after(query.cursor, tuple[int, int]),
+        limit=query.limit + 1,
+    )
+    if not keys and not await services.orders.order_exists(caller.tenant_id, order_id):
+        raise NotFound("there is no such order")
+    page = keys[: query.limit]
+    rows = await services.reader.bodies([key.position for key in page])
+    next_cursor = None
+    if len(keys) > query.limit:
+        next_cursor = walk.cursor((page[-1].occurred_us, page[-1].sequence))
+    return listing(await services.viewer.events(caller, rows), next_cursor)
+
+
+@endpoint(
+    "GET",
+    "/orders/{order_id:str}/timeline/aggregate",
+    permission=Permission.ORDERS_READ,
+    summary="An order's history in numbers",
+    tag="Orders",
+    headers=(MIN_SEQUENCE, IF_NONE_MATCH),
+    replies={
+        200: Reply("Counts, times and actors.", TimelineAggregate, headers=("ETag",)),
+        304: Reply("The caller has it already.", headers=("ETag",)),
+        **problems(404, 503),
+    },
+)
+async def get_aggregate(request: ApiRequest) -> ASGIApp:
+    """Events by type and source, the first and the last, and who did how much."""
+    order_id = request.path_value("order_id")
+    await await_sequence(request)
+    found = await request.services.orders.aggregate(request.caller.tenant_id, order_id)
+    if found is None:
+        raise NotFound("there is no such order")
+    answer = TimelineAggregate(
+        order_id=found.order_id,
+        event_count=found.event_count,
+        by_type=found.by_type,
+        by_source=found.by_source,
+        first_occurred_at=format_short(found.first_us),
+        last_occurred_at=format_short(found.last_us),
+        actors=[
+            ActorItem(
+                actor.actor_id,
+                actor.actor_type,
+                actor.events,
+                format_short(actor.first_us),
+                format_short(actor.last_us),
+            )
+            for actor in found.actors
+        ],
+    )
+    return resource(request, msgspec.json.encode(answer))
+
+
+@endpoint(
+    "GET",
+    "/orders/{order_id:str}/snapshot",
+    permission=Permission.ORDERS_READ,
+    summary="An order's state as of a moment",
+    tag="Orders",
+    query=SnapshotQuery,
+    headers=(MIN_SEQUENCE, IF_NONE_MATCH),
+    replies={
+        200: Reply("The state.", StateAnswer, headers=("ETag",)),
+        304: Reply("The caller has it already.", headers=("ETag",)),
+        **problems(404, 503),
+    },
+)
+async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
+    """On two clocks: what had happened by `at`, as far as it was known here by `known_at`."""
+    services, caller = request.services, request.caller
+    order_id = request.path_value("order_id")
+    await await_sequence(request)
+    question = Question(query.at, query.known_at, query.known_sequence)
+    answer = await services.as_of.state(caller.tenant_id, order_id, question)
+    now = services.clock()
+    head = msgspec.json.encode(
+        {
+            "order_id": order_id,
+            "at": format_us(now) if query.at is None else format_short(query.at),
+            "known_at": format_us(now) if query.known_at is None else format_short(query.known_at),
+        }
+    )
+    metadata = StateMetadata(
+        answer.event_sequence, answer.events_applied, list(answer.late), answer.basis
+    )
+    state = mask(encoded := msgspec.json.encode(answer.state))
+    if caller.sees_personal and state != encoded:
+        state = reveal(encoded, await services.disclosures.of_order(caller.tenant_id, order_id))
+    return resource(
+        request, b'%b,"state":%b,"metadata":%b}' % (head[:-1], state, msgspec.json.encode(metadata))
+    )
+
+
+@endpoint(
+    "GET",
+    "/orders",
+    permission=Permission.ORDERS_READ,
+    summary="List orders",
+    tag="Orders",
+    query=OrdersQuery,
+    headers=(MIN_SEQUENCE,),
+    replies={200: Reply("A page of orders.", list_of(OrderItem)), **problems(503)},
+)
+async def list_orders(request: ApiRequest, query: OrdersQuery) -> ASGIApp:
+    """As they are now, newest first."""
+    services, caller = request.services, request.caller
+    await await_sequence(request)
+    walk = Walk(services.cursor_key, caller.tenant_id, "orders", query)
+    found = await services.orders.list_orders(
+        caller.tenant_id,
+        _filters(query, services.clock()),
+        sort=query.sort,
+        after=walk.after(query.cursor, tuple[int | None, str]),
+        limit=query.limit + 1,
+    )
+    page = found[: query.limit]
+    more = len(found) > query.limit
+    items = [msgspec.json.encode(_item(order)) for order in page]
+    return listing(items, walk.cursor(page[-1].key(query.sort)) if more else None)
+
+
+def _filters(query: OrdersQuery, now_us: int) -> OrderFilters:
+    recent = query.has_recent_changes
+    return OrderFilters(
+        status=query.status,
+        channel=query.channel,
+        currency=query.currency,
+        customer_id=query.customer_id,
+        sku=query.sku,
+        min_total_minor=query.min_total_minor,
+        max_total_minor=query.max_total_minor,
+        last_event_before=query.last_event_before,
+        last_event_after=query.last_event_after,
+        created_from=query.created_from,
+        created_to=query.created_to,
+        changed_since_us=None if recent is None else now_us - recent,
+        actor_id=query.actor_id,
+        on_hold=query.on_hold,
+    )
+
+
+def _item(order: OrderSummary) -> OrderItem:
+    return OrderItem(
+        order_id=order.order_id,
+        number=order.number,
+        status=order.status,
+        channel=order.channel,
+        currency=order.currency,
+        customer_id=order.customer_id,
+        total_minor=order.total_minor,
+        on_hold=order.on_hold,
+        skus=order.skus,
+        created_at=format_short(order.created_us),
+        first_event_at=format_short(order.first_us),
+        last_event_at=format_short(order.last_us),
+        last_sequence=order.last_sequence,
+        event_count=order.event_count,
+    )
+
+
+HANDLERS = (get_timeline, get_events_of_type, get_aggregate, get_state, list_orders)

@@ -1,0 +1,171 @@
+"""Section 3: snapshots of an order's whole state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar.types import ASGIApp
+from msgspec import Raw, Struct
+
+from application.snapshots.ports import SnapshotRow
+from domain.access.permissions import Permission
+from domain.errors import NotFound
+from interfaces.http.answers import (
+    created,
+    listing,
+    location,
+    no_content,
+    replayed,
+    resource,
+)
+from interfaces.http.bodies import SNAPSHOT_LIMIT, read_json_bytes
+from interfaces.http.caller import ApiRequest
+from interfaces.http.cursors import Walk
+from interfaces.http.endpoint import IF_NONE_MATCH, Content, Reply, endpoint, problems
+from interfaces.http.params import Page
+from interfaces.http.schemas import SnapshotIn, list_of
+
+_EXAMPLE: dict[str, Any] = {
+    "snapshot_id": "snap_1",
+    "captured_at": "2025-08-29T12:34:00Z",
+    "source": "order-service",
+    "state": {"status": "paid", "total_minor": 5194},
+}
+
+
+class SnapshotItem(Struct, frozen=True, omit_defaults=True):
+    """A snapshot in the list. `sequence` is that of its event on the ledger."""
+
+    snapshot_id: str
+    order_id: str
+    captured_at: str
+    source: str
+    size_bytes: int
+    sequence: int
+
+
+class SnapshotView(Struct, frozen=True, omit_defaults=True):
+    """A snapshot with its state."""
+
+    snapshot_id: str
+    order_id: str
+    captured_at: str
+    source: str
+    size_bytes: int
+    sequence: int
+    state: Raw
+    metadata: Raw | None = None
+
+
+@endpoint(
+    "POST",
+    "/orders/{order_id:str}/snapshots",
+    permission=Permission.SNAPSHOTS_UPLOAD,
+    summary="Store a snapshot",
+    tag="Snapshots",
+    content=(Content(SnapshotIn, example=_EXAMPLE),),
+    replies={
+        201: Reply("Stored; its hash is on the ledger.", SnapshotItem, headers=("Location",)),
+        200: Reply("Stored before, with equal content.", SnapshotItem,
+                   headers=("Location", "Idempotency-Replayed")),
+        **problems(409, 413, 415, 503),
+    },
+)  # fmt: skip
+async def upload_snapshot(request: ApiRequest) -> ASGIApp:
+    """Immutable. It never changes the answer to an as-of question."""
+    caller = request.caller
+    raw = await read_json_bytes(request, SNAPSHOT_LIMIT)
+    kept = await request.services.capture.upload(
+        caller.tenant_id, caller.subject, request.path_value("order_id"), raw
+    )
+    where = location("snapshots", kept.row.snapshot_id)
+    return (replayed if kept.replayed else created)(msgspec.json.encode(_item(kept.row)), where)
+
+
+@endpoint(
+    "GET",
+    "/orders/{order_id:str}/snapshots",
+    permission=Permission.SNAPSHOTS_READ,
+    summary="List an order's snapshots",
+    tag="Snapshots",
+    query=Page,
+    replies={200: Reply("By captured_at.", list_of(SnapshotItem)), **problems(404, 503)},
+)
+async def list_snapshots(request: ApiRequest, query: Page) -> ASGIApp:
+    """Without their states."""
+    services, caller = request.services, request.caller
+    order_id = request.path_value("order_id")
+    walk = Walk(services.cursor_key, caller.tenant_id, f"snapshots/{order_id}", query)
+    after = walk.after(query.cursor, tuple[int, str])
+    rows = await services.snapshots.of_order(caller.tenant_id, order_id, after, query.limit + 1)
+    if not rows and not await services.orders.order_exists(caller.tenant_id, order_id):
+        raise NotFound("there is no such order")
+    page = rows[: query.limit]
+    next_cursor = None
+    if len(rows) > query.limit:
+        next_cursor = walk.cursor((page[-1].captured_us, page[-1].snapshot_id))
+    return listing([msgspec.json.encode(_item(row)) for row in page], next_cursor)
+
+
+@endpoint(
+    "GET",
+    "/snapshots/{snapshot_id:str}",
+    permission=Permission.SNAPSHOTS_READ,
+    summary="One snapshot",
+    tag="Snapshots",
+    headers=(IF_NONE_MATCH,),
+    replies={
+        200: Reply("The snapshot with its state.", SnapshotView, headers=("ETag",)),
+        304: Reply("The caller has it already.", headers=("ETag",)),
+        **problems(404, 503),
+    },
+)
+async def get_snapshot(request: ApiRequest) -> ASGIApp:
+    """Personal values as the caller may see them."""
+    services, caller = request.services, request.caller
+    row = await services.snapshots.get(caller.tenant_id, request.path_value("snapshot_id"))
+    if row is None:
+        raise NotFound("there is no such snapshot")
+    show = await services.viewer.show(caller, [row.sequence])
+    return resource(request, msgspec.json.encode(_view(row, show)))
+
+
+@endpoint(
+    "DELETE",
+    "/snapshots/{snapshot_id:str}",
+    permission=Permission.SNAPSHOTS_DELETE,
+    summary="Delete a snapshot",
+    tag="Snapshots",
+    replies={204: Reply("Deleted; a tombstone is on the ledger."), **problems(404, 503)},
+)
+async def delete_snapshot(request: ApiRequest) -> ASGIApp:
+    """The state and its personal values go; that it was there stays."""
+    caller = request.caller
+    await request.services.capture.delete(
+        caller.tenant_id, caller.subject, request.path_value("snapshot_id")
+    )
+    return no_content()
+
+
+def _item(row: SnapshotRow) -> SnapshotItem:
+    return SnapshotItem(
+        row.snapshot_id, row.order_id, row.captured_at, row.source, row.size_bytes, row.sequence
+    )
+
+
+def _view(row: SnapshotRow, show: Callable[[bytes], bytes]) -> SnapshotView:
+    return SnapshotView(
+        row.snapshot_id,
+        row.order_id,
+        row.captured_at,
+        row.source,
+        row.size_bytes,
+        row.sequence,
+        Raw(show(row.state)),
+        None if row.metadata is None else Raw(show(row.metadata)),
+    )
+
+
+HANDLERS = (upload_snapshot, list_snapshots, get_snapshot, delete_snapshot)
