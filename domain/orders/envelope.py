@@ -1,0 +1,132 @@
+"""The fields around an event's payload: which there are, and what each may hold."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from domain.errors import FieldError
+from domain.orders.vocabulary import TYPE_PATTERN, is_reserved
+from domain.pointers import child
+from domain.privacy.cards import holds_card
+from domain.privacy.classify import holds_email
+from domain.times import SECOND, parse_time
+
+REQUIRED = ("event_id", "order_id", "occurred_at", "source", "type", "schema_version", "payload")
+OPTIONAL = ("metadata", "correction_of")
+FIELDS = frozenset(REQUIRED + OPTIONAL)
+
+OWN_PREFIX = "oh_evt_"
+"""Ids that begin so are the service's: its prefix and the tenant's sequence."""
+
+ROUTE_WORDS = frozenset(("bulk", "validate", "stream", "compute", "aggregate", "corrections"))
+"""What may stand in a path where an id does."""
+
+FUTURE_US = 5 * 60 * SECOND
+"""How far a producer's clock may be ahead of ours."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SUGGESTIONS = 10
+_SHOWN_NAME = 64
+
+
+def check_envelope(
+    event: dict[str, Any], now_us: int, errors: list[FieldError]
+) -> tuple[str, int]:
+    """Append what is wrong with everything but payload and metadata. Returns occurred_at as
+    canonical text and as microseconds; meaningless if there are errors."""
+    if not event.keys() <= FIELDS:
+        _refuse_unknown(event, errors)
+    for name in REQUIRED:
+        if event.get(name) is None:
+            errors.append(FieldError(f"/{name}", "is required"))
+    for name, limit in (("event_id", 200), ("order_id", 200), ("correction_of", 200)):
+        text = event.get(name)
+        if text is not None and _check_text(f"/{name}", text, limit, errors):
+            if "@" in text and holds_email(text):
+                detail = "holds an email address; send a surrogate id"
+                errors.append(FieldError(f"/{name}", detail))
+    for name in ("source", "schema_version", "type"):
+        text = event.get(name)
+        if text is not None and _check_text(f"/{name}", text, 100, errors):
+            _refuse_personal(f"/{name}", text, errors)
+    _check_event_id(event, errors)
+    _check_type(event, errors)
+    return _check_occurred_at(event.get("occurred_at"), now_us, errors)
+
+
+def _check_text(pointer: str, text: Any, limit: int, errors: list[FieldError]) -> bool:
+    if type(text) is not str:
+        errors.append(FieldError(pointer, "must be a string"))
+    elif not 1 <= len(text) <= limit:
+        errors.append(FieldError(pointer, f"must have 1 to {limit} characters"))
+    elif not text.isprintable() and _CONTROL.search(text):
+        errors.append(FieldError(pointer, "must not hold control characters"))
+    else:
+        return True
+    return False
+
+
+def _refuse_personal(pointer: str, text: str, errors: list[FieldError]) -> None:
+    if holds_email(text):
+        errors.append(FieldError(pointer, "must not hold an email address"))
+    if holds_card(text):
+        errors.append(FieldError(pointer, "must not hold a card number"))
+
+
+def _check_event_id(event: dict[str, Any], errors: list[FieldError]) -> None:
+    event_id = event.get("event_id")
+    if type(event_id) is not str:
+        return
+    if event_id.startswith(OWN_PREFIX):
+        errors.append(FieldError("/event_id", f"must not start with {OWN_PREFIX}"))
+    if event_id in ROUTE_WORDS:
+        errors.append(FieldError("/event_id", "is a word of this API's paths; choose another"))
+    if event.get("correction_of") == event_id:
+        errors.append(FieldError("/correction_of", "names the event itself"))
+
+
+def _check_type(event: dict[str, Any], errors: list[FieldError]) -> None:
+    event_type = event.get("type")
+    if type(event_type) is not str or not 1 <= len(event_type) <= 100:
+        return
+    if TYPE_PATTERN.match(event_type) is None:
+        detail = "must be lower-case words joined by dots, such as order.created"
+        errors.append(FieldError("/type", detail))
+    elif is_reserved(event_type):
+        errors.append(FieldError("/type", "is in the namespace history., this service's own"))
+    elif event_type == "order.correction" and event.get("correction_of") is None:
+        detail = "is required in an order.correction: the event_id of the original"
+        errors.append(FieldError("/correction_of", detail))
+
+
+def _check_occurred_at(
+    text: Any, now_us: int, errors: list[FieldError]
+) -> tuple[str, int]:
+    if type(text) is not str:
+        if text is not None:
+            errors.append(FieldError("/occurred_at", "must be a string, an RFC 3339 time"))
+        return "", 0
+    try:
+        canonical, us = parse_time(text)
+    except ValueError as error:
+        errors.append(FieldError("/occurred_at", str(error)))
+        return "", 0
+    if us > now_us + FUTURE_US:
+        errors.append(FieldError("/occurred_at", "is more than 5 minutes in the future"))
+    elif us < 0:
+        errors.append(FieldError("/occurred_at", "is before 1970"))
+    return canonical, us
+
+
+def _refuse_unknown(event: dict[str, Any], errors: list[FieldError]) -> None:
+    """Name the nearest known field, so that a misspelt one is never lost in silence."""
+    for count, name in enumerate(name for name in event if name not in FIELDS):
+        if len(name) > _SHOWN_NAME or "\0" in name or holds_email(name) or holds_card(name):
+            errors.append(FieldError("", "has an unknown field, whose name is not shown here"))
+            continue
+        detail = "is not a field of an event"
+        near = difflib.get_close_matches(name, FIELDS, 1) if count < _SUGGESTIONS else []
+        detail += f"; did you mean {near[0]}?" if near else "; put it into payload or metadata"
+        errors.append(FieldError(child("", name), detail))

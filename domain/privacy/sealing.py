@@ -1,0 +1,168 @@
+"""Sealing an event: personal values leave the body for salted digests (formats.md).
+
+Modelled on SD-JWT (RFC 9901), in place: the value's disclosure is
+base64url(JSON [salt, name, value]), and the body carries {"_sd": base64url(SHA-256(disclosure))}.
+Base64url is without padding throughout.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from hashlib import sha1, sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from domain import canonical
+from domain.orders.events import Disclosure, Draft, Incoming
+from domain.privacy.classify import NO_MARKS, Marks, Path, personal_paths
+
+TOPIC = "order.recorded"
+PLACEHOLDER = "_sd"
+
+ORDERS = UUID("6f0b0d8e-3a53-5d0e-9a54-0d6a2f6c1b7e")
+"""Namespace of orders' originator ids. Drawn once; can never change."""
+
+HISTORY = UUID("c2c8f1a4-7d1f-5b8c-8e0e-51b7f3d9a602")
+"""Namespace of the streams of the service's own acts. Drawn once; can never change."""
+
+SALT_BYTES = 16
+
+_to_url_safe = bytes.maketrans(b"+/", b"-_")
+_to_standard = bytes.maketrans(b"-_", b"+/")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def seal(
+    incoming: Incoming,
+    tenant_id: str,
+    marks: Marks = NO_MARKS,
+    *,
+    random_bytes: Callable[[int], bytes],
+) -> Draft:
+    """The draft of an event that was read and checked.
+
+    `marks` are the schema's `x-pii` marks of the payload; `random_bytes(n)` gives n bytes from a
+    cryptographic source, asked once. The incoming event stays as it is.
+    """
+    payload_paths = personal_paths(incoming.payload, incoming.type, marks)
+    metadata = incoming.metadata
+    metadata_paths = personal_paths(metadata, incoming.type) if metadata else []
+    salts = _salts(1 + len(payload_paths) + len(metadata_paths), random_bytes)
+    order = ("order", incoming.order_id)
+    payload, disclosures = _sealed(incoming.payload, payload_paths, salts[1:], order)
+    if metadata is not None and metadata_paths:
+        actor = metadata.get("actor_id")
+        owner = ("actor", actor) if type(actor) is str and actor else order
+        metadata, more = _sealed(metadata, metadata_paths, salts[1 + len(payload_paths) :], owner)
+        disclosures += more
+    return Draft(
+        tenant_id=tenant_id,
+        originator_id=originator(tenant_id, incoming.order_id),
+        topic=TOPIC,
+        event_id=incoming.event_id,
+        order_id=incoming.order_id,
+        stream=None,
+        occurred_at=incoming.occurred_at,
+        source=incoming.source,
+        type=incoming.type,
+        schema_version=incoming.schema_version,
+        payload=canonical.encode(payload),
+        metadata=None if metadata is None else canonical.encode(metadata),
+        redactions=_encode(incoming.redactions) if incoming.redactions else None,
+        correction_of=incoming.correction_of,
+        salt=salts[0].decode(),
+        disclosures=tuple(disclosures),
+    )
+
+
+def originator(tenant_id: str, order_id: str) -> UUID:
+    """UUIDv5(UUIDv5(ORDERS, tenant), order id)."""
+    return _uuid5(_namespace(ORDERS, tenant_id), order_id)
+
+
+def history_originator(tenant_id: str, stream: str) -> UUID:
+    """UUIDv5(UUIDv5(HISTORY, tenant), stream): never that of an order."""
+    return _uuid5(_namespace(HISTORY, tenant_id), stream)
+
+
+def open_disclosures(texts: Iterable[str]) -> dict[str, Any]:
+    """digest -> value of disclosures. Raises ValueError for one that is damaged."""
+    opened: dict[str, Any] = {}
+    for text in texts:
+        raw = text.encode("ascii")
+        decoded = a2b_base64(raw.translate(_to_standard) + b"=" * (-len(raw) % 4))
+        _salt, _name, value = msgspec.json.decode(decoded, type=tuple[str, str, Any])
+        opened[_base64url(sha256(raw).digest()).decode()] = value
+    return opened
+
+
+def reveal(value: Any, disclosed: Mapping[str, Any], *, otherwise: Any) -> Any:
+    """The value with each placeholder replaced by what its digest discloses, or by `otherwise`."""
+    kind = type(value)
+    if kind is list:
+        return [reveal(item, disclosed, otherwise=otherwise) for item in value]
+    if kind is not dict:
+        return value
+    digest = value.get(PLACEHOLDER)
+    if digest is not None:
+        return disclosed.get(digest, otherwise)
+    return {key: reveal(item, disclosed, otherwise=otherwise) for key, item in value.items()}
+
+
+def _sealed(
+    body: dict[str, Any], paths: Sequence[Path], salts: Sequence[bytes], owner: tuple[str, str]
+) -> tuple[dict[str, Any], list[Disclosure]]:
+    """The body with digests at the paths, sharing with the old one what did not change."""
+    if not paths:
+        return body, []
+    sealed = dict(body)
+    copies: dict[Path, Any] = {(): sealed}
+    disclosures = []
+    for path, salt in zip(paths, salts, strict=False):
+        holder = _own_copy(copies, path[:-1])
+        name = path[-1]
+        disclosure = _disclosure(salt, str(name), holder[name])
+        holder[name] = {PLACEHOLDER: _base64url(sha256(disclosure).digest()).decode()}
+        disclosures.append(Disclosure(owner, disclosure.decode()))
+    return sealed, disclosures
+
+
+def _own_copy(copies: dict[Path, Any], path: Path) -> Any:
+    """The copy of the object or list at a path, made and put into its holder when first asked."""
+    found = copies.get(path)
+    if found is None:
+        holder = _own_copy(copies, path[:-1])
+        found = holder[path[-1]] = holder[path[-1]].copy()
+        copies[path] = found
+    return found
+
+
+def _disclosure(salt: bytes, name: str, value: Any) -> bytes:
+    return _base64url(b'["%b",%b,%b]' % (salt, _encode(name), canonical.encode(value)))
+
+
+def _salts(count: int, random_bytes: Callable[[int], bytes]) -> list[bytes]:
+    drawn = random_bytes(SALT_BYTES * count)
+    return [
+        _base64url(drawn[start : start + SALT_BYTES])
+        for start in range(0, SALT_BYTES * count, SALT_BYTES)
+    ]
+
+
+def _base64url(raw: bytes) -> bytes:
+    return b2a_base64(raw, newline=False).translate(_to_url_safe).rstrip(b"=")
+
+
+@lru_cache(maxsize=10_000)
+def _namespace(root: UUID, tenant_id: str) -> bytes:
+    return _uuid5(root.bytes, tenant_id).bytes
+
+
+def _uuid5(namespace: bytes, name: str) -> UUID:
+    """As uuid.uuid5, without its detour over a UUID for the namespace."""
+    digest = sha1(namespace + name.encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)
