@@ -1,0 +1,1 @@
+"""Who may do what: from a request's headers to a Caller."""

@@ -1,0 +1,94 @@
+"""What may be done here, and which built-in role may do it.
+
+    role (claim of the token) --lookup--> permissions --require--> the handler goes on, or 403
+
+Handlers name a permission, never a role: a tenant's own roles are another lookup in place of
+`BuiltInRoles`, and no handler changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Protocol
+
+
+class Permission(StrEnum):
+    """One right, within the caller's tenant. The text is what a 403 names."""
+
+    EVENTS_APPEND = "events.append"
+    EVENTS_CORRECT = "events.correct"
+    EVENTS_VALIDATE = "events.validate"
+    EVENTS_READ = "events.read"
+    ORDERS_READ = "orders.read"
+    PERSONAL_READ = "personal.read"
+    """See personal values in what else may be read; without it they are masked."""
+    SNAPSHOTS_UPLOAD = "snapshots.upload"
+    SNAPSHOTS_COMPUTE = "snapshots.compute"
+    SNAPSHOTS_READ = "snapshots.read"
+    SNAPSHOTS_DELETE = "snapshots.delete"
+    JOBS_OWN = "jobs.own"
+    """See and cancel the jobs that the caller itself submitted."""
+    JOBS_READ = "jobs.read"
+    """See every job of the tenant: status and counts, no lines of input."""
+    JOBS_RUN = "jobs.run"
+    """Start and cancel maintenance: reindex, compact, repair."""
+    LEDGER_PROVE = "ledger.prove"
+    AUDIT_READ = "audit.read"
+    ACCESS_LOGS_READ = "access_logs.read"
+    DISPUTES_MANAGE = "disputes.manage"
+    EXPORTS_RUN = "exports.run"
+    HOLDS_MANAGE = "holds.manage"
+    ERASURE_MANAGE = "erasure.manage"
+    RETENTION_MANAGE = "retention.manage"
+    ROLES_MANAGE = "roles.manage"
+    HEALTH_READ = "health.read"
+    METRICS_READ = "metrics.read"
+
+
+_P = Permission
+_READ = frozenset({_P.EVENTS_READ, _P.ORDERS_READ, _P.SNAPSHOTS_READ})
+# A stored snapshot tells no more than the events that every reader may fold, so reading one is
+# reading; what an investigator has beyond that is having one computed.
+_SUPPORT = _READ | {_P.PERSONAL_READ}
+
+BUILT_IN: Mapping[str, frozenset[Permission]] = {
+    # What a POST answers is the producer's own data; nothing else is read back.
+    "producer": frozenset(
+        {
+            _P.EVENTS_APPEND,
+            _P.EVENTS_CORRECT,
+            _P.EVENTS_VALIDATE,
+            _P.SNAPSHOTS_UPLOAD,
+            _P.JOBS_OWN,
+        }
+    ),
+    "history_reader": _READ,
+    "support": _SUPPORT,
+    "investigator": _SUPPORT
+    | {_P.DISPUTES_MANAGE, _P.SNAPSHOTS_COMPUTE, _P.EXPORTS_RUN, _P.JOBS_OWN},
+    "auditor": _READ | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ},
+    "admin": frozenset(Permission),
+    "operator": frozenset({_P.HEALTH_READ, _P.METRICS_READ, _P.JOBS_READ, _P.JOBS_RUN}),
+}
+"""The built-in roles of every tenant, as http.md ("Callers") lists them."""
+
+
+class RoleLookup(Protocol):
+    """Says what the roles of a token are worth in a tenant. Answers from memory, never blocks."""
+
+    def permissions_of(self, tenant_id: str, roles: Iterable[str]) -> frozenset[Permission]:
+        """All that these roles permit together. A role that is not known gives nothing."""
+        ...
+
+
+class BuiltInRoles:
+    """The roles that every tenant has."""
+
+    def permissions_of(self, tenant_id: str, roles: Iterable[str]) -> frozenset[Permission]:
+        return permissions_of(roles)
+
+
+def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
+    """All that these built-in roles permit together. A role that is not known gives nothing."""
+    return frozenset().union(*(BUILT_IN.get(role, frozenset()) for role in roles))

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import pytest
+
+from application.access.authenticate import MAX_TOKEN, Authenticator, Claims
+from domain.access.permissions import BuiltInRoles, Permission
+from domain.errors import Forbidden, Invalid, Unauthenticated, Unavailable
+from domain.times import SECOND
+
+pytestmark = pytest.mark.anyio
+
+START = 1_750_000_000 * SECOND
+
+
+class Known:
+    """A verifier that knows some tokens and counts how often it is asked."""
+
+    def __init__(self, **tokens: Claims) -> None:
+        self.tokens = tokens
+        self.asked = 0
+
+    async def verify(self, token: str) -> Claims:
+        self.asked += 1
+        if token == "away":
+            raise Unavailable
+        if token not in self.tokens:
+            raise Unauthenticated
+        return self.tokens[token]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def claims(*tenants: str, roles: tuple[str, ...] = ("support",), ttl: int = 3600) -> Claims:
+    return Claims("anna", tenants, frozenset(roles), START + ttl * SECOND)
+
+
+def authenticator(clock: Clock | None = None, **tokens: Claims) -> tuple[Authenticator, Known]:
+    verifier = Known(**tokens)
+    return Authenticator(verifier, BuiltInRoles(), clock or Clock(), capacity=2), verifier
+
+
+async def test_a_caller_has_the_subject_the_tenant_and_the_rights_of_its_roles() -> None:
+    door, _ = authenticator(t=claims("acme", roles=("history_reader", "no-such-role")))
+    caller = await door.authenticate("Bearer t", None)
+    assert (caller.subject, caller.tenant_id) == ("anna", "acme")
+    assert caller.may(Permission.ORDERS_READ)
+    assert not caller.sees_personal
+    assert caller.expires_us == START + 3600 * SECOND
+
+
+@pytest.mark.parametrize("header", ["Bearer t", "bearer t", "BEARER t", "Bearer   t", "Bearer t "])
+async def test_the_scheme_is_read_as_rfc_9110_says(header: str) -> None:
+    door, _ = authenticator(t=claims("acme"))
+    assert (await door.authenticate(header, None)).tenant_id == "acme"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "t",
+        "Basic dDp0",
+        "Bearer\tt",
+        " Bearer t",
+        "Bearer, t",
+        "Token t",
+        "Bearer tt",
+        "Bearer t\u0301",
+        "Bearer \ud800",
+        "Bearer \x00",
+        "\u212aearer t",
+    ],
+)
+async def test_anything_else_is_refused(header: str | None) -> None:
+    door, _ = authenticator(t=claims("acme"))
+    with pytest.raises(Unauthenticated):
+        await door.authenticate(header, "acme")
+
+
+async def test_a_huge_header_is_refused_before_anybody_looks_at_it() -> None:
+    door, verifier = authenticator()
+    with pytest.raises(Unauthenticated, match="longer"):
+        await door.authenticate("Bearer " + "t" * (MAX_TOKEN + 1), None)
+    assert verifier.asked == 0
+
+
+async def test_the_header_chooses_among_the_tenants_that_the_token_holds() -> None:
+    door, _ = authenticator(t=claims("acme", "globex"))
+    assert (await door.authenticate("Bearer t", "globex")).tenant_id == "globex"
+    assert (await door.authenticate("Bearer t", "acme")).tenant_id == "acme"
+
+
+async def test_several_tenants_and_none_named_is_a_field_that_is_missing() -> None:
+    door, _ = authenticator(t=claims("acme", "globex"))
+    with pytest.raises(Invalid) as refused:
+        await door.authenticate("Bearer t", None)
+    assert refused.value.errors[0].pointer == "X-Tenant-ID"
+
+
+@pytest.mark.parametrize("named", ["globex", "", "ACME", "acme ", "*", "a" * 100_000, "\ud800"])
+async def test_a_tenant_that_the_token_does_not_hold_is_forbidden(named: str) -> None:
+    door, _ = authenticator(t=claims("acme"))
+    await door.authenticate("Bearer t", "acme")  # having met the token changes nothing
+    with pytest.raises(Forbidden):
+        await door.authenticate("Bearer t", named)
+
+
+@pytest.mark.parametrize("held", [(), ("*",), ("ACME",)])
+async def test_a_token_without_a_tenant_is_forbidden(held: tuple[str, ...]) -> None:
+    door, _ = authenticator(t=claims(*held))
+    for named in (None, *held):
+        with pytest.raises(Forbidden):
+            await door.authenticate("Bearer t", named)
+
+
+async def test_the_same_tenant_twice_is_one_tenant() -> None:
+    door, _ = authenticator(t=claims("acme", "acme", "*"))
+    assert (await door.authenticate("Bearer t", None)).tenant_id == "acme"
+
+
+async def test_a_token_is_verified_once() -> None:
+    door, verifier = authenticator(t=claims("acme"))
+    first = await door.authenticate("Bearer t", None)
+    assert await door.authenticate("Bearer t", None) is first
+    assert verifier.asked == 1
+
+
+async def test_a_remembered_token_ends_with_its_expiry() -> None:
+    clock = Clock()
+    door, verifier = authenticator(clock, t=claims("acme", ttl=60))
+    await door.authenticate("Bearer t", None)
+    clock.now = START + 60 * SECOND - 1
+    await door.authenticate("Bearer t", None)
+    assert verifier.asked == 1
+    clock.now += 1
+    del verifier.tokens["t"]
+    with pytest.raises(Unauthenticated):
+        await door.authenticate("Bearer t", None)
+
+
+async def test_a_long_lived_token_is_verified_again_after_ten_minutes() -> None:
+    clock = Clock()
+    door, verifier = authenticator(clock, t=claims("acme", ttl=86_400))
+    await door.authenticate("Bearer t", None)
+    clock.now += 600 * SECOND
+    await door.authenticate("Bearer t", None)
+    assert verifier.asked == 2
+
+
+async def test_memory_is_bounded_and_the_longest_unused_goes_first() -> None:
+    door, verifier = authenticator(a=claims("acme"), b=claims("acme"), c=claims("acme"))
+    for token in "abac":
+        await door.authenticate(f"Bearer {token}", None)
+    assert verifier.asked == 3
+    await door.authenticate("Bearer a", None)
+    assert verifier.asked == 3
+    await door.authenticate("Bearer b", None)
+    assert verifier.asked == 4
+
+
+async def test_a_refusal_is_not_remembered() -> None:
+    door, verifier = authenticator()
+    with pytest.raises(Unauthenticated):
+        await door.authenticate("Bearer t", None)
+    verifier.tokens["t"] = claims("acme")
+    assert (await door.authenticate("Bearer t", None)).tenant_id == "acme"
+
+
+async def test_an_issuer_out_of_reach_is_not_the_callers_fault() -> None:
+    door, _ = authenticator()
+    with pytest.raises(Unavailable):
+        await door.authenticate("Bearer away", None)
