@@ -6,43 +6,35 @@ before the handler sees the request; litestar's guards would copy the handler on
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from litestar import Request
 from litestar.datastructures import State
 
-from domain.errors import Unreadable
+from domain.access.caller import Caller
+from domain.access.permissions import Permission
+from domain.errors import Invalid, Unreadable
+from interfaces.http.problems import ParameterError
 from interfaces.http.services import Services
 
 SLASH = "\x1f"
 """Stands for an encoded slash (%2F) in `scope["path"]`: no id may contain a control character."""
 
 
-class Caller(Protocol):
-    """A token that held: for one tenant, with the rights of its roles."""
-
-    @property
-    def tenant_id(self) -> str: ...
-
-    def require(self, permission: Any) -> None:
-        """Raises Forbidden when no role of the caller has this right."""
-        ...
-
-
 class Authenticator(Protocol):
-    async def authenticate(self, authorization: str | None, tenant: str | None) -> Any:
-        """The Caller of these headers. Raises Unauthenticated, and Forbidden for a tenant that
-        the token does not hold."""
+    async def authenticate(self, authorization: str | None, tenant: str | None) -> Caller:
+        """The caller of these headers. Raises Unauthenticated, Forbidden for a tenant that the
+        token does not hold, Invalid when it holds several and none is named."""
         ...
 
 
-class ApiRequest(Request[Any, Any, State]):
+class ApiRequest(Request[Caller, None, State]):
     """A request to this API, with what every handler needs."""
 
     @property
-    def caller(self) -> Any:
+    def caller(self) -> Caller:
         """Set by `authorize`, so that no handler of a guarded route runs without it."""
-        return self.scope["user"]
+        return cast(Caller, self.scope["user"])
 
     @property
     def services(self) -> Services:
@@ -63,15 +55,17 @@ class ApiRequest(Request[Any, Any, State]):
         return None if found is None else found.decode("latin-1")
 
 
-async def authorize(request: ApiRequest, permission: str) -> None:
+async def authorize(request: ApiRequest, permission: Permission) -> None:
     """Make the caller of this request known as `request.caller`.
 
-    Raises Unauthenticated (401), or Forbidden (403) for a tenant that the token does not hold and
-    for a permission that no role of the caller gives.
+    Raises Unauthenticated (401), Invalid (422) when X-Tenant-ID is needed, or Forbidden (403) for
+    a tenant that the token does not hold and for a permission that no role of the caller gives.
     """
-    services = request.services
-    caller: Caller = await services.authenticator.authenticate(
-        request.header(b"authorization"), request.header(b"x-tenant-id")
-    )
+    authorization, tenant = request.header(b"authorization"), request.header(b"x-tenant-id")
+    try:
+        caller = await request.services.authenticator.authenticate(authorization, tenant)
+    except Invalid as error:
+        detail = error.errors[0].detail
+        raise Invalid([ParameterError("/X-Tenant-ID", detail, place="header")]) from None
     caller.require(permission)
     request.scope["user"] = caller

@@ -2,7 +2,7 @@
 
     @endpoint(
         "GET", "/events/{event_id:str}",
-        permission=Permission.READ, summary="One event", tag="Events",
+        permission=Permission.EVENTS_READ, summary="One event", tag="Events",
         replies={200: Reply("The stored event.", EventView), **problems(404, 503)},
     )
     async def get_event(request: ApiRequest) -> ASGIApp: ...
@@ -21,6 +21,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 from msgspec import Struct
 
+from domain.access.permissions import Permission
 from interfaces.http.caller import ApiRequest, authorize
 from interfaces.http.params import NoQuery, read_query
 from interfaces.http.problems import MEDIA_TYPE, Problem
@@ -61,7 +62,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """What a route promises. `permission` None: anybody may ask, without a token."""
 
     method: str
-    permission: str | None
+    permission: Permission | None
     summary: str
     description: str
     tag: str
@@ -112,11 +113,11 @@ def problems(*statuses: int) -> dict[int, Reply]:
     }
 
 
-def endpoint(
+def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
     path: str,
     *,
-    permission: str | None,
+    permission: Permission | None,
     summary: str,
     tag: str,
     replies: Mapping[int, Reply],
@@ -151,7 +152,7 @@ def endpoint(
     return declare
 
 
-def _serve(handle: Handler, permission: str | None, query: type[Struct]) -> Handler:
+def _serve(handle: Handler, permission: Permission | None, query: type[Struct]) -> Handler:
     async def served(request: ApiRequest) -> ASGIApp:
         if permission is not None:
             await authorize(request, permission)

@@ -15,6 +15,7 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import Struct
 
+from domain.access.permissions import Permission
 from interfaces.http.answers import json_answer
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import Reply, endpoint
@@ -82,7 +83,7 @@ async def process_health(request: ApiRequest) -> ASGIApp:
 @endpoint(
     "GET",
     "/health",
-    permission="health.read",
+    permission=Permission.HEALTH_READ,
     summary="The subsystems",
     tag="Operations",
     replies={

@@ -70,9 +70,11 @@ def declared_of(handler: HTTPRouteHandler) -> Endpoint | None:
 def document(app: Litestar, version: str) -> dict[str, Any]:
     """The whole document, as JSON values."""
     declared = [operation for operation in operations(app) if operation.endpoint.tag]
+    schemas = _Schemas(declared)
     paths: dict[str, dict[str, Any]] = {}
     for path, endpoint in declared:
-        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(path, endpoint)
+        described = _operation(path, endpoint, schemas)
+        paths.setdefault(path, {})[endpoint.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": "Order History", "version": version, "description": _DESCRIPTION},
@@ -80,7 +82,7 @@ def document(app: Litestar, version: str) -> dict[str, Any]:
         "tags": [{"name": tag} for tag in sorted({item.endpoint.tag for item in declared})],
         "paths": paths,
         "components": {
-            "schemas": _components(declared),
+            "schemas": schemas.named,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
@@ -88,7 +90,41 @@ def document(app: Litestar, version: str) -> dict[str, Any]:
     }
 
 
-def _operation(path: str, endpoint: Endpoint) -> dict[str, Any]:
+class _Schemas:
+    """The JSON schemas of all bodies, made at once, so that no two share a name."""
+
+    def __init__(self, declared: list[Operation]) -> None:
+        bodies = [content.body for _, endpoint in declared for content in _contents(endpoint)]
+        kinds = list(dict.fromkeys(body for body in bodies if _is_type(body)))
+        schemas, named = _schemas_of(kinds)
+        self._by_kind = dict(zip(kinds, schemas, strict=True))
+        self.named = dict(sorted(named.items()))
+
+    def of(self, body: Body) -> dict[str, Any]:
+        """A reference to the schema of a type; a schema as it is."""
+        schema: dict[str, Any] = self._by_kind[body] if _is_type(body) else body
+        return schema
+
+
+def _contents(endpoint: Endpoint) -> list[Content | Reply]:
+    return [*endpoint.content, *endpoint.replies.values()]
+
+
+def _is_type(body: Body) -> bool:
+    return body is not None and not isinstance(body, dict)
+
+
+def _schemas_of(kinds: list[Any]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    return msgspec.json.schema_components(kinds, schema_hook=_custom, ref_template=_REF)
+
+
+def _custom(kind: type) -> dict[str, Any]:
+    if kind in _CUSTOM:
+        return _CUSTOM[kind]
+    raise NotImplementedError(f"no JSON schema for {kind}")
+
+
+def _operation(path: str, endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     secured = endpoint.permission is not None
     headers = (_TENANT, *endpoint.headers) if secured else endpoint.headers
     described: dict[str, Any] = {
@@ -102,24 +138,25 @@ def _operation(path: str, endpoint: Endpoint) -> dict[str, Any]:
             *(_header_parameter(header) for header in headers),
         ],
         "responses": {
-            str(status): _response(endpoint.replies[status]) for status in sorted(endpoint.replies)
+            str(status): _response(reply, schemas)
+            for status, reply in sorted(endpoint.replies.items())
         },
         "security": [{"bearer": []}] if secured else [],
     }
     if secured:
-        described["x-permission"] = str(endpoint.permission)
+        described["x-permission"] = endpoint.permission
     if endpoint.content:
         described["requestBody"] = {
             "required": True,
-            "content": {item.media_type: _media(item) for item in endpoint.content},
+            "content": {item.media_type: _media(item, schemas) for item in endpoint.content},
         }
     return described
 
 
-def _response(reply: Reply) -> dict[str, Any]:
+def _response(reply: Reply, schemas: _Schemas) -> dict[str, Any]:
     described: dict[str, Any] = {"description": reply.description}
     if reply.body is not None:
-        described["content"] = {reply.media_type: _media(reply)}
+        described["content"] = {reply.media_type: _media(reply, schemas)}
     if reply.headers:
         described["headers"] = {
             name: {"description": _HEADERS[name], "schema": {"type": "string"}}
@@ -128,41 +165,11 @@ def _response(reply: Reply) -> dict[str, Any]:
     return described
 
 
-def _media(content: Content | Reply) -> dict[str, Any]:
-    media: dict[str, Any] = {"schema": _schema(content.body)}
+def _media(content: Content | Reply, schemas: _Schemas) -> dict[str, Any]:
+    media: dict[str, Any] = {"schema": schemas.of(content.body)}
     if content.example is not None:
         media["example"] = content.example
     return media
-
-
-def _schema(body: Body | None) -> Any:
-    if body is None or isinstance(body, dict):
-        return body
-    return _schema_of(body)[0]
-
-
-def _components(declared: list[Operation]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for _, endpoint in declared:
-        contents: list[Content | Reply] = [*endpoint.content, *endpoint.replies.values()]
-        for content in contents:
-            if content.body is not None and not isinstance(content.body, dict):
-                found.update(_schema_of(content.body)[1])
-    return dict(sorted(found.items()))
-
-
-def _schema_of(kind: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The schema of a type, and the named schemas that it refers to."""
-    (schema,), named = msgspec.json.schema_components(
-        [kind], schema_hook=_custom, ref_template=_REF
-    )
-    return schema, named
-
-
-def _custom(kind: type) -> dict[str, Any]:
-    if kind in _CUSTOM:
-        return _CUSTOM[kind]
-    raise NotImplementedError(f"no JSON schema for {kind}")
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -174,7 +181,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _query_parameters(query: type[Struct]) -> list[dict[str, Any]]:
-    shape = _schema_of(query)[1][query.__name__]
+    shape = _schemas_of([query])[1][query.__name__]
     return [
         _query_parameter(name, dict(schema), name in shape["required"])
         for name, schema in shape["properties"].items()

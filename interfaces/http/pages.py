@@ -61,7 +61,7 @@ async def openapi_document(request: ApiRequest) -> ASGIApp:
 
 
 @endpoint("GET", "/docs", permission=None, summary="", tag="", replies={})
-async def documentation(request: ApiRequest) -> ASGIApp:
+async def documentation(_: ApiRequest) -> ASGIApp:
     return Answer(200, ((b"content-type", b"text/html; charset=utf-8"), *_SELF_ONLY), _PAGE)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -18,19 +19,26 @@ from types import FrameType
 import structlog
 import uvicorn
 import uvloop
+from litestar import Litestar
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from interfaces.http.app import create_app
 from interfaces.http.problems import describe_error
 from interfaces.http.services import Services
 
 GRACE_SECONDS = 5
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request line and its headers; what arrives in one piece may be a little longer."""
 Composition = Callable[[], AbstractAsyncContextManager[Services]]
+Build = Callable[[Services], Litestar]
 
 _log = structlog.get_logger(__name__)
 
 
-def run(composition: Composition, host: str, port: int) -> int:
-    """Serve until a signal; the program's exit code: 0, or 1 when the port cannot be had.
+def run(composition: Composition, host: str, port: int, build: Build = create_app) -> int:
+    """Serve what `build` makes of the services, until a signal.
+
+    Returns the program's exit code: 0, or 1 when the port cannot be had.
 
     `composition` is entered in the server's event loop, before the first request, and left after
     the last one. What it raises on entering is raised here.
@@ -38,19 +46,19 @@ def run(composition: Composition, host: str, port: int) -> int:
     try:
         listener = _listen(host, port)
     except OSError as error:
-        print(f"cannot listen on {host}:{port}: {error.strerror or error}", file=sys.stderr)
+        sys.stderr.write(f"cannot listen on {host}:{port}: {_reason(error)}\n")
         return 1
     with listener:
-        uvloop.run(_serve(composition, listener))
+        uvloop.run(_serve(composition, listener, build))
     return 0
 
 
-async def _serve(composition: Composition, listener: socket.socket) -> None:
+async def _serve(composition: Composition, listener: socket.socket, build: Build) -> None:
     async with composition() as services:
         config = uvicorn.Config(
-            create_app(services),
+            build(services),
             loop="uvloop",
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -63,6 +71,28 @@ async def _serve(composition: Composition, listener: socket.socket) -> None:
         _keep_values_out_of_the_log()
         _log.info("listening", address="{}:{}".format(*listener.getsockname()[:2]))
         await Server(config, services.stopping).serve(sockets=[listener])
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """httptools collects a request's head without limit; this one gives up."""
+
+    _head_bytes = 0
+    _in_head = False
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
 
 
 class Server(uvicorn.Server):
@@ -85,6 +115,12 @@ class Server(uvicorn.Server):
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno is None or error.errno < 0:  # of a name that cannot be resolved
+        return str(error.strerror)
+    return os.strerror(error.errno)
 
 
 class _WithoutValues(logging.Filter):
