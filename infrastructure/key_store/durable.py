@@ -26,7 +26,7 @@ def stamp(path: Path) -> Stamp | None:
     """The stamp of the file that is there now; None when there is none."""
     with _faults():
         try:
-            return _stamp_of(os.stat(path))
+            return _stamp_of(path.stat())
         except FileNotFoundError:
             return None
 
@@ -60,7 +60,7 @@ def write(path: Path, content: bytes, *, wipe: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         old = _open_to_wipe(path) if wipe else None
-        os.rename(fresh, path)
+        fresh.rename(path)
         flush_directory(path.parent)
         if old is not None:
             _wipe(old)

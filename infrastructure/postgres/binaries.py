@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,16 +53,29 @@ def owner() -> Owner:
     """Whom the server runs as: this user, or OS_USER when this is root."""
     if os.geteuid() != 0:
         return Owner(os.geteuid(), os.getegid())
-    try:
-        entry = pwd.getpwnam(OS_USER)
-    except KeyError:
-        subprocess.run(
-            ["useradd", "--system", "--user-group", "--no-create-home",
-             "--shell", "/usr/sbin/nologin", OS_USER],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        entry = pwd.getpwnam(OS_USER)
+    entry = _os_user() or _make_os_user()
     return Owner(entry.pw_uid, entry.pw_gid)
+
+
+def _os_user() -> pwd.struct_passwd | None:
+    with suppress(KeyError):
+        return pwd.getpwnam(OS_USER)
+    return None
+
+
+def _make_os_user() -> pwd.struct_passwd:
+    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if useradd is not None:
+        shell = ("--shell", "/usr/sbin/nologin")
+        command = [useradd, "--system", "--user-group", "--no-create-home", *shell, OS_USER]
+        subprocess.run(command, check=False, capture_output=True)
+    made = _os_user()  # by this program, or by another one at the same moment
+    if made is None:
+        raise PostgresFailed(
+            f"PostgreSQL does not run as root, and the user {OS_USER} for it could not be made: "
+            f"create that user, or do not run as root"
+        )
+    return made
 
 
 def run(
@@ -83,6 +98,7 @@ def run(
     with TemporaryFile() as output:
         done = subprocess.run(
             [str(directory() / program), *arguments],
+            check=False,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ change what is recorded. Statements take no schema names.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic, sleep
@@ -99,19 +100,23 @@ class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
 
 
 def _is_alive(connection: AsyncConnection[Any]) -> bool:
+    """An idle connection has nothing to read but a farewell and the end of the stream."""
     try:
-        connection.pgconn.consume_input()  # never blocks; fails at the end of the stream
+        socket = select.poll()
+        socket.register(connection.fileno(), select.POLLIN)
+        while socket.poll(0):
+            connection.pgconn.consume_input()  # fails at the end of the stream
     except psycopg.OperationalError:
         return False
-    return connection.pgconn.status == psycopg.pq.ConnStatus.OK
+    return True
 
 
 async def open_pool(
     url: str,
     cell: str,
     *,
-    min: int,
-    max: int,
+    min: int,  # noqa: A002 - psycopg's and everyone's words for it
+    max: int,  # noqa: A002
     name: str,
     settings: Mapping[str, str] | None = None,
 ) -> Pool:

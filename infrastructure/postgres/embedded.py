@@ -39,7 +39,7 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
+    "wal_compression": "pglz",
     "fsync": "on",
     "synchronous_commit": "on",
     "track_commit_timestamp": "off",
