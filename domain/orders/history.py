@@ -207,10 +207,9 @@ def _corrections(known: Iterable[PastEvent], base: Folded | None) -> dict[str, C
 def _correction(payload: dict[str, Any]) -> Correction | None:
     """None for a remark: neither a patch that can be read nor a word on voiding."""
     patch, void = payload.get("patch"), payload.get("void")
-    patched = type(patch) is dict and not is_sealed(patch)
-    if not patched and type(void) is not bool:
-        return None
-    return Correction(patch if patched else {}, void is True)
+    if type(patch) is dict and not is_sealed(patch):
+        return Correction(patch, void is True)
+    return Correction({}, void) if type(void) is bool else None
 
 
 def _corrected(event: PastEvent, corrections: Mapping[str, Correction]) -> PastEvent | None:
@@ -248,10 +247,9 @@ def _reaches_back(
     elsewhere = {event.event_id for event in tail}.union(base.waiting)
     if not elsewhere.issuperset(corrections):
         return "an event that it may hold is corrected later"
-    for event in known:
-        if event.occurred_us < base.latest_us and event.type in EFFECTS:
-            if _corrected(event, corrections) is not None:
-                return "an event that counts happened before its latest"
+    early = (e for e in known if e.occurred_us < base.latest_us and e.type in EFFECTS)
+    if any(_corrected(event, corrections) is not None for event in early):
+        return "an event that counts happened before its latest"
     return None
 
 
