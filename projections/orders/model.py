@@ -1,0 +1,181 @@
+"""The orders read model: orders, their events and the actors, linked by foreign keys.
+
+An order's row is the fold of its events, cut down to columns. An event that comes in order moves
+the row on by itself; a late event, a correction, or any event of an order in which a correction
+waits for its original, folds the order anew from the event store. Both give the same row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+from domain.orders.history import fold_all, past_event
+from infrastructure.postgres.tables import actors, order_events, orders
+from projections.orders.lives import ActorRow, Life, OrderRow
+from projections.reading import Connection, Notification
+
+NAME = "orders"
+_REFOLD_AT_ONCE = 200
+
+_OWN_EVENTS = """
+select originator_id, sequence, originator_version, received_us, state
+  from events
+ where originator_id = any(%s::uuid[]) and position <= %s
+ order by originator_id, originator_version
+"""
+_EVENT_COLUMNS = "tenant_id, sequence, position, order_id, type, source, actor_id, occurred_us"
+_EVENT_TYPES = ("text", "int8", "int8", "text", "text", "text", "text", "int8")
+
+OrderKey = tuple[str, str]
+
+
+class OrdersModel:
+    """Implements `projections.read_model.ReadModel`."""
+
+    name = NAME
+    tables = (actors, orders, order_events)
+    appended = frozenset({order_events.name})
+
+    def __init__(self, suffix: str = "") -> None:
+        self._load = _load_sql(suffix)
+        self._upsert_orders = _upsert_orders_sql(suffix)
+        self._upsert_actors = _upsert_actors_sql(suffix)
+        self._copy_events = (
+            f"copy order_events{suffix} ({_EVENT_COLUMNS}) from stdin (format binary)"
+        )
+
+    def beside(self, suffix: str) -> OrdersModel:
+        return OrdersModel(suffix)
+
+    async def apply(self, connection: Connection, events: Sequence[Notification]) -> None:
+        if not events:
+            return
+        lives = await self._lives(connection, events)
+        for event in events:
+            if event.order_id is not None:
+                lives[event.tenant_id, event.order_id].take(event)
+        await _refold(connection, lives.values(), events[-1].position)
+        await self._write(connection, lives.values(), _acts(events))
+        await self._add_events(connection, events)
+
+    async def _lives(
+        self, connection: Connection, events: Sequence[Notification]
+    ) -> dict[OrderKey, Life]:
+        """The orders that the events are about, as they stand before them."""
+        lives: dict[OrderKey, Life] = {}
+        for event in events:
+            if event.order_id is not None and (event.tenant_id, event.order_id) not in lives:
+                lives[event.tenant_id, event.order_id] = Life.begin(event)
+        # Version 1 is an order's first event: nothing can be there yet.
+        known = [key for key, life in lives.items() if life.since > 1]
+        if known:
+            keys = [key[0] for key in known], [key[1] for key in known]
+            cursor = await connection.execute(self._load, keys, binary=True)
+            for values in await cursor.fetchall():
+                row = OrderRow(*values)
+                lives[row.tenant_id, row.order_id].row = row
+        return lives
+
+    async def _write(
+        self, connection: Connection, lives: Iterable[Life], acts: Iterable[ActorRow]
+    ) -> None:
+        """Actors and orders first: the events refer to them."""
+        rows = {
+            self._upsert_actors: sorted(acts, key=lambda row: (row.tenant_id, row.actor_id)),
+            self._upsert_orders: [life.finish() for life in lives],
+        }
+        for text, values in rows.items():
+            if values:
+                await connection.execute(text, (msgspec.json.encode(values).decode(),))
+
+    async def _add_events(self, connection: Connection, events: Sequence[Notification]) -> None:
+        async with (
+            connection.cursor() as cursor,
+            cursor.copy(self._copy_events) as copy,
+        ):
+            copy.set_types(_EVENT_TYPES)
+            for one in events:
+                await copy.write_row(
+                    (
+                        one.tenant_id,
+                        one.sequence,
+                        one.position,
+                        one.order_id,
+                        one.type,
+                        one.source,
+                        one.actor_id,
+                        one.occurred_us,
+                    )
+                )
+
+
+def _acts(events: Sequence[Notification]) -> Iterable[ActorRow]:
+    """What each actor did in these events."""
+    acts: dict[tuple[str, str], ActorRow] = {}
+    for event in events:
+        if event.actor_id is None:
+            continue
+        key = event.tenant_id, event.actor_id
+        actor = acts.get(key)
+        if actor is None:
+            actor = acts[key] = ActorRow(*key, None, 0, event.occurred_us, event.occurred_us)
+        actor.take(event)
+    return acts.values()
+
+
+async def _refold(connection: Connection, lives: Iterable[Life], up_to: int) -> None:
+    """Fold anew, from the event store up to a position, the orders that need it."""
+    due: Mapping[UUID, Life] = {life.originator_id: life for life in lives if life.out_of_order}
+    ids = list(due)
+    for start in range(0, len(ids), _REFOLD_AT_ONCE):
+        some = ids[start : start + _REFOLD_AT_ONCE]
+        cursor = await connection.execute(_OWN_EVENTS, (some, up_to), binary=True)
+        histories: dict[UUID, list[tuple[int, int, int, bytes]]] = {one: [] for one in some}
+        for originator_id, *stored in await cursor.fetchall():
+            histories[originator_id].append(tuple(stored))
+        for one, history in histories.items():
+            past = [past_event(*stored) for stored in history]
+            due[one].refolded(fold_all(due[one].row.order_id, past))
+
+
+def _load_sql(suffix: str) -> str:
+    columns = ", ".join(f"o.{name}" for name in OrderRow.__struct_fields__)
+    return f"""
+select {columns}
+  from unnest(%s::text[], %s::text[]) as k(tenant_id, order_id)
+  join orders{suffix} o on o.tenant_id = k.tenant_id and o.order_id = k.order_id"""
+
+
+def _upsert_orders_sql(suffix: str) -> str:
+    names = [column.name for column in orders.columns]
+    changes = ", ".join(
+        f"{name} = excluded.{name}"
+        for name in names
+        if name not in ("tenant_id", "order_id", "created_us")
+    )
+    return f"""
+insert into orders{suffix} ({", ".join(names)})
+select {", ".join(names)} from json_to_recordset(%s::json) as r({_typed(orders)})
+    on conflict (tenant_id, order_id) do update set {changes}"""
+
+
+def _upsert_actors_sql(suffix: str) -> str:
+    names = ", ".join(column.name for column in actors.columns)
+    return f"""
+insert into actors{suffix} as a ({names})
+select {names} from json_to_recordset(%s::json) as r({_typed(actors)})
+    on conflict (tenant_id, actor_id) do update
+       set actor_type = coalesce(excluded.actor_type, a.actor_type),
+           events = a.events + excluded.events,
+           first_us = least(a.first_us, excluded.first_us),
+           last_us = greatest(a.last_us, excluded.last_us)"""
+
+
+def _typed(table: Table) -> str:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return ", ".join(f"{one.name} {one.type.compile(dialect=dialect)}" for one in table.columns)

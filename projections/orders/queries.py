@@ -1,0 +1,230 @@
+"""What the orders read model answers. Every method names the tenant first, and sees no other's.
+
+All of them raise Unavailable while the database is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from infrastructure.postgres.connect import store_errors
+from projections.orders import statements as sql
+from projections.orders.filters import OrderFilters, given, type_filter
+from projections.orders.model import NAME
+from projections.orders.statements import Sort
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+Rows = list[tuple[Any, ...]]
+_FIRST_LOOK = 0.005
+_LONGEST_LOOK = 0.05
+
+
+class EventKey(Struct, frozen=True):
+    """An event's place: enough to fetch its body and to continue a list behind it."""
+
+    position: int
+    sequence: int
+    occurred_us: int
+
+
+class OrderSummary(Struct, frozen=True):
+    """An order as lists show it. `first_us` and `last_us` are occurred_at of its events."""
+
+    order_id: str
+    number: str | None
+    status: str | None
+    channel: str | None
+    currency: str | None
+    customer_id: str | None
+    total_minor: int | None
+    on_hold: bool
+    skus: list[str]
+    created_us: int
+    first_us: int
+    last_us: int
+    last_sequence: int
+    event_count: int
+
+    def key(self, sort: Sort) -> tuple[int | None, str]:
+        """The `after` that continues a list behind this order."""
+        if sort == "total_minor":
+            return self.total_minor, self.order_id
+        return self.created_us if sort == "created_at" else self.last_us, self.order_id
+
+
+class ActorSummary(Struct):
+    """What one actor did to an order."""
+
+    actor_id: str
+    actor_type: str | None
+    events: int
+    first_us: int
+    last_us: int
+
+
+class Aggregate(Struct):
+    """An order's history in numbers. `by_type` and `by_source` are sorted, actors by first event;
+    events without an actor are in no actor's count."""
+
+    order_id: str
+    event_count: int
+    by_type: dict[str, int]
+    by_source: dict[str, int]
+    first_us: int
+    last_us: int
+    actors: list[ActorSummary]
+
+
+class OrderQueries:
+    """Reads through a pool whose connections have the cell on their search path."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def order_exists(self, tenant: str, order_id: str) -> bool:
+        return bool(await self._rows(sql.ORDER_EXISTS, tenant, {"order_id": order_id}))
+
+    async def timeline(
+        self,
+        tenant: str,
+        order_id: str,
+        *,
+        from_us: int | None = None,
+        to_us: int | None = None,
+        type_pattern: str | None = None,
+        order: Literal["occurred", "sequence"] = "occurred",
+        after: tuple[int, int] | None = None,
+        limit: int = 50,
+    ) -> list[EventKey]:
+        """An order's events by (occurred_us, sequence) or by sequence; empty for an unknown order.
+
+        `from_us` includes, `to_us` excludes. `after` is (occurred_us, sequence) of the last one
+        seen, whatever the order.
+        """
+        values = given({"order_id": order_id, "from_us": from_us, "to_us": to_us})
+        values |= type_filter(type_pattern)
+        text = sql.timeline(frozenset(values), order == "sequence", after is not None)
+        if after is not None:
+            values |= {"after_us": after[0], "after_sequence": after[1]}
+        return [EventKey(*row) for row in await self._rows(text, tenant, values, limit)]
+
+    async def events(  # noqa: PLR0913  # what GET /events filters on
+        self,
+        tenant: str,
+        *,
+        order_id: str | None = None,
+        type: str | None = None,  # noqa: A002  # its name there
+        source: str | None = None,
+        from_us: int | None = None,
+        to_us: int | None = None,
+        actor_id: str | None = None,
+        after_sequence: int | None = None,
+        limit: int = 50,
+        history: bool = False,
+    ) -> list[EventKey]:
+        """A tenant's events by sequence. `type` may be a pattern (`order.payment.*`); `history`
+        lets the service's own events in, for those who asked for them by type."""
+        values = given(
+            {
+                "order_id": order_id,
+                "source": source,
+                "from_us": from_us,
+                "to_us": to_us,
+                "actor_id": actor_id,
+                "after_sequence": after_sequence,
+            }
+        )
+        values |= type_filter(type)
+        text = sql.events(frozenset(values), history)
+        return [EventKey(*row) for row in await self._rows(text, tenant, values, limit)]
+
+    async def aggregate(self, tenant: str, order_id: str) -> Aggregate | None:
+        """An order's history in numbers; None for an unknown order."""
+        rows = await self._rows(sql.AGGREGATE, tenant, {"order_id": order_id})
+        return _aggregate(order_id, rows) if rows else None
+
+    async def list_orders(
+        self,
+        tenant: str,
+        filters: OrderFilters | None = None,
+        *,
+        sort: Sort = "last_event_at",
+        after: tuple[int | None, str] | None = None,
+        limit: int = 50,
+    ) -> list[OrderSummary]:
+        """Orders, newest (or highest total) first; those without a total come last by total.
+
+        `after` is `OrderSummary.key(sort)` of the last one seen. Sorted by created_at, a walk
+        meets each order that was there at its start exactly once.
+        """
+        values = given(msgspec.structs.asdict(filters or OrderFilters()))
+        names = frozenset(values)
+        if after is not None:
+            values |= {"after_key": after[0], "after_order": after[1]}
+        in_tail = after is not None and after[0] is None
+        rows: Rows = []
+        if not in_tail:
+            text = sql.orders(names, sort, after is not None)
+            rows = await self._rows(text, tenant, values, limit)
+        if sort == "total_minor" and len(rows) < limit:
+            text = sql.orders(names, sort, in_tail, without_total=True)
+            rows += await self._rows(text, tenant, values, limit - len(rows))
+        return [OrderSummary(*row) for row in rows]
+
+    async def reached(self, tenant: str, sequence: int) -> bool:
+        """Whether the read model holds the tenant's events up to this sequence."""
+        if sequence <= 0:
+            return True
+        values = {"model": NAME, "sequence": sequence}
+        return bool(await self._rows(sql.REACHED, tenant, values))
+
+    async def wait_for(self, tenant: str, sequence: int, timeout: float) -> bool:
+        """As `reached`, after at most `timeout` seconds. Holds no connection while it waits."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        pause = _FIRST_LOOK
+        while not await self.reached(tenant, sequence):
+            if loop.time() + pause > end:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_LOOK)
+        return True
+
+    async def _rows(
+        self, text: str, tenant: str, values: Mapping[str, object], limit: int | None = None
+    ) -> Rows:
+        parameters = {**values, "tenant": tenant, "limit": limit}
+        with store_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(text, parameters, binary=True)
+                return await cursor.fetchall()
+
+
+def _aggregate(order_id: str, rows: Rows) -> Aggregate:
+    by_type: dict[str, int] = {}
+    by_source: dict[str, int] = {}
+    actors: dict[str, ActorSummary] = {}
+    for kind, source, actor_id, actor_type, events, first, last in rows:
+        by_type[kind] = by_type.get(kind, 0) + events
+        by_source[source] = by_source.get(source, 0) + events
+        if actor_id is not None:
+            actor = actors.setdefault(actor_id, ActorSummary(actor_id, actor_type, 0, first, last))
+            actor.events += events
+            actor.first_us = min(actor.first_us, first)
+            actor.last_us = max(actor.last_us, last)
+    return Aggregate(
+        order_id,
+        sum(by_type.values()),
+        dict(sorted(by_type.items())),
+        dict(sorted(by_source.items())),
+        min(row[5] for row in rows),
+        max(row[6] for row in rows),
+        sorted(actors.values(), key=lambda actor: (actor.first_us, actor.actor_id)),
+    )

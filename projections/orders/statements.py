@@ -1,0 +1,124 @@
+"""The SQL texts with which the orders read model answers. Values are bound, names are constant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Literal
+
+from projections.orders.filters import (
+    EVENT_CONDITIONS,
+    OF_TENANT,
+    ORDER_CONDITIONS,
+    where,
+)
+
+Sort = Literal["last_event_at", "created_at", "total_minor"]
+Names = frozenset[str]
+
+_KEY = "position, sequence, occurred_us"
+_ORDER = (
+    "order_id, number, status, channel, currency, customer_id, total_minor, on_hold, skus,"
+    " created_us, first_us, last_us, last_sequence, event_count"
+)
+_SORT_COLUMNS: Mapping[Sort, str] = {
+    "last_event_at": "last_us",
+    "created_at": "created_us",
+    "total_minor": "total_minor",
+}
+
+ORDER_EXISTS = f"select 1 from orders {where(['order_id = %(order_id)s'])}"
+
+AGGREGATE = f"""
+select type, source, actor_id,
+       (select a.actor_type from actors a
+         where a.tenant_id = %(tenant)s and a.actor_id = e.actor_id) as actor_type,
+       count(*), min(occurred_us), max(occurred_us)
+  from order_events e
+ {where(["order_id = %(order_id)s"])}
+ group by type, source, actor_id
+"""
+
+# The place of the tenant's event against the place of the model; no row while either is to come.
+REACHED = """
+select 1
+  from events e
+  join tracking t on t.model = %(model)s and t.position >= e.position
+ where e.tenant_id = %(tenant)s and e.sequence = %(sequence)s
+"""
+
+
+@cache
+def timeline(filters: Names, by_sequence: bool, after: bool) -> str:
+    """An order's events. By sequence, they are first collected through the order's own index:
+    a plan that walks the tenant's sequence instead would read other orders' events by the way."""
+    conditions = [EVENT_CONDITIONS[name] for name in sorted(filters | {"order_id"})]
+    if by_sequence:
+        return _collected(conditions + ["sequence > %(after_sequence)s"] * after)
+    if after:
+        conditions.append("(occurred_us, sequence) > (%(after_us)s, %(after_sequence)s)")
+    return (
+        f"select {_KEY} from order_events {where(conditions)}"
+        " order by occurred_us, sequence limit %(limit)s"
+    )
+
+
+@cache
+def events(filters: Names, history: bool) -> str:
+    """A tenant's events by sequence; `history`: the service's own among them."""
+    conditions = [EVENT_CONDITIONS[name] for name in sorted(filters)]
+    if not history:
+        conditions.append("order_id is not null")
+    if "order_id" in filters:
+        return _collected(conditions)
+    if "prefix" in filters:
+        return _of_kinds(conditions)
+    return f"select {_KEY} from order_events {where(conditions)} order by sequence limit %(limit)s"
+
+
+def _collected(conditions: Collection[str]) -> str:
+    return (
+        f"with found as materialized (select {_KEY} from order_events {where(conditions)})"
+        f" select {_KEY} from found order by sequence limit %(limit)s"
+    )
+
+
+def _of_kinds(conditions: Collection[str]) -> str:
+    """Walks from type to type of the tenant, then reads each that fits by its index: a rare type
+    is found without passing all events, in any collation."""
+    return f"""
+with recursive kinds(type) as (
+    (select type from order_events where {OF_TENANT} order by type limit 1)
+    union all
+    select (select e.type from order_events e
+             where e.{OF_TENANT} and e.type > kinds.type order by e.type limit 1)
+      from kinds where kinds.type is not null
+)
+select {_KEY}
+  from kinds
+ cross join lateral (
+       select {_KEY} from order_events e {where(["e.type = kinds.type", *conditions])}
+        order by sequence limit %(limit)s) as found
+ where starts_with(kinds.type, %(prefix)s)
+ order by sequence limit %(limit)s"""
+
+
+@cache
+def orders(filters: Names, sort: Sort, after: bool, without_total: bool = False) -> str:
+    """A page of orders, newest or highest first, the order id breaking ties downwards.
+
+    Orders without a total come after all others: sorted by total, they are a statement of their
+    own, because an index keeps them on the other side.
+    """
+    conditions = [ORDER_CONDITIONS[name] for name in sorted(filters)]
+    column = _SORT_COLUMNS[sort]
+    if sort == "total_minor":
+        conditions.append(f"total_minor is {'' if without_total else 'not '}null")
+    if after and without_total:
+        conditions.append("order_id < %(after_order)s")
+    elif after:
+        conditions.append(f"({column}, order_id) < (%(after_key)s, %(after_order)s)")
+    return (
+        f"select {_ORDER} from orders {where(conditions)}"
+        f" order by {column} desc, order_id desc limit %(limit)s"
+    )
