@@ -81,7 +81,12 @@ insert into public.tenants (tenant_id, created_us)
 select * from unnest(%s::text[], %s::bigint[]) on conflict do nothing
 """
 
-COMMITTER_OPTIONS = (
-    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
-    "-c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan -c jit=off"
-)
+COMMITTER_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+"""Server settings of the committer's connection."""

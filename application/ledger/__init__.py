@@ -1,0 +1,1 @@
+"""The ledger: what makes tampering evident."""

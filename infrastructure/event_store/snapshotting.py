@@ -1,0 +1,65 @@
+"""Takes the framework's snapshots off the request path: of each order at each hundredth version."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg import Connection
+
+from infrastructure.event_store.framework import OrderLedger
+
+EVERY = 100
+_LOOK_EVERY = 1.0
+_SPAN = 20_000
+MODEL = "aggregate_snapshots"
+
+DUE = """
+select originator_id, originator_version from events
+ where position > %s and position <= %s and originator_version %% %s = 0 and topic = 'order.recorded'
+ order by position
+"""
+SPAN = """
+select t.position, least(t.position + %s, coalesce((select max(position) from events), 0))
+  from tracking t where t.model = %s
+"""
+REGISTER = "insert into tracking (model, position, updated_us) values (%s, 0, 0) on conflict do nothing"
+MOVE = "update tracking set position = %s where model = %s and position = %s"
+log = structlog.get_logger(__name__)
+
+
+class Snapshotter:
+    """Follows the event store at leisure. A snapshot that is missing costs time, never truth."""
+
+    def __init__(self, connect: Callable[[], Connection[Any]], every: int = EVERY) -> None:
+        self._connect = connect
+        self._every = every
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        while True:
+            try:
+                moved = await asyncio.to_thread(self.turn)
+            except (psycopg.Error, OSError) as error:
+                log.warning("snapshots.away", error=type(error).__name__)
+                moved = False
+            if not moved:
+                await asyncio.sleep(_LOOK_EVERY)
+
+    def turn(self) -> bool:
+        """Take the snapshots of the next span of positions; whether there was any."""
+        with self._connect() as connection:
+            connection.execute(REGISTER, (MODEL,))
+            start, end = connection.execute(SPAN, (_SPAN, MODEL)).fetchone() or (0, 0)
+            if end <= start:
+                return False
+            due = connection.execute(DUE, (start, end, self._every)).fetchall()
+            if due:
+                with OrderLedger(self._connect) as ledger:
+                    for originator_id, version in due:
+                        ledger.take_snapshot(originator_id, version)
+            connection.execute(MOVE, (end, MODEL, start))
+        return True
