@@ -1,0 +1,1 @@
+"""Many events at once: a body of lines, received, spooled, recorded; and files, imported."""

@@ -1,0 +1,51 @@
+"""Running a bulk job: its chunks in order, onto the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from application.intake.chunks import JobCipher
+from application.intake.ports import SpoolStore
+from application.intake.recording import JobRef, PreparedChunk, Recording, ahead
+from application.jobs.running import Cancelled, Finished, Run
+
+SHOWN_ERRORS = 100
+"""So many kept lines are listed in the job itself; the rest is at /jobs/{job_id}/rejected."""
+
+
+class BulkIngest:
+    """The handler of bulk_ingest jobs. Goes on where an earlier attempt, however cut off, was."""
+
+    def __init__(self, recording: Recording, spool: SpoolStore, cipher: JobCipher) -> None:
+        self._recording = recording
+        self._spool = spool
+        self._cipher = cipher
+
+    async def __call__(self, run: Run) -> Finished:
+        ref = (run.job.tenant_id, run.job.job_id)
+        try:
+            async for settled in ahead(self._submitted(ref, ahead(self._prepared(ref, run)))):
+                await self._recording.count(ref, settled, spooled=True)
+        except Cancelled:
+            await self._clear(ref)
+            raise
+        await self._clear(ref)
+        return Finished(errors=await self._spool.reasons(ref, SHOWN_ERRORS))
+
+    async def _prepared(self, ref: JobRef, run: Run) -> AsyncIterator[PreparedChunk]:
+        after = -1
+        while (row := await self._spool.next(ref, after)) is not None:
+            await run.checkpoint()
+            chunk = self._cipher.open_chunk(*ref, row.number, row.sealed)
+            yield await self._recording.prepare(ref[0], chunk, row.outcome)
+            after = row.number
+
+    async def _submitted(
+        self, ref: JobRef, prepared: AsyncIterator[PreparedChunk]
+    ) -> AsyncIterator[PreparedChunk]:
+        async for chunk in prepared:
+            yield await self._recording.submit(ref, chunk, spooled=True)
+
+    async def _clear(self, ref: JobRef) -> None:
+        await self._spool.clear(ref)
+        self._cipher.destroy_spool_key(ref[1])

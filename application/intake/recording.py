@@ -1,0 +1,229 @@
+"""A chunk's way onto the ledger, in three steps that overlap with those of its neighbours.
+
+    prepare (computing) ──▶ submit (the door's transaction, the outcome beside) ──▶ count
+
+The outcome is written with the events, so a chunk that has one is never submitted again; the chunk
+is removed with the counting, so none is counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from application.intake.chunks import Chunk, JobCipher
+from application.intake.ports import KeptLine, SpoolStore, Tally
+from application.intake.scrubbing import Line
+from application.orders.record import Comparer, Prepared
+from application.ports import Accepted, Door, Duplicate, Outcome, Statement
+from domain.errors import EventConflict, FieldError, Invalid, OrderHistoryError, Unavailable
+from domain.orders.events import Incoming
+
+JobRef = tuple[str, str]
+"""Tenant, job id."""
+
+Settled = None | int | list[FieldError]
+"""What became of a line: recorded; there already, at this position; refused, for these reasons."""
+
+_AT_ONCE = 16
+"""Lines that are prepared before others on the event loop have their turn: under a millisecond."""
+
+Item = TypeVar("Item")
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Settlement(Struct, frozen=True, array_like=True):
+    """The outcome of a chunk, a line each. `last_sequence` 0: it recorded nothing."""
+
+    lines: list[Settled]
+    last_sequence: int = 0
+
+
+_decode = msgspec.msgpack.Decoder(Settlement).decode
+
+
+class Preparing(Protocol):
+    """application.orders.record.Preparer, as far as it is needed here."""
+
+    def read(self, raw: bytes) -> Incoming: ...
+
+    def seal(self, tenant_id: str, incoming: Incoming) -> Prepared: ...
+
+
+class PreparedChunk(Struct, frozen=True):
+    """A chunk's lines, each as an event or as the reasons why it is none. `settlement` is known
+    already if an earlier attempt got that far."""
+
+    chunk: Chunk
+    events: list[Prepared | list[FieldError]]
+    settlement: Settlement | None = None
+
+
+class Recording:
+    """The three steps. Holds nothing between them."""
+
+    def __init__(
+        self,
+        preparer: Preparing,
+        door: Door,
+        comparer: Comparer,
+        spool: SpoolStore,
+        cipher: JobCipher,
+    ) -> None:
+        self._preparer = preparer
+        self._door = door
+        self._comparer = comparer
+        self._spool = spool
+        self._cipher = cipher
+
+    async def prepare(
+        self, tenant_id: str, chunk: Chunk, outcome: bytes | None = None
+    ) -> PreparedChunk:
+        """Read and seal every line. Raises KeyUnavailable."""
+        events: list[Prepared | list[FieldError]] = []
+        for line in chunk.lines:
+            if len(events) % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            events.append(self._prepare(tenant_id, line))
+        return PreparedChunk(chunk, events, None if outcome is None else _decode(outcome))
+
+    async def submit(self, job: JobRef, prepared: PreparedChunk, *, spooled: bool) -> PreparedChunk:
+        """Record what can be recorded; the chunk with its settlement. Raises Unavailable."""
+        if prepared.settlement is not None:
+            return prepared
+        drafts = [event.draft for event in prepared.events if isinstance(event, Prepared)]
+        settlement = _settle(prepared, [])
+        if drafts:
+            number = prepared.chunk.number
+
+            def beside(outcomes: Sequence[Outcome]) -> list[Statement]:
+                encoded = _encode(_settle(prepared, outcomes))
+                return [self._spool.outcome_statement(job, number, encoded)]
+
+            outcomes = await self._door.submit(drafts, beside=beside if spooled else None)
+            settlement = _settle(prepared, outcomes)
+            if spooled and (stored := await self._spool.outcome(job, number)) is not None:
+                settlement = _decode(stored)  # another worker's, if that was faster
+        return msgspec.structs.replace(prepared, settlement=settlement)
+
+    async def count(self, job: JobRef, prepared: PreparedChunk, *, spooled: bool) -> Tally:
+        """Tell conflicts from duplicates, keep what is not recorded, count. Raises Unavailable."""
+        assert prepared.settlement is not None
+        lines = prepared.settlement.lines
+        differing = await self._differing(job[0], prepared)
+        kept: list[KeptLine] = []
+        conflicts = rejected = 0
+        for index, (line, settled) in enumerate(zip(prepared.chunk.lines, lines, strict=True)):
+            if isinstance(settled, list):
+                rejected += 1
+                kept.append(self._kept(job, line, "rejected", settled))
+            elif index in differing:
+                conflicts += 1
+                kept.append(self._kept(job, line, "conflict", differing[index]))
+        recorded = lines.count(None)
+        tally = Tally(
+            recorded=recorded,
+            duplicates=len(lines) - recorded - conflicts - rejected,
+            conflicts=conflicts,
+            rejected=rejected,
+            last_sequence=prepared.settlement.last_sequence,
+        )
+        await self._spool.count(job, prepared.chunk.number if spooled else None, tally, kept)
+        return tally
+
+    def _prepare(self, tenant_id: str, line: Line) -> Prepared | list[FieldError]:
+        if line.refused:
+            return list(line.refused)
+        try:
+            incoming = self._preparer.read(line.text)
+            if line.redactions:
+                incoming = msgspec.structs.replace(incoming, redactions=line.redactions)
+            return self._preparer.seal(tenant_id, incoming)
+        except Unavailable:
+            raise
+        except OrderHistoryError as error:
+            return reasons(error)
+
+    async def _differing(
+        self, tenant_id: str, prepared: PreparedChunk
+    ) -> dict[int, list[FieldError]]:
+        """By index: why a line that came before is not the same."""
+        assert prepared.settlement is not None
+        found: dict[int, list[FieldError]] = {}
+        pairs: list[tuple[Incoming, int]] = []
+        indexes: list[int] = []
+        for index, settled in enumerate(prepared.settlement.lines):
+            event = prepared.events[index]
+            if not isinstance(settled, int):
+                continue
+            if isinstance(event, Prepared):
+                indexes.append(index)
+                pairs.append((event.incoming, settled))
+            else:  # what was valid when it was submitted is so no more: there is no comparing it
+                found[index] = event
+        if pairs:
+            all_pointers = await self._comparer.differing(tenant_id, pairs)
+            for index, (incoming, _), pointers in zip(indexes, pairs, all_pointers, strict=True):
+                if pointers:
+                    found[index] = reasons(EventConflict(incoming.event_id, pointers))
+        return found
+
+    def _kept(self, job: JobRef, line: Line, outcome: str, why: list[FieldError]) -> KeptLine:
+        reason = [{"pointer": error.pointer, "detail": error.detail} for error in why]
+        return KeptLine(line.number, outcome, reason, self._cipher.seal_line(*job, line))
+
+
+def reasons(error: OrderHistoryError) -> list[FieldError]:
+    """The error as a list of fields and what is wrong with each."""
+    if isinstance(error, Invalid):
+        return list(error.errors)
+    if isinstance(error, EventConflict):
+        return [FieldError(pointer, "differs from what is recorded") for pointer in error.pointers]
+    return [FieldError("", str(error))]
+
+
+def _settle(prepared: PreparedChunk, outcomes: Sequence[Outcome]) -> Settlement:
+    """The settlement of a chunk from the outcomes of its drafts, in their order."""
+    settled: list[Settled] = []
+    last_sequence = 0
+    remaining = iter(outcomes)
+    for event in prepared.events:
+        if not isinstance(event, Prepared):
+            settled.append(event)
+            continue
+        outcome = next(remaining, None)
+        if outcome is None:
+            break
+        if isinstance(outcome, Accepted):
+            settled.append(None)
+            last_sequence = max(last_sequence, outcome.event.sequence)
+        elif isinstance(outcome, Duplicate):
+            settled.append(outcome.position)
+        else:
+            settled.append(reasons(outcome.error))
+    return Settlement(settled, last_sequence)
+
+
+async def ahead(source: AsyncIterator[Item]) -> AsyncIterator[Item]:
+    """The source's items in order; the next is under way while the caller works on one."""
+    upcoming = asyncio.ensure_future(_next(source))
+    try:
+        while (found := await upcoming) is not None:
+            upcoming = asyncio.ensure_future(_next(source))
+            yield found[0]
+    finally:
+        upcoming.cancel()
+        with suppress(asyncio.CancelledError, StopAsyncIteration):
+            await upcoming
+
+
+async def _next(source: AsyncIterator[Item]) -> tuple[Item] | None:
+    try:
+        return (await anext(source),)
+    except StopAsyncIteration:
+        return None

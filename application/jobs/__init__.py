@@ -1,0 +1,1 @@
+"""Work that outlives its request: queued, run by a worker, gone on with after a restart."""

@@ -1,0 +1,61 @@
+"""Submitting, reading and cancelling jobs, each within its caller's rights."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from application.jobs.ports import Job, JobQueue, JobStore
+from domain.access.caller import Caller
+from domain.access.permissions import Permission
+from domain.errors import NotFound
+
+MAX_WAIT = 60
+"""Seconds that a request may wait for the end of a job."""
+
+_POLL_FIRST = 0.02
+_POLL_MOST = 0.5
+
+
+class Jobs:
+    """A caller sees the jobs that it submitted, or with `jobs.read` all of its tenant. What it may
+    not see is not there: NotFound, as for a job that never was."""
+
+    def __init__(self, store: JobStore, queue: JobQueue) -> None:
+        self._store = store
+        self._queue = queue
+
+    async def submit(self, job: Job) -> Job:
+        """Make the job durable and wake a worker. Gives back the earlier job with the same
+        submitter and idempotency_key, if there is one."""
+        made = await self._store.create(job)
+        if not made.is_over:
+            await self._queue.enqueue(made.tenant_id, made.job_id)
+        return made
+
+    async def get(self, caller: Caller, job_id: str) -> Job:
+        """Raises NotFound."""
+        job = await self._store.get(caller.tenant_id, job_id)
+        own = job is not None and job.submitted_by == caller.subject
+        if job is None or not (own or caller.may(Permission.JOBS_READ)):
+            raise NotFound
+        return job
+
+    async def wait(self, job: Job, seconds: float) -> Job:
+        """The job when it is over, or as it stands after so many seconds (at most MAX_WAIT)."""
+        deadline = monotonic() + min(seconds, MAX_WAIT)
+        pause = _POLL_FIRST
+        while not job.is_over and (left := deadline - monotonic()) > 0:
+            await asyncio.sleep(min(pause, left))
+            pause = min(1.5 * pause, _POLL_MOST)
+            job = await self._store.get(job.tenant_id, job.job_id) or job
+        return job
+
+    async def cancel(self, caller: Caller, job_id: str) -> Job:
+        """End a live job before its next step; what it has recorded stays. A job that is over
+        stays as it is. Raises NotFound."""
+        job = await self.get(caller, job_id)
+        if job.submitted_by != caller.subject:
+            caller.require(Permission.JOBS_RUN)
+        await self._store.finish(job.tenant_id, job_id, "cancelled")
+        return await self.get(caller, job_id)

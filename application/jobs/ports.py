@@ -1,0 +1,112 @@
+"""What jobs need from outside, and what a job is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from domain.times import format_us
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+LIVE: tuple[Status, ...] = ("queued", "running")
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A job as it stands. Nothing in it is personal: `request`, `result` and `errors` are shown.
+
+    `done` and `total` count the job's own units (lines, events); `total` None: not known.
+    """
+
+    tenant_id: str
+    job_id: str
+    kind: str
+    submitted_by: str
+    submitted_us: int
+    status: Status = "queued"
+    finished_us: int | None = None
+    request: dict[str, Any] = {}
+    done: int = 0
+    total: int | None = None
+    result: dict[str, Any] = {}
+    errors: list[Any] = []
+    idempotency_key: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in LIVE
+
+
+class JobStore(Protocol):
+    """The rows of jobs. Each method is one transaction, flushed to disk when it returns.
+
+    A job that is over never changes again. Every method raises Unavailable.
+    """
+
+    async def create(self, job: Job) -> Job:
+        """Add the job; or give back the one that its submitter made with the same
+        idempotency_key."""
+        ...
+
+    async def get(self, tenant_id: str, job_id: str) -> Job | None: ...
+
+    async def with_key(self, tenant_id: str, submitted_by: str, key: str) -> Job | None:
+        """The job that this submitter made with this idempotency_key."""
+        ...
+
+    async def begin(self, tenant_id: str, job_id: str) -> Job | None:
+        """Make a queued job running. The job as it stands then, None if there is none."""
+        ...
+
+    async def progress(self, tenant_id: str, job_id: str, done: int, total: int | None) -> bool:
+        """Say how far a live job is; whether it still is live."""
+        ...
+
+    async def finish(
+        self,
+        tenant_id: str,
+        job_id: str,
+        status: Status,
+        *,
+        result: dict[str, Any] | None = None,
+        errors: Sequence[Any] = (),
+    ) -> bool:
+        """End a live job; whether it was live. `result` None keeps what it has."""
+        ...
+
+    async def live(self, kinds: Sequence[str]) -> list[tuple[str, str]]:
+        """(tenant, job id) of all live jobs of these kinds."""
+        ...
+
+
+class JobQueue(Protocol):
+    """Wakes workers. Says nothing about a job's state: that is the JobStore's."""
+
+    async def enqueue(self, tenant_id: str, job_id: str) -> None:
+        """Have a worker run this job, once; no effect while it waits already. Raises Unavailable."""
+        ...
+
+
+def new_job_id() -> str:
+    """An id that nobody can guess: 122 random bits."""
+    return f"job_{uuid4().hex}"
+
+
+def job_view(job: Job) -> bytes:
+    """The job as http.md shows it: JSON."""
+    return msgspec.json.encode(
+        {
+            "job_id": job.job_id,
+            "kind": job.kind,
+            "status": job.status,
+            "submitted_by": job.submitted_by,
+            "submitted_at": format_us(job.submitted_us),
+            "finished_at": None if job.finished_us is None else format_us(job.finished_us),
+            "progress": {"done": job.done, "total": job.total},
+            "result": job.result,
+            "errors": job.errors,
+        }
+    )

@@ -1,0 +1,133 @@
+"""Running a job: from queued to over, whatever happens on the way.
+
+A handler may be cut off at any point (SIGKILL, a lost database) and is then run again from its
+start, perhaps while a worker that was thought dead still runs it: it has to find what is done
+already in the transactions that did it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from application.jobs.ports import Job, JobStore
+from domain.errors import FieldError, Invalid, OrderHistoryError, Unavailable
+
+RETRY_FIRST = 0.2
+RETRY_MOST = 10.0
+"""Seconds between attempts while a store is away; doubled from the first to the most."""
+
+log = structlog.get_logger(__name__)
+
+
+class Finished(Struct, frozen=True):
+    """A job's end as its handler sees it. `result` None keeps what the job's row has."""
+
+    result: dict[str, Any] | None = None
+    errors: list[Any] = []
+
+
+class Interrupted(Exception):
+    """The worker stops; the job stays live and goes on with the next worker."""
+
+
+class Cancelled(Exception):
+    """Somebody ended the job from outside; there is nothing more to do."""
+
+
+class Run:
+    """One attempt at a job, as its handler holds it."""
+
+    def __init__(self, job: Job, store: JobStore, stopping: asyncio.Event) -> None:
+        self.job = job
+        self._store = store
+        self._stopping = stopping
+
+    async def checkpoint(self) -> None:
+        """Call between steps. Raises Interrupted or Cancelled when the job must not go on."""
+        if self._stopping.is_set():
+            raise Interrupted
+        job = await self._store.get(self.job.tenant_id, self.job.job_id)
+        if job is None or job.is_over:
+            raise Cancelled
+
+    async def progress(self, done: int, total: int | None) -> None:
+        """Say how far it is, and what `checkpoint` says."""
+        if self._stopping.is_set():
+            raise Interrupted
+        if not await self._store.progress(self.job.tenant_id, self.job.job_id, done, total):
+            raise Cancelled
+
+
+Handler = Callable[[Run], Awaitable[Finished]]
+"""Does one kind of job, or raises: Unavailable to be run again, OrderHistoryError to fail with its
+words, anything else to fail as a fault of the program."""
+
+
+class RunJob:
+    """Runs jobs by their kind. To add a kind, add a line to `handlers`."""
+
+    def __init__(
+        self, store: JobStore, handlers: Mapping[str, Handler], stopping: asyncio.Event
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._stopping = stopping
+
+    async def __call__(self, tenant_id: str, job_id: str) -> None:
+        """Run a job to its end. Raises Interrupted when the worker stops before that."""
+        pause = RETRY_FIRST
+        while True:
+            try:
+                await self._attempt(tenant_id, job_id)
+                return
+            except Unavailable as error:
+                log.warning("job waits", job_id=job_id, error=type(error).__name__)
+            await self._sleep(pause)
+            pause = min(2 * pause, RETRY_MOST)
+
+    async def _attempt(self, tenant_id: str, job_id: str) -> None:
+        job = await self._store.begin(tenant_id, job_id)
+        if job is None or job.is_over:
+            return
+        try:
+            finished = await self._handle(job)
+        except Cancelled:
+            return
+        except (Interrupted, Unavailable):
+            raise
+        except OrderHistoryError as error:
+            await self._store.finish(tenant_id, job_id, "failed", errors=_told(error))
+        except Exception as error:
+            # Its message may carry values of a payload: the class has to do, here and in the log.
+            name = type(error).__name__
+            log.exception("job failed", job_id=job_id, kind=job.kind, exc_info=False, error=name)
+            wrong = {"pointer": "", "detail": f"an unexpected error ({name}) ended the job"}
+            await self._store.finish(tenant_id, job_id, "failed", errors=[wrong])
+        else:
+            await self._store.finish(
+                tenant_id, job_id, "succeeded", result=finished.result, errors=finished.errors
+            )
+
+    async def _handle(self, job: Job) -> Finished:
+        handler = self._handlers.get(job.kind)
+        if handler is None:
+            raise OrderHistoryError(f"no worker knows jobs of the kind {job.kind}")
+        return await handler(Run(job, self._store, self._stopping))
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+        raise Interrupted
+
+
+def _told(error: OrderHistoryError) -> list[dict[str, str]]:
+    fields = error.errors if isinstance(error, Invalid) else (FieldError("", str(error)),)
+    return [{"pointer": field.pointer, "detail": field.detail} for field in fields]
