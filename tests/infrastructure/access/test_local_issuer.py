@@ -126,6 +126,14 @@ async def test_a_key_that_the_token_brings_along_is_not_used(
             await issuer.verify(forge(header, good, mine, "Ed25519"))
 
 
+@pytest.mark.parametrize("kid", [None, "", "another", "../issuer.json"])
+async def test_a_token_must_name_the_key(
+    issuer: LocalIssuer, forge: Forge, good: dict[str, Any], kid: str | None
+) -> None:
+    with pytest.raises(Unauthenticated, match="key"):
+        await issuer.verify(forge({"alg": "Ed25519", "kid": kid}, good, issuer.key, "Ed25519"))
+
+
 @pytest.mark.parametrize(
     "more", [{"crit": ["b64"], "b64": False}, {"crit": []}, {"crit": None}, {"typ": "x+jwt"}]
 )
