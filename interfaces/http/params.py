@@ -143,6 +143,9 @@ def _kinds(shape: type[Struct]) -> dict[str, tuple[str, Any]]:
 
 
 def _given(kind: Any) -> Any:
+    if get_origin(kind) is Annotated:
+        bare, *meta = get_args(kind)
+        return Annotated[(_given(bare), *meta)]
     if get_origin(kind) in (Union, UnionType):
         return next(arm for arm in get_args(kind) if arm is not type(None))
     return kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
@@ -61,8 +62,9 @@ class ComputeIn(Struct, forbid_unknown_fields=True, omit_defaults=True):
     known_at: Time | None = None
 
 
+@cache
 def list_of(item: type[Struct]) -> Any:
-    """The envelope of a list of these."""
+    """The envelope of a list of these: one type for each, whoever asks."""
     return msgspec.defstruct(
         f"{item.__name__}List", [("items", list[item]), ("next_cursor", str | None)]  # type: ignore[valid-type]
     )

@@ -42,10 +42,13 @@ _LAST_EVENT_ID = Header(
 class StreamQuery(EventsQuery, frozen=True, kw_only=True):
     """The filters of the list, and where to begin. `limit` and `cursor` have no meaning here."""
 
-    after: Annotated[
-        int | None,
-        Meta(ge=0, le=MAX_INTEGER, description="Begin after this sequence. Now if left out."),
-    ] = None
+    after: (
+        Annotated[
+            int,
+            Meta(ge=0, le=MAX_INTEGER, description="Begin after this sequence. Now if left out."),
+        ]
+        | None
+    ) = None
 
 
 @endpoint(
@@ -146,9 +149,7 @@ class EventStream:
         stopping = asyncio.create_task(self._stopping.wait())
         tasks = {writing, leaving, stopping}
         try:
-            await asyncio.wait(
-                tasks, timeout=self._lifetime, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(tasks, timeout=self._lifetime, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()

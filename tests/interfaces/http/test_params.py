@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from domain.errors import Invalid
 from interfaces.http.params import (
@@ -104,6 +106,16 @@ def test_everything_wrong_is_told_at_once_and_no_value_is_repeated() -> None:
 
 def test_names_are_escaped_in_pointers() -> None:
     assert set(wrong(b"a%2Fb~c=1")) == {"/a~1b~0c"}
+
+
+def test_a_description_may_stand_outside_or_inside_the_option() -> None:
+    class Two(Page, frozen=True, kw_only=True):
+        outside: Annotated[int | None, Meta(description="x")] = None
+        inside: Annotated[int, Meta(ge=1)] | None = None
+
+    query = read_query(b"outside=5&inside=6", Two)
+    assert (query.outside, query.inside) == (5, 6)
+    assert set(wrong(b"outside=null&inside=0", Two)) == {"/outside", "/inside"}
 
 
 def test_a_required_parameter() -> None:
