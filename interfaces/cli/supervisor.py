@@ -29,7 +29,7 @@ GRACE = 10.0
 USAGE = 2
 """The exit code for a wrong option or setting. Starting again would not put it right."""
 
-_SUPERVISED = "ORDER_HISTORY_SUPERVISED"
+SUPERVISED = "ORDER_HISTORYSUPERVISED"
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ async def _start(child: Child, stdin: int) -> Process:
     return await asyncio.create_subprocess_exec(
         *child.argv,
         stdin=stdin,
-        env={**os.environ, **child.env, _SUPERVISED: "1"},
+        env={**os.environ, **child.env, SUPERVISED: "1"},
         process_group=0,
     )
 
@@ -181,7 +181,7 @@ def watch_parent(grace: float = GRACE) -> threading.Thread | None:
     `grace` seconds later. Does nothing (and returns None) in a process without a supervisor, whose
     stdin may be a terminal or closed.
     """
-    if os.environ.pop(_SUPERVISED, None) is None:
+    if os.environ.pop(SUPERVISED, None) is None:
         return None
     thread = threading.Thread(target=_watch, args=(grace,), name="watch-parent", daemon=True)
     thread.start()

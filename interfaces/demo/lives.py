@@ -105,10 +105,12 @@ def pay(life: Life) -> None:
 
 
 def hold(life: Life) -> bool:
-    """The risk engine stops the order, a person looks; whether it goes on."""
+    """The risk engine stops the order until a person looks; whether it goes on."""
     score = life.rng.randint(70, 99)
     payload = {"reason": "unusual delivery address", "risk_score": score}
     life.tell("order.hold.placed", "risk", FRAUD, payload)
+    if life.rng.random() < 0.2:
+        return False  # nobody has looked yet
     life.wait(hours=2)
     agent = life.rng.choice(AGENTS)
     note = f"Called {life.person.customer['name']}; they confirmed the order."

@@ -226,5 +226,5 @@ def test_sigint_stops_it_too(family: tuple[subprocess.Popen[bytes], Path]) -> No
 
 
 def test_without_a_supervisor_stdin_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(supervisor._SUPERVISED, raising=False)
+    monkeypatch.delenv(supervisor.SUPERVISED, raising=False)
     assert watch_parent() is None
