@@ -1,6 +1,6 @@
 """Lines in chunks of one transaction each, and the sealed form in which a chunk is spooled.
 
-    lines ──msgpack──▶ frame ──zlib──▶ ──AES-256-GCM, the job's key──▶ nonce || ciphertext || tag
+lines ──msgpack──▶ frame ──zlib──▶ ──AES-256-GCM, the job's key──▶ nonce || ciphertext || tag
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class ImportFile:
             submitted_by=submitted_by,
             submitted_us=self._clock(),
             status="running",
-            request={"file": path.name},
+            request={"file": path.name.encode(errors="replace").decode()},
             result=msgspec.to_builtins(Tally()),
         )
         await self._jobs.create(job)

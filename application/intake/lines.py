@@ -53,10 +53,10 @@ class LineSplitter:
         for part in ended:
             if self._length:
                 self._extend(part)
-                part = bytes(self._kept)
+                line = self._take(bytes(self._kept))
             else:
                 self._length = len(part)
-            line = self._take(part)
+                line = self._take(part)
             if line is not None:
                 yield line
         self._extend(rest)
@@ -109,7 +109,7 @@ async def gunzipped(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
                 inflate = zlib.decompressobj(_GZIP) if rest else inflate
                 continue
             block = _inflate(inflate, rest)
-            rest = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+            rest = inflate.unused_data or inflate.unconsumed_tail
             unpacked += len(block)
             if unpacked > SUSPECT_FROM and unpacked > SUSPECT_RATIO * packed:
                 raise TooLarge(_SUSPECT)

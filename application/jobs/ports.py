@@ -86,7 +86,7 @@ class JobQueue(Protocol):
     """Wakes workers. Says nothing about a job's state: that is the JobStore's."""
 
     async def enqueue(self, tenant_id: str, job_id: str) -> None:
-        """Have a worker run this job, once; no effect while it waits already. Raises Unavailable."""
+        """Have a worker run this job; no effect while it waits for one. Raises Unavailable."""
         ...
 
 

@@ -71,41 +71,43 @@ words, anything else to fail as a fault of the program."""
 class RunJob:
     """Runs jobs by their kind. To add a kind, add a line to `handlers`."""
 
-    def __init__(
-        self, store: JobStore, handlers: Mapping[str, Handler], stopping: asyncio.Event
-    ) -> None:
+    def __init__(self, store: JobStore, handlers: Mapping[str, Handler]) -> None:
         self._store = store
         self._handlers = handlers
-        self._stopping = stopping
 
-    async def __call__(self, tenant_id: str, job_id: str) -> None:
-        """Run a job to its end. Raises Interrupted when the worker stops before that."""
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of jobs that it knows to run."""
+        return list(self._handlers)
+
+    async def __call__(self, tenant_id: str, job_id: str, stopping: asyncio.Event) -> None:
+        """Run a job to its end. Raises Interrupted when `stopping` is set before that."""
         pause = RETRY_FIRST
         while True:
             try:
-                await self._attempt(tenant_id, job_id)
+                await self._attempt(tenant_id, job_id, stopping)
                 return
             except Unavailable as error:
                 log.warning("job waits", job_id=job_id, error=type(error).__name__)
-            await self._sleep(pause)
+            await _sleep(pause, stopping)
             pause = min(2 * pause, RETRY_MOST)
 
-    async def _attempt(self, tenant_id: str, job_id: str) -> None:
+    async def _attempt(self, tenant_id: str, job_id: str, stopping: asyncio.Event) -> None:
         job = await self._store.begin(tenant_id, job_id)
         if job is None or job.is_over:
             return
         try:
-            finished = await self._handle(job)
+            finished = await self._handle(Run(job, self._store, stopping))
         except Cancelled:
             return
         except (Interrupted, Unavailable):
             raise
         except OrderHistoryError as error:
             await self._store.finish(tenant_id, job_id, "failed", errors=_told(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the job must not hang
             # Its message may carry values of a payload: the class has to do, here and in the log.
             name = type(error).__name__
-            log.exception("job failed", job_id=job_id, kind=job.kind, exc_info=False, error=name)
+            log.error("job failed", job_id=job_id, kind=job.kind, error=name)  # noqa: TRY400
             wrong = {"pointer": "", "detail": f"an unexpected error ({name}) ended the job"}
             await self._store.finish(tenant_id, job_id, "failed", errors=[wrong])
         else:
@@ -113,19 +115,20 @@ class RunJob:
                 tenant_id, job_id, "succeeded", result=finished.result, errors=finished.errors
             )
 
-    async def _handle(self, job: Job) -> Finished:
-        handler = self._handlers.get(job.kind)
+    async def _handle(self, run: Run) -> Finished:
+        handler = self._handlers.get(run.job.kind)
         if handler is None:
-            raise OrderHistoryError(f"no worker knows jobs of the kind {job.kind}")
-        return await handler(Run(job, self._store, self._stopping))
+            raise OrderHistoryError(f"no worker knows jobs of the kind {run.job.kind}")
+        return await handler(run)
 
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
-        raise Interrupted
+
+async def _sleep(seconds: float, stopping: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return
+    raise Interrupted
 
 
 def _told(error: OrderHistoryError) -> list[dict[str, str]]:

@@ -53,9 +53,11 @@ class Preparer:
 
     def prepare(self, tenant_id: str, raw: bytes) -> Prepared:
         """Raises Unreadable, TooLarge or Invalid with every field that is wrong."""
-        return self.seal(
-            tenant_id, read_event(raw, now_us=self._clock(), validator=self._validator)
-        )
+        return self.seal(tenant_id, self.read(raw))
+
+    def read(self, raw: bytes) -> Incoming:
+        """The event that these bytes mean; raises as `prepare`."""
+        return read_event(raw, now_us=self._clock(), validator=self._validator)
 
     def prepare_value(self, tenant_id: str, value: Any) -> Prepared:
         """As `prepare`, of a value that `canonical.decode` gave."""
