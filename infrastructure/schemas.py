@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -31,12 +32,7 @@ class PayloadSchemas:
         validator = self._validators.get((event_type, version))
         if validator is None or validator.is_valid(payload):
             return []
-        found = []
-        for error in validator.iter_errors(payload):
-            if len(found) == MAX_ERRORS:
-                break
-            found.append(_field_error(error))
-        return found
+        return [_field_error(error) for error in islice(validator.iter_errors(payload), MAX_ERRORS)]
 
 
 def _field_error(error: jsonschema_rs.ValidationError) -> FieldError:

@@ -1,4 +1,4 @@
-"""The bytes of an event that are hashed, and the hashes over them (formats.md, "What is hashed")."""
+"""The bytes of an event that are hashed, and the hashes over them (docs: what is hashed)."""
 
 from __future__ import annotations
 

@@ -45,13 +45,11 @@ def _differences(
             yield f"/{name}"
     if incoming.occurred_us != parse_us(stored.occurred_at):
         yield "/occurred_at"
-    bodies = (
-        ("/payload", incoming.payload, stored.payload),
-        ("/metadata", incoming.metadata, stored.metadata),
-    )
-    for pointer, sent, recorded in bodies:
-        value = None if recorded is None else msgspec.json.decode(recorded)
-        yield from _compare(pointer, sent, reveal(value, disclosed, otherwise=_GONE), erased)
+    payload = reveal(msgspec.json.decode(stored.payload), disclosed, otherwise=_GONE)
+    yield from _compare("/payload", incoming.payload, payload, erased)
+    metadata = msgspec.json.decode(stored.metadata) if stored.metadata else None
+    metadata = reveal(metadata, disclosed, otherwise=_GONE)
+    yield from _compare("/metadata", incoming.metadata, metadata, erased)
 
 
 def _compare(pointer: str, sent: Any, recorded: Any, erased: bool) -> Iterator[str]:
@@ -59,7 +57,7 @@ def _compare(pointer: str, sent: Any, recorded: Any, erased: bool) -> Iterator[s
         if not erased:
             yield pointer
     elif type(sent) is dict and type(recorded) is dict:
-        for key in sent.keys() | recorded.keys():
+        for key in sorted(sent.keys() | recorded.keys()):
             yield from _compare_member(child(pointer, key), key, sent, recorded, erased)
     elif type(sent) is list and type(recorded) is list and len(sent) == len(recorded):
         for index, (mine, theirs) in enumerate(zip(sent, recorded, strict=True)):

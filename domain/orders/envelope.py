@@ -16,6 +16,8 @@ from domain.times import SECOND, parse_time
 REQUIRED = ("event_id", "order_id", "occurred_at", "source", "type", "schema_version", "payload")
 OPTIONAL = ("metadata", "correction_of")
 FIELDS = frozenset(REQUIRED + OPTIONAL)
+_IDS = ("event_id", "order_id", "correction_of")
+_NAMES = ("source", "schema_version", "type")
 
 OWN_PREFIX = "oh_evt_"
 """Ids that begin so are the service's: its prefix and the tenant's sequence."""
@@ -31,48 +33,44 @@ _SUGGESTIONS = 10
 _SHOWN_NAME = 64
 
 
-def check_envelope(
-    event: dict[str, Any], now_us: int, errors: list[FieldError]
-) -> tuple[str, int]:
+def check_envelope(event: dict[str, Any], now_us: int, errors: list[FieldError]) -> tuple[str, int]:
     """Append what is wrong with everything but payload and metadata. Returns occurred_at as
     canonical text and as microseconds; meaningless if there are errors."""
     if not event.keys() <= FIELDS:
         _refuse_unknown(event, errors)
-    for name in REQUIRED:
-        if event.get(name) is None:
-            errors.append(FieldError(f"/{name}", "is required"))
-    for name, limit in (("event_id", 200), ("order_id", 200), ("correction_of", 200)):
+    errors += [
+        FieldError(f"/{name}", "is required") for name in REQUIRED if event.get(name) is None
+    ]
+    for name in _IDS:
         text = event.get(name)
-        if text is not None and _check_text(f"/{name}", text, limit, errors):
-            if "@" in text and holds_email(text):
-                detail = "holds an email address; send a surrogate id"
-                errors.append(FieldError(f"/{name}", detail))
-    for name in ("source", "schema_version", "type"):
+        if text is not None and _check_text(name, text, 200, errors):
+            _refuse_email(name, text, errors)
+    for name in _NAMES:
         text = event.get(name)
-        if text is not None and _check_text(f"/{name}", text, 100, errors):
-            _refuse_personal(f"/{name}", text, errors)
+        if text is not None and _check_text(name, text, 100, errors):
+            _refuse_email(name, text, errors)
+            if holds_card(text):
+                errors.append(FieldError(f"/{name}", "must not hold a card number"))
     _check_event_id(event, errors)
     _check_type(event, errors)
     return _check_occurred_at(event.get("occurred_at"), now_us, errors)
 
 
-def _check_text(pointer: str, text: Any, limit: int, errors: list[FieldError]) -> bool:
+def _check_text(name: str, text: Any, limit: int, errors: list[FieldError]) -> bool:
     if type(text) is not str:
-        errors.append(FieldError(pointer, "must be a string"))
+        errors.append(FieldError(f"/{name}", "must be a string"))
     elif not 1 <= len(text) <= limit:
-        errors.append(FieldError(pointer, f"must have 1 to {limit} characters"))
+        errors.append(FieldError(f"/{name}", f"must have 1 to {limit} characters"))
     elif not text.isprintable() and _CONTROL.search(text):
-        errors.append(FieldError(pointer, "must not hold control characters"))
+        errors.append(FieldError(f"/{name}", "must not hold control characters"))
     else:
         return True
     return False
 
 
-def _refuse_personal(pointer: str, text: str, errors: list[FieldError]) -> None:
-    if holds_email(text):
-        errors.append(FieldError(pointer, "must not hold an email address"))
-    if holds_card(text):
-        errors.append(FieldError(pointer, "must not hold a card number"))
+def _refuse_email(name: str, text: str, errors: list[FieldError]) -> None:
+    if "@" in text and holds_email(text):
+        errors.append(FieldError(f"/{name}", "holds an email address; send a surrogate id"))
 
 
 def _check_event_id(event: dict[str, Any], errors: list[FieldError]) -> None:
@@ -101,9 +99,7 @@ def _check_type(event: dict[str, Any], errors: list[FieldError]) -> None:
         errors.append(FieldError("/correction_of", detail))
 
 
-def _check_occurred_at(
-    text: Any, now_us: int, errors: list[FieldError]
-) -> tuple[str, int]:
+def _check_occurred_at(text: Any, now_us: int, errors: list[FieldError]) -> tuple[str, int]:
     if type(text) is not str:
         if text is not None:
             errors.append(FieldError("/occurred_at", "must be a string, an RFC 3339 time"))

@@ -65,23 +65,18 @@ def _check(value: Any, text: bytes | None, now_us: int, validator: SchemaValidat
             raise TooLarge(f"an event is at most {MAX_EVENT_BYTES // 1024} KiB")
     errors: list[FieldError] = []
     occurred_at, occurred_us = check_envelope(value, now_us, errors)
-    bodies: dict[str, dict[str, Any]] = {}
-    for name in ("payload", "metadata"):
-        body = value.get(name)
-        if type(body) is dict:
-            bodies[name] = body
-        elif body is not None:
-            errors.append(FieldError(f"/{name}", "must be an object"))
-    if needs_screening(text):
-        for name, body in bodies.items():
-            screen(body, f"/{name}", errors)
+    payload = _object(value, "payload", errors)
+    metadata = _object(value, "metadata", errors)
     redactions: list[str] = []
+    if needs_screening(text):
+        screen(payload, "/payload", errors)
+        screen(metadata, "/metadata", errors)
     if may_hold_card(text):
-        for name, body in bodies.items():
-            bodies[name] = _mask(body, f"/{name}", redactions, errors)
-    _check_subjects(bodies, errors)
-    if "payload" in bodies:
-        _check_schema(value, bodies["payload"], validator, errors)
+        payload = _mask(payload, "/payload", redactions, errors)
+        metadata = _mask(metadata, "/metadata", redactions, errors)
+    _check_subjects(payload, metadata, errors)
+    if type(value.get("payload")) is dict:
+        _check_schema(value, payload, validator, errors)
     if errors:
         raise Invalid(_limited(errors))
     return Incoming(
@@ -92,11 +87,21 @@ def _check(value: Any, text: bytes | None, now_us: int, validator: SchemaValidat
         value["source"],
         value["type"],
         value["schema_version"],
-        bodies["payload"],
-        bodies.get("metadata"),
+        payload,
+        None if value.get("metadata") is None else metadata,
         value.get("correction_of"),
         tuple(redactions),
     )
+
+
+def _object(value: dict[str, Any], name: str, errors: list[FieldError]) -> dict[str, Any]:
+    """The object of that name; an empty one when it is absent, null or no object."""
+    found = value.get(name)
+    if type(found) is dict:
+        return found
+    if found is not None:
+        errors.append(FieldError(f"/{name}", "must be an object"))
+    return {}
 
 
 def _mask(
@@ -104,24 +109,24 @@ def _mask(
 ) -> dict[str, Any]:
     keys: list[str] = []
     masked = mask_body(body, pointer, redactions, keys)
-    for place in dict.fromkeys(keys):
-        errors.append(FieldError(place, "has a card number in the name of a field; remove it"))
+    detail = "has a card number in the name of a field; remove it"
+    errors += [FieldError(place, detail) for place in dict.fromkeys(keys)]
     return masked
 
 
-def _check_subjects(bodies: dict[str, dict[str, Any]], errors: list[FieldError]) -> None:
+def _check_subjects(
+    payload: dict[str, Any], metadata: dict[str, Any], errors: list[FieldError]
+) -> None:
     """Ids of persons are surrogates: an email address would stay in the ledger for ever."""
-    payload, metadata = bodies.get("payload", {}), bodies.get("metadata", {})
-    customer = payload.get("customer")
-    ids = [
+    customer, actor = payload.get("customer"), metadata.get("actor_id")
+    ids = (
         ("/payload/customer_id", payload.get("customer_id")),
         ("/payload/customer/id", customer.get("id") if type(customer) is dict else None),
-        ("/metadata/actor_id", metadata.get("actor_id")),
-    ]
+        ("/metadata/actor_id", actor),
+    )
     for pointer, found in ids:
         if type(found) is str and "@" in found and holds_email(found):
             errors.append(FieldError(pointer, "is an email address; send a surrogate id"))
-    actor = metadata.get("actor_id")
     if actor is not None and (type(actor) is not str or not 1 <= len(actor) <= 200):
         errors.append(FieldError("/metadata/actor_id", "must be a string of 1 to 200 characters"))
 

@@ -21,12 +21,12 @@ _ISSUED = re.compile(
     | 3[47] \d{13}                                                                  # Amex
     | 36 \d{12,17} | 30[0-5] \d{11,16} | (?: 3095 | 3[89]\d\d ) \d{10,15}           # Diners Club
     | (?: 6011 | 64[4-9]\d | 65\d\d ) \d{12,15}                                     # Discover
-    | (?: 62 | 81 | 82 ) \d{14,17}                                                  # UnionPay, RuPay
+    | (?: 62 | 81 | 82 ) \d{14,17}                                                  # UnionPay
     | 35 (?: 2[89] | [3-8]\d ) \d{12,15}                                            # JCB
     | (?: 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 676[1-3] ) \d{9,15}             # Maestro
     | 220[0-4] \d{12,15}                                                            # Mir
     | (?: 5019 | 50[6-9]\d | 60\d\d | 6362 | 6363 | 9792 ) \d{12}                   # Dankort, Elo,
-    """,                                                                # RuPay, Hipercard, Troy
+    """,  # RuPay, Hipercard, Troy
     re.VERBOSE,
 )
 _LENGTHS = range(13, 20)
@@ -62,7 +62,7 @@ def may_hold_card(text: bytes) -> bool:
 
 def holds_card(text: str) -> bool:
     """Whether a card number is anywhere in the text."""
-    return len(text) >= 13 and mask_text(text) != text
+    return len(text) >= 13 and _RUN.search(text) is not None and mask_text(text) != text
 
 
 def mask_text(text: str) -> str:

@@ -18,12 +18,27 @@ Marks = Mapping[tuple[str, ...], bool]
 
 NO_MARKS: Marks = {}
 
-PERSONAL_NAMES = frozenset(
-    "email first_name last_name phone line1 line2 address1 address2 street city postal_code"
-    " postcode zip signed_by ip user_agent iban tax_id"
-    # free text, in which anything may stand
-    " note reason description correction comment message".split()
-)
+_FREE_TEXT = frozenset(("note", "reason", "description", "correction", "comment", "message"))
+_PERSONAL_NAMES = _FREE_TEXT | {
+    "email",
+    "first_name",
+    "last_name",
+    "phone",
+    "line1",
+    "line2",
+    "address1",
+    "address2",
+    "street",
+    "city",
+    "postal_code",
+    "postcode",
+    "zip",
+    "signed_by",
+    "ip",
+    "user_agent",
+    "iban",
+    "tax_id",
+}
 _CHANGES = frozenset(("before", "after", "patch"))
 _EMAIL = re.compile(r"""[\w.!#$%&'*+/=?^`{|}~"-]@(?:[\w-]+\.)+[\w-]{2}""")
 
@@ -51,10 +66,10 @@ def personal_pointers(
     marks: Marks = NO_MARKS,
 ) -> list[str]:
     """JSON pointers into an event of all its personal values."""
-    pointers = [of_path(path, "/payload") for path in personal_paths(payload, event_type, marks)]
-    for path in personal_paths(metadata or {}, event_type):
-        pointers.append(of_path(path, "/metadata"))
-    return pointers
+    return [
+        *(of_path(path, "/payload") for path in personal_paths(payload, event_type, marks)),
+        *(of_path(path, "/metadata") for path in personal_paths(metadata or {}, event_type)),
+    ]
 
 
 def _search_object(
@@ -72,7 +87,7 @@ def _search_object(
             continue
         kind = type(value)
         if (
-            key in PERSONAL_NAMES
+            key in _PERSONAL_NAMES
             or (person and key == "name")
             or (kind is str and "@" in value and holds_email(value))
         ):

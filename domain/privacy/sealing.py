@@ -33,6 +33,8 @@ SALT_BYTES = 16
 
 _to_url_safe = bytes.maketrans(b"+/", b"-_")
 _to_standard = bytes.maketrans(b"-_", b"+/")
+_UUID_MASK = ~(0xF000 << 64 | 0xC000 << 48)
+_UUID_VERSION_5 = 5 << 76 | 0x8000 << 48
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -74,7 +76,7 @@ def seal(
         metadata=None if metadata is None else canonical.encode(metadata),
         redactions=_encode(incoming.redactions) if incoming.redactions else None,
         correction_of=incoming.correction_of,
-        salt=salts[0].decode(),
+        salt=salts[0],
         disclosures=tuple(disclosures),
     )
 
@@ -96,7 +98,7 @@ def open_disclosures(texts: Iterable[str]) -> dict[str, Any]:
         raw = text.encode("ascii")
         decoded = a2b_base64(raw.translate(_to_standard) + b"=" * (-len(raw) % 4))
         _salt, _name, value = msgspec.json.decode(decoded, type=tuple[str, str, Any])
-        opened[_base64url(sha256(raw).digest()).decode()] = value
+        opened[_base64url(sha256(raw).digest())] = value
     return opened
 
 
@@ -114,7 +116,7 @@ def reveal(value: Any, disclosed: Mapping[str, Any], *, otherwise: Any) -> Any:
 
 
 def _sealed(
-    body: dict[str, Any], paths: Sequence[Path], salts: Sequence[bytes], owner: tuple[str, str]
+    body: dict[str, Any], paths: Sequence[Path], salts: Sequence[str], owner: tuple[str, str]
 ) -> tuple[dict[str, Any], list[Disclosure]]:
     """The body with digests at the paths, sharing with the old one what did not change."""
     if not paths:
@@ -126,7 +128,7 @@ def _sealed(
         holder = _own_copy(copies, path[:-1])
         name = path[-1]
         disclosure = _disclosure(salt, str(name), holder[name])
-        holder[name] = {PLACEHOLDER: _base64url(sha256(disclosure).digest()).decode()}
+        holder[name] = {PLACEHOLDER: _base64url(sha256(disclosure).digest())}
         disclosures.append(Disclosure(owner, disclosure.decode()))
     return sealed, disclosures
 
@@ -141,20 +143,19 @@ def _own_copy(copies: dict[Path, Any], path: Path) -> Any:
     return found
 
 
-def _disclosure(salt: bytes, name: str, value: Any) -> bytes:
-    return _base64url(b'["%b",%b,%b]' % (salt, _encode(name), canonical.encode(value)))
+def _disclosure(salt: str, name: str, value: Any) -> bytes:
+    return _base64url(_encode((salt, name, value))).encode()
 
 
-def _salts(count: int, random_bytes: Callable[[int], bytes]) -> list[bytes]:
+def _salts(count: int, random_bytes: Callable[[int], bytes]) -> list[str]:
     drawn = random_bytes(SALT_BYTES * count)
     return [
-        _base64url(drawn[start : start + SALT_BYTES])
-        for start in range(0, SALT_BYTES * count, SALT_BYTES)
+        _base64url(drawn[start : start + SALT_BYTES]) for start in range(0, len(drawn), SALT_BYTES)
     ]
 
 
-def _base64url(raw: bytes) -> bytes:
-    return b2a_base64(raw, newline=False).translate(_to_url_safe).rstrip(b"=")
+def _base64url(raw: bytes) -> str:
+    return b2a_base64(raw, newline=False).translate(_to_url_safe).rstrip(b"=").decode()
 
 
 @lru_cache(maxsize=10_000)
@@ -165,4 +166,5 @@ def _namespace(root: UUID, tenant_id: str) -> bytes:
 def _uuid5(namespace: bytes, name: str) -> UUID:
     """As uuid.uuid5, without its detour over a UUID for the namespace."""
     digest = sha1(namespace + name.encode(), usedforsecurity=False).digest()
-    return UUID(bytes=digest[:16], version=5)
+    bits = int.from_bytes(digest[:16], "big") & _UUID_MASK | _UUID_VERSION_5
+    return UUID(int=bits)

@@ -116,7 +116,7 @@ def test_the_error_does_not_carry_the_body() -> None:
         (b'{"a":"\\":\\":"}', {"a": '":":'}),
         (b'{"":{"":1}}', {"": {"": 1}}),
         (b"[" * 64 + b"]" * 64, None),
-        ('"\\ud83d\\ude00"'.encode(), "😀"),
+        (b'"\\ud83d\\ude00"', "😀"),
     ],
 )
 def test_reads_plain_json_and_knows_one_spelling_of_a_number(raw: bytes, value: Any) -> None:
@@ -128,7 +128,7 @@ def test_reads_plain_json_and_knows_one_spelling_of_a_number(raw: bytes, value: 
 @given(JSON)
 @example({"\U00010000": 1, "\uffff": 2})
 @example([1e-6, 1.5e-6, 1e-7, 9.5e-6, 1e-5, 0.1, 1e21, 1.7976931348623157e308, -0.0, 5e-324])
-@example("\x7f\u2028\u2029</\x1f\b\"\\")
+@example('\x7f\u2028\u2029</\x1f\b"\\')
 def test_encode_is_rfc_8785(value: Any) -> None:
     assert encode(value) == rfc8785.dumps(value)
 
