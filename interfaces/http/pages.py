@@ -18,7 +18,7 @@ from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import endpoint
 from interfaces.http.problems import KINDS, TYPE_PATH
 
-_PACKAGE, _FOLDER = "swagger_ui_bundle", "vendor/swagger-ui-4.15.5"
+_PACKAGE, _FOLDER = "swagger_ui", "static"
 _SELF_ONLY: tuple[RawHeader, ...] = (
     (
         b"content-security-policy",

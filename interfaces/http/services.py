@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from application.intake.rejected import RejectedLines
+    from application.intake.spool import ReceiveBulk
+    from application.jobs.asking import Jobs
     from application.orders.as_of import AsOfQueries
     from application.orders.record import Preparer, RecordEvent
     from application.orders.tail import Tail
@@ -40,4 +43,7 @@ class Services:
     tail: Tail
     capture: CaptureSnapshot
     snapshots: SnapshotStore
+    jobs: Jobs
+    bulk: ReceiveBulk
+    rejected: RejectedLines
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 from litestar.types import ASGIApp, Receive, Scope, Send
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from application.orders.views import Viewer
 from application.ports import StoredRow
@@ -118,7 +118,7 @@ class _Filter:
         if self._query.actor_id is None:
             return True
         metadata = decode_body(row.state).metadata
-        if metadata is None:
+        if metadata is UNSET:
             return False
         return bool(msgspec.json.decode(metadata).get("actor_id") == self._query.actor_id)
 

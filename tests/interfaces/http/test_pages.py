@@ -56,7 +56,6 @@ async def test_an_unknown_problem_type(open_client: Open) -> None:
         assert (await client.get("/problems/nonsense")).status_code == 404
 
 
-@pytest.mark.xfail(reason="swagger-ui-bundle carries Swagger UI 4, which knows OpenAPI 3.0 only")
 async def test_the_viewer_can_read_the_version_of_the_document(open_client: Open) -> None:
     async with open_client() as client:
         viewer = await client.get("/docs/swagger-ui-bundle.js")

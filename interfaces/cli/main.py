@@ -1,0 +1,70 @@
+"""`order-history`: the program. Every command is a module of this package, registered below."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import rich_click
+
+from domain.errors import OrderHistoryError
+from interfaces.cli import backups, data, diagnosis, serving, tokens
+
+rich_click.rich_click.USE_MARKDOWN = False
+rich_click.rich_click.MAX_WIDTH = 96
+
+
+@click.group(
+    cls=rich_click.RichGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="order-history", prog_name="order-history")
+def program() -> None:
+    """An immutable, tamper-evident history of every order.
+
+    Start with `order-history serve`: it brings its own PostgreSQL, an API and a worker. `token`
+    prints a token for the API, whose pages are at /docs.
+    """
+
+
+for command in (
+    *serving.COMMANDS,
+    *tokens.COMMANDS,
+    *data.COMMANDS,
+    *backups.COMMANDS,
+    *diagnosis.COMMANDS,
+):
+    program.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave: 0 when it worked, 1 with one line when not, 2 for a wrong option."""
+    try:
+        code = program.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="order-history",
+            standalone_mode=False,
+        )
+    except click.UsageError as error:
+        where = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        _say(f"{error.format_message()}{where}")
+        sys.exit(2)
+    except click.ClickException as error:
+        _say(error.format_message())
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped")
+        sys.exit(130)
+    except OrderHistoryError as error:
+        _say(str(error))
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(line: str) -> None:
+    print("order-history: " + " ".join(line.split()), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Options that several commands share, and what they amount to: a database, and settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from domain.access.caller import is_tenant_id
+from interfaces.composition.database import embedded, prepare_database
+from interfaces.settings import DEFAULT_DATA_DIR, Settings, jwks_from
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def data_dir_option(function: F) -> F:
+    """--data-dir"""
+    return click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=DEFAULT_DATA_DIR,
+        envvar="ORDER_HISTORY_DATA_DIR",
+        show_default=True,
+        help="Keys, and the embedded database if there is one.",
+    )(function)
+
+
+def database_options(function: F) -> F:
+    """--data-dir and --database-url"""
+    url = click.option(
+        "--database-url",
+        envvar="ORDER_HISTORY_DATABASE_URL",
+        metavar="URL",
+        help="A PostgreSQL 15 or later, as postgresql://user@host/db. Embedded if left out.",
+    )
+    return data_dir_option(url(function))
+
+
+def tenant_option(*, required: bool = True) -> Callable[[F], F]:
+    """--tenant"""
+    return click.option(
+        "--tenant", required=required, metavar="TENANT", callback=_tenant, help="The tenant."
+    )
+
+
+def _tenant(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not is_tenant_id(value):
+        raise click.BadParameter("must match [a-z0-9][a-z0-9._-]{0,62}")
+    return value
+
+
+@contextmanager
+def installation(data_dir: Path, database_url: str | None) -> Iterator[Settings]:
+    """The settings of an installation whose database is up: the given one, or the embedded one,
+    started or joined. Raises OrderHistoryError, in one line, when it is not to be had."""
+    if database_url:
+        prepare_database(database_url, own=False, say=say)
+        yield settings_of(data_dir, database_url)
+        return
+    with embedded(data_dir) as server:
+        prepare_database(server.url(), own=True, say=say)
+        yield settings_of(data_dir, server.url())
+
+
+def settings_of(data_dir: Path, database_url: str) -> Settings:
+    """Settings from options and the environment."""
+    try:
+        jwks = jwks_from(os.environ)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return Settings(
+        database_url=database_url,
+        data_dir=data_dir,
+        jwks=jwks,
+        open_tenants=os.environ.get("ORDER_HISTORY_OPEN_TENANTS", "yes") != "no",
+    )
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal, not for the output."""
+    click.echo(line, err=True)

@@ -1,0 +1,116 @@
+"""Long work at the command line: importing, rebuilding, verifying, looking after everything."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from application.intake.importing import Imported, ImportFile
+from application.intake.importing import Progress as ImportProgress
+from domain.errors import NotFound, OrderHistoryError
+from domain.ledger.recompute import Difference
+from infrastructure.event_store.auditing import audit, gaps
+from infrastructure.event_store.keys import unopenable_keys
+from infrastructure.key_store.files import FileKeyStore
+from interfaces.composition.connections import blocking, clock, connecting
+from interfaces.composition.writing import writing
+from interfaces.settings import Settings
+from projections.progress import status
+from projections.read_model import ReadModel
+from projections.rebuild import compare, rebuild
+from projections.registry import MODELS
+
+Report = Callable[[int, int], None]
+
+
+class Finding(Struct, frozen=True):
+    """What one check of `doctor` found."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+async def import_file(
+    settings: Settings,
+    tenant_id: str,
+    path: Path,
+    progress: ImportProgress,
+    stopping: asyncio.Event,
+) -> Imported:
+    """Record a file's events, straight onto the ledger."""
+    async with writing(settings, "import") as side:
+        command = ImportFile(side.recording, side.jobs, side.spool, clock)
+        return await command(
+            tenant_id, path, submitted_by="import", progress=progress, stopping=stopping
+        )
+
+
+async def rebuild_models(settings: Settings, names: Sequence[str], report: Report) -> list[str]:
+    """Make read models anew, all of them when none is named. Returns the names."""
+    models = models_named(names)
+    await rebuild(connecting(settings, "rebuild", as_owner=True), models, report)
+    return [model.name for model in models]
+
+
+def models_named(names: Sequence[str]) -> list[ReadModel]:
+    """Raises NotFound, naming those there are."""
+    known = {model.name: model for model in MODELS}
+    for name in names:
+        if name not in known:
+            raise NotFound(f"no read model {name!r}; there are: {', '.join(known)}")
+    return [known[name] for name in names] or list(MODELS)
+
+
+def audit_ledgers(
+    settings: Settings, tenants: Sequence[str] | None, report: Report
+) -> tuple[int, list[Difference]]:
+    """Recompute ledgers from their stored bytes: how many events hold, and what does not."""
+    with blocking(settings, "verify")() as connection:
+        return audit(connection, tenants, report)
+
+
+async def examine(settings: Settings, report: Report) -> list[Finding]:
+    """Everything that can be checked without changing anything."""
+    findings = [_ledgers(settings, report), _keys(settings)]
+    connection = await connecting(settings, "doctor")()
+    async with connection:
+        for model in await status(connection, [model.name for model in MODELS]):
+            detail = f"{model.lag} events behind, {model.dead_letters} dead letters"
+            findings.append(Finding(f"read model {model.model}", not model.degraded, detail))
+    differing = await compare(connecting(settings, "doctor", as_owner=True), MODELS)
+    said = f"differ from a rebuild: {', '.join(differing)}" if differing else "as a rebuild makes them"
+    findings.append(Finding("read models", not differing, said))
+    return findings
+
+
+def _ledgers(settings: Settings, report: Report) -> Finding:
+    with blocking(settings, "doctor")() as connection:
+        held, differences = audit(connection, None, report)
+        missing = gaps(connection)
+    if differences:
+        first = differences[0]
+        detail = f"tenant {first.tenant_id}, sequence {first.sequence}: {first.what}"
+    elif missing:
+        detail = f"{missing} positions are missing"
+    else:
+        detail = f"{held} events hold"
+    return Finding("ledger", not differences and not missing, detail)
+
+
+def _keys(settings: Settings) -> Finding:
+    directory = settings.data_dir / "keys"
+    try:
+        with blocking(settings, "doctor")() as connection:
+            lost = unopenable_keys(connection, FileKeyStore(directory))
+    except (OrderHistoryError, OSError) as error:
+        return Finding("key store", False, str(error))
+    if lost:
+        return Finding("key store", False, f"{lost} data keys do not open")
+    open_to_others = os.stat(directory).st_mode & 0o077
+    said = "the directory is open to others" if open_to_others else "every data key opens"
+    return Finding("key store", not open_to_others, said)

@@ -1,0 +1,125 @@
+"""The API process: everything that its handlers are given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from application.access.authenticate import Authenticator, TokenVerifier
+from application.intake.rejected import RejectedLines
+from application.intake.spool import ReceiveBulk
+from application.jobs.asking import Jobs
+from application.orders.record import RecordEvent
+from application.orders.tail import Tail
+from application.orders.validate import ValidateEvents
+from application.orders.views import Viewer
+from domain.access.permissions import BuiltInRoles
+from domain.errors import OrderHistoryError
+from infrastructure.access.jwks import JwksVerifier
+from infrastructure.access.local_issuer import ISSUER, LocalIssuer
+from infrastructure.access.tokens import VerifierByIssuer
+from infrastructure.event_store.listener import Listener
+from infrastructure.jobs.queue import ProcrastinateQueue
+from infrastructure.key_store import durable
+from infrastructure.postgres.connect import store_errors
+from interfaces.composition.connections import clock, connecting
+from interfaces.composition.writing import WriteSide, writing
+from interfaces.health import InstallationHealth
+from interfaces.http.services import Services
+from interfaces.settings import Settings
+from projections.orders.queries import OrderQueries
+from projections.progress import ModelStatus, status
+from projections.registry import MODELS
+
+READERS = 12
+"""Connections that an API process reads with."""
+
+
+class WrongIssuer(OrderHistoryError):
+    """The configured issuer has the name of the local one: choose another."""
+
+
+@asynccontextmanager
+async def api(settings: Settings) -> AsyncIterator[Services]:
+    """Connected, until left."""
+    async with AsyncExitStack() as stack:
+        side = await stack.enter_async_context(writing(settings, "api", READERS))
+        listener = Listener(connecting(settings, "api listener"), settings.cell)
+        await listener.start()
+        stack.push_async_callback(listener.close)
+        queue = ProcrastinateQueue(settings.database_url, settings.cell, name="api queue")
+        await stack.enter_async_context(queue.opened())
+        verifier = await _verifier(settings, stack)
+        yield Services(
+            authenticator=Authenticator(verifier, BuiltInRoles(), clock),
+            health=_health(side),
+            cursor_key=_cursor_key(settings.data_dir),
+            clock=clock,
+            preparer=side.preparer,
+            record=RecordEvent(side.committer, side.reader, side.disclosures, side.comparer),
+            validate=ValidateEvents(side.reader, side.schemas, clock),
+            reader=side.reader,
+            disclosures=side.disclosures,
+            viewer=Viewer(side.disclosures),
+            orders=OrderQueries(side.pool),
+            as_of=side.as_of,
+            tail=Tail(side.reader, listener),
+            capture=side.capture,
+            snapshots=side.snapshots,
+            jobs=Jobs(side.jobs, queue),
+            bulk=ReceiveBulk(side.jobs, queue, side.spool, side.job_cipher, clock),
+            rejected=RejectedLines(side.jobs, side.spool, side.job_cipher),
+        )
+
+
+def issuer(data_dir: Path) -> LocalIssuer:
+    """The issuer of the embedded default, for `token`."""
+    data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    return LocalIssuer(data_dir, clock)
+
+
+async def _verifier(settings: Settings, stack: AsyncExitStack) -> TokenVerifier:
+    local = issuer(settings.data_dir)
+    _ = local.key  # an unusable key file should stop the start, not the first request
+    if settings.jwks is None:
+        return local
+    given = settings.jwks
+    if given.issuer == ISSUER:
+        raise WrongIssuer
+    remote = JwksVerifier(given.issuer, given.audience, given.url, given.algorithms, clock)
+    stack.push_async_callback(remote.aclose)
+    return VerifierByIssuer({ISSUER: local, given.issuer: remote})
+
+
+def _health(side: WriteSide) -> InstallationHealth:
+    async def ask(statement: str) -> Any:
+        with store_errors():
+            async with side.pool.connection() as connection:
+                return (await (await connection.execute(statement)).fetchone() or (0,))[0]
+
+    async def models() -> list[ModelStatus]:
+        with store_errors():
+            async with side.pool.connection() as connection:
+                return await status(connection, [model.name for model in MODELS])
+
+    return InstallationHealth(
+        ping=lambda: ask("select 1"),
+        committer=side.committer,
+        models=models,
+        check_keys=lambda: os.listdir(side.settings.data_dir / "keys"),
+        waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
+    )
+
+
+def _cursor_key(data_dir: Path) -> bytes:
+    """The same in all API processes of a data directory; made on first use."""
+    path = data_dir / "cursor.key"
+    with durable.locked(data_dir / "cursor.lock"):
+        key = durable.read(path)
+        if key is None:
+            key = os.urandom(32)
+            durable.write(path, key)
+    return key

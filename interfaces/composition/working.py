@@ -1,0 +1,88 @@
+"""The worker process: read models, jobs, snapshots, schedules."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+import uvloop
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from application.intake.bulk import BulkIngest
+from application.intake.spool import BULK_INGEST
+from application.intake.sweeping import Sweep
+from application.jobs.running import Handler, RunJob
+from application.snapshots.computing import SNAPSHOT_COMPUTE, ComputeSnapshot
+from domain.errors import Unavailable
+from infrastructure.event_store.notifier import channel
+from infrastructure.event_store.snapshotting import Snapshotter
+from infrastructure.jobs.runner import JobRunner
+from interfaces.composition.connections import blocking, clock, connecting
+from interfaces.composition.writing import WriteSide, writing
+from interfaces.settings import Settings
+from projections.hub import Hub
+from projections.registry import MODELS
+
+SWEEP_MINUTES = 5
+
+Loop = Callable[[], Awaitable[None]]
+log = structlog.get_logger(__name__)
+
+
+def handlers(side: WriteSide) -> dict[str, Handler]:
+    """What does the jobs of each kind; a new kind is one line more."""
+    return {
+        BULK_INGEST: BulkIngest(side.recording, side.spool, side.job_cipher),
+        SNAPSHOT_COMPUTE: ComputeSnapshot(side.capture),
+    }
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
+    """The loops of a worker; each runs until cancelled."""
+    async with AsyncExitStack() as stack:
+        side = await stack.enter_async_context(writing(settings, "worker"))
+        hub = Hub(connecting(settings, "hub"), channel(settings.cell), MODELS)
+        snapshotter = Snapshotter(blocking(settings, "snapshots"))
+        run_job = RunJob(side.jobs, handlers(side))
+        runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)
+        scheduler = _schedule(Sweep(side.spool, side.job_cipher, clock))
+        stack.callback(scheduler.shutdown, wait=False)
+        yield [hub.run, snapshotter.run, runner.run]
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or Ctrl-C. What is cut off goes on with the next worker."""
+    uvloop.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with working(settings) as loops:
+        log.info("working")
+        tasks = [asyncio.ensure_future(run()) for run in loops]
+        waiting = asyncio.create_task(stopping.wait())
+        done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, waiting):
+            task.cancel()
+        await asyncio.gather(*tasks, waiting, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+def _schedule(sweep: Sweep) -> AsyncIOScheduler:
+    async def tick() -> None:
+        try:
+            await sweep()
+        except Unavailable as error:
+            log.warning("sweep waits for its next turn", error=type(error).__name__)
+
+    scheduler = AsyncIOScheduler()
+    scheduler.add_job(tick, "interval", minutes=SWEEP_MINUTES, max_instances=1)
+    scheduler.start()
+    return scheduler

@@ -1,0 +1,118 @@
+"""The write side: what it takes to put events on the ledger, and to look up what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from application.intake.chunks import JobCipher
+from application.intake.recording import Recording
+from application.orders.as_of import AsOfQueries
+from application.orders.record import Comparer, Preparer
+from application.snapshots.capture import CaptureSnapshot
+from infrastructure.event_store.appending import Appending
+from infrastructure.event_store.committer import Committer
+from infrastructure.event_store.histories import Histories
+from infrastructure.event_store.notifier import Notifier
+from infrastructure.event_store.reader import Reader
+from infrastructure.event_store.statements import COMMITTER_SETTINGS
+from infrastructure.jobs.spool import PostgresSpool
+from infrastructure.jobs.store import PostgresJobStore
+from infrastructure.key_store.files import FileKeyStore
+from infrastructure.postgres.connect import Pool, open_pool
+from infrastructure.privacy.disclosures import StoredDisclosures
+from infrastructure.privacy.keyring import Keyring
+from infrastructure.schemas import PayloadSchemas
+from infrastructure.snapshots.store import Snapshots
+from interfaces.composition.connections import clock, connecting
+from interfaces.settings import Settings
+
+
+@dataclass(slots=True)
+class WriteSide:
+    """The parts, connected."""
+
+    settings: Settings
+    pool: Pool
+    key_store: FileKeyStore
+    committer: Committer
+    reader: Reader
+    disclosures: StoredDisclosures
+    schemas: PayloadSchemas
+    preparer: Preparer
+    comparer: Comparer
+    as_of: AsOfQueries
+    snapshots: Snapshots
+    capture: CaptureSnapshot
+    jobs: PostgresJobStore
+    spool: PostgresSpool
+    job_cipher: JobCipher
+    recording: Recording
+
+
+@asynccontextmanager
+async def writing(settings: Settings, name: str, readers: int = 4) -> AsyncIterator[WriteSide]:
+    """`readers`: connections to read with. The committer finishes what is queued on leaving."""
+    async with AsyncExitStack() as stack:
+        pool = await open_pool(
+            settings.database_url, settings.cell, min=2, max=readers, name=f"{name} readers"
+        )
+        stack.push_async_callback(pool.close)
+        key_store = FileKeyStore(settings.data_dir / "keys")
+        keyring = Keyring(key_store)
+        committer = await _committer(settings, name, keyring, stack)
+        yield _put_together(settings, pool, key_store, keyring, committer)
+
+
+async def _committer(
+    settings: Settings, name: str, keyring: Keyring, stack: AsyncExitStack
+) -> Committer:
+    notifier = Notifier(connecting(settings, f"{name} notifier"), settings.cell)
+    append = Appending(keyring, clock, open_tenants=settings.open_tenants)
+    connect = connecting(settings, f"{name} committer", COMMITTER_SETTINGS)
+    committer = Committer(connect, append, notify=notifier.hint)
+    await notifier.start()
+    stack.push_async_callback(notifier.close)
+    await committer.start()
+    stack.push_async_callback(committer.close)
+    return committer
+
+
+def _put_together(
+    settings: Settings,
+    pool: Pool,
+    key_store: FileKeyStore,
+    keyring: Keyring,
+    committer: Committer,
+) -> WriteSide:
+    reader = Reader(pool)
+    disclosures = StoredDisclosures(pool, keyring)
+    schemas = PayloadSchemas()
+    preparer = Preparer(schemas, clock, os.urandom, keyring.warm)
+    comparer = Comparer(reader, disclosures)
+    as_of = AsOfQueries(Histories(pool), reader)
+    snapshots = Snapshots(pool)
+    spool = PostgresSpool(pool, clock)
+    cipher = JobCipher(key_store)
+    return WriteSide(
+        settings=settings,
+        pool=pool,
+        key_store=key_store,
+        committer=committer,
+        reader=reader,
+        disclosures=disclosures,
+        schemas=schemas,
+        preparer=preparer,
+        comparer=comparer,
+        as_of=as_of,
+        snapshots=snapshots,
+        capture=CaptureSnapshot(
+            committer, snapshots, disclosures, as_of, clock, os.urandom, keyring.warm
+        ),
+        jobs=PostgresJobStore(pool, clock),
+        spool=spool,
+        job_cipher=cipher,
+        recording=Recording(preparer, committer, comparer, spool, cipher),
+    )
