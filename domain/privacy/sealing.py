@@ -23,10 +23,10 @@ from domain.privacy.classify import NO_MARKS, Marks, Path, personal_paths
 TOPIC = "order.recorded"
 PLACEHOLDER = "_sd"
 
-ORDERS = UUID("6f0b0d8e-3a53-5d0e-9a54-0d6a2f6c1b7e")
+ORDERS = UUID("43ac8ebb-bcd1-4245-a623-15fd111110e9")
 """Namespace of orders' originator ids. Drawn once; can never change."""
 
-HISTORY = UUID("c2c8f1a4-7d1f-5b8c-8e0e-51b7f3d9a602")
+HISTORY = UUID("bc419c07-d3bb-4cae-ae5d-125c4ce31c9b")
 """Namespace of the streams of the service's own acts. Drawn once; can never change."""
 
 SALT_BYTES = 16
