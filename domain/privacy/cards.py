@@ -104,6 +104,8 @@ def mask_body(
     for key, value in body.items():
         if len(key) >= 13 and holds_card(key):
             keys.append(pointer)
+        if type(value) is str and len(value) < 13:
+            continue
         masked = _mask_value(value, pointer, key, _is_exempt(key), found, keys)
         if masked is not value:
             changed[key] = masked

@@ -99,7 +99,7 @@ def test_prefixes_keep_the_kinds_of_hash_apart() -> None:
 
 @given(
     texts=st.fixed_dictionaries(
-        {name: TEXT for name in ("event_id", "source", "type", "schema_version", "tenant_id")}
+        dict.fromkeys(("event_id", "source", "type", "schema_version", "tenant_id"), TEXT)
     ),
     optional=st.fixed_dictionaries({}, optional={"correction_of": TEXT}),
     payload=BODY,

@@ -15,9 +15,32 @@ def places(body: dict[str, Any], event_type: str = "order.created", **marks: Any
 
 @pytest.mark.parametrize(
     "name",
-    "email first_name last_name phone line1 line2 address1 address2 street city postal_code"
-    " postcode zip signed_by ip user_agent iban tax_id note reason description correction comment"
-    " message".split(),
+    [
+        "email",
+        "first_name",
+        "last_name",
+        "phone",
+        "line1",
+        "line2",
+        "address1",
+        "address2",
+        "street",
+        "city",
+        "postal_code",
+        "postcode",
+        "zip",
+        "signed_by",
+        "ip",
+        "user_agent",
+        "iban",
+        "tax_id",
+        "note",
+        "reason",
+        "description",
+        "correction",
+        "comment",
+        "message",
+    ],
 )
 def test_by_name_wherever_it_stands(name: str) -> None:
     for value in ("x", "", 0, False, ["x"], {"a": {"b": 1}}):
