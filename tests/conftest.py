@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -48,8 +49,21 @@ def postgres(open_dir: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="module")
 def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The owner's URL of a fresh, migrated database with the cell `cell_0`."""
+    with _database(postgres, f"template {DATABASE} strategy wal_log") as url:
+        yield url
+
+
+@pytest.fixture
+def empty_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The owner's URL of a fresh database with nothing in it."""
+    with _database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def _database(server: EmbeddedPostgres, made: str = "") -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {DATABASE} strategy wal_log".encode())
-        yield postgres.url(name)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {name} {made}".encode())
+        yield server.url(name)
         connection.execute(f"drop database {name} with (force)".encode())

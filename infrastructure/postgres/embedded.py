@@ -52,6 +52,7 @@ SETTINGS = {
     "log_checkpoints": "off",
 }
 
+_SOCKET = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 103
 _START_TIMEOUT = 60
 _ORPHANS_TIMEOUT = 10.0
@@ -117,6 +118,8 @@ class EmbeddedPostgres:
                     return False
                 if self.is_running():
                     self._control("stop", "-m", "fast")
+                if self._socket_dir() != self._data:
+                    shutil.rmtree(self._socket_dir(), ignore_errors=True)
                 return True
 
     def url(self, database: str = DATABASE) -> str:
@@ -202,10 +205,10 @@ class EmbeddedPostgres:
         return False
 
     def _clear_remains(self) -> None:
-        """Wait until what a killed server left behind has ended, then remove its stale pid file.
+        """Wait until what a killed server left behind has ended, then remove its stale pid files.
 
-        PostgreSQL removes it itself unless a stranger has that pid now. Its own guard against
-        backends that outlived their postmaster lies in that file, hence the waiting first.
+        PostgreSQL removes them itself unless a stranger has that pid now. Its own guard against
+        backends that outlived their postmaster lies in one of them, hence the waiting first.
         """
         deadline = monotonic() + _ORPHANS_TIMEOUT
         while orphans := [one.pid for one in psutil.process_iter() if self._serves(one)]:
@@ -216,10 +219,11 @@ class EmbeddedPostgres:
                 )
             sleep(0.05)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self._socket_dir() / f"{_SOCKET}.lock").unlink(missing_ok=True)
 
     def _socket_dir(self, *, make: bool = False) -> Path:
         """The data directory, which only its owner may enter, unless its path is too long."""
-        if len(os.fsencode(self._data / ".s.PGSQL.5432")) <= _SOCKET_PATH_LIMIT:
+        if len(os.fsencode(self._data / _SOCKET)) <= _SOCKET_PATH_LIMIT:
             return self._data
         name = hashlib.sha256(os.fsencode(self._data)).hexdigest()[:16]
         short = Path(tempfile.gettempdir()) / f"order-history-{name}"

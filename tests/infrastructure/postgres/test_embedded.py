@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -60,6 +61,15 @@ def _kill_postmaster(data_dir: Path) -> None:
     process = psutil.Process(_postmaster_pid(data_dir))
     process.kill()
     process.wait(10)
+
+
+@contextmanager
+def _process_of(owner: binaries.Owner) -> Iterator[int]:
+    """A process that PostgreSQL must take for alive, as it is the same user's."""
+    ids = {"user": owner.uid, "group": owner.gid} if os.geteuid() == 0 else {}
+    with subprocess.Popen(["/bin/sleep", "60"], **ids) as process:  # type: ignore[call-overload]
+        yield process.pid
+        process.kill()
 
 
 def _answers(server: EmbeddedPostgres) -> bool:
@@ -165,11 +175,15 @@ def test_it_comes_back_after_its_postmaster_was_killed(data_dir: Path) -> None:
 def test_a_stale_pid_that_a_stranger_has_now_is_no_obstacle(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir) as server:
         _kill_postmaster(data_dir)
-        file = data_dir / "postgres" / "postmaster.pid"
-        lines = file.read_text().splitlines(keepends=True)
-        file.write_text("".join([f"{os.getpid()}\n", *lines[1:]]))
-        assert not server.is_running()
-        server.ensure_running()
+        with _process_of(binaries.owner()) as stranger:
+            for file in (
+                data_dir / "postgres" / "postmaster.pid",
+                server._socket_dir() / ".s.PGSQL.5432.lock",
+            ):
+                lines = file.read_text().splitlines(keepends=True)
+                file.write_text("".join([f"{stranger}\n", *lines[1:]]))
+            assert not server.is_running()
+            server.ensure_running()
         assert _answers(server)
 
 
@@ -186,6 +200,9 @@ def test_a_long_path_gets_its_socket_elsewhere(data_dir: Path) -> None:
     deep.parent.mkdir(mode=0o711)
     with EmbeddedPostgres(deep) as server:
         assert _answers(server)
+        elsewhere = server._socket_dir()
+        assert elsewhere not in [deep, *deep.parents]
+    assert not elsewhere.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another user")

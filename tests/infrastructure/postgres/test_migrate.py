@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from typing import Any
 
 import psycopg
@@ -15,18 +14,6 @@ from psycopg import Connection, errors
 from sqlalchemy import NullPool, create_engine
 
 from infrastructure.postgres import connect, migrate, rights, tables
-from infrastructure.postgres.embedded import EmbeddedPostgres
-
-_numbers = count(1)
-
-
-@pytest.fixture
-def empty_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    name = f"empty_{next(_numbers)}"
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
-        yield postgres.url(name)
-        connection.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.fixture

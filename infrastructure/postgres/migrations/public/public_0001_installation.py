@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 from alembic import op
 from procrastinate.schema import SchemaManager
+from psycopg import Connection as DriverConnection
+from sqlalchemy import Connection
 
 from infrastructure.postgres import rights, tables
+from infrastructure.postgres.migrations import roles
 
 revision = "public_0001"
 down_revision = None
@@ -16,31 +20,10 @@ depends_on = None
 
 _QUEUE = "procrastinate"
 
-# Roles belong to the whole server: another database's migration may make it at this moment.
-_MAKE_ROLE = f"""
-do $$
-begin
-  if not exists (select from pg_roles where rolname = '{tables.APP_ROLE}') then
-    create role {tables.APP_ROLE} nologin;
-  end if;
-exception when duplicate_object or unique_violation then
-  null;
-end $$
-"""
-_JOIN_ROLE = f"""
-do $$
-begin
-  if not pg_has_role(current_user, '{tables.APP_ROLE}', 'member') then
-    grant {tables.APP_ROLE} to current_user;
-  end if;
-end $$
-"""
-
 
 def upgrade(schema: str) -> None:
     connection = op.get_bind()
-    connection.exec_driver_sql(_MAKE_ROLE)
-    connection.exec_driver_sql(_JOIN_ROLE)
+    roles.ensure(_driver(connection))
     tables.PUBLIC.create_all(connection, checkfirst=False)
     op.execute(f"grant usage on schema {schema} to {tables.APP_ROLE}")
     for table in tables.PUBLIC.sorted_tables:
@@ -54,9 +37,7 @@ def _install_queue() -> None:
     op.execute(f"create schema {_QUEUE}")
     op.execute(f"comment on schema {_QUEUE} is 'procrastinate {version('procrastinate')}'")
     op.execute(f"set local search_path to {_QUEUE}")
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.execute(SchemaManager.get_schema())  # past SQLAlchemy, for the percent signs in it
+    _driver(connection).execute(SchemaManager.get_schema())  # it holds percent signs
     op.execute("set local search_path to public")
     for objects, privileges in (
         ("schema", "usage"),
@@ -65,3 +46,9 @@ def _install_queue() -> None:
         ("all functions in schema", "execute"),
     ):
         op.execute(f"grant {privileges} on {objects} {_QUEUE} to {tables.APP_ROLE}")
+
+
+def _driver(connection: Connection) -> DriverConnection[Any]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, DriverConnection)
+    return driver
