@@ -51,4 +51,6 @@ if __name__ == "__main__":
             "POSTGRES_POOL_SIZE": "20",
         }
     )
-    uvicorn.run(app, host="127.0.0.1", port=int(port), loop="uvloop", log_level="warning", access_log=False)
+    uvicorn.run(
+        app, host="127.0.0.1", port=int(port), loop="uvloop", log_level="warning", access_log=False
+    )

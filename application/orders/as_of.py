@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from application.ports import EventReader, OrderHistories, StoredRow, Window
 from domain.errors import Invalid, NotFound
-from domain.orders.history import AsOf, Folded, NotServable, PastEvent, past_event, state_as_of
+from domain.orders.history import AsOf, Folded, NotServable, past_event, state_as_of
+from domain.orders.state import PastEvent
 from domain.privacy.sealing import originator
 
 _decode_folded = msgspec.json.Decoder(Folded).decode

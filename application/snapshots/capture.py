@@ -24,7 +24,7 @@ from domain.errors import Conflict, NotFound
 from domain.privacy.revealing import reveal
 from domain.snapshots.events import SOURCE, Captured, captured, deleted
 from domain.snapshots.incoming import SnapshotBody, check_snapshot, read_snapshot
-from domain.times import format_us, parse_us
+from domain.times import format_us
 
 
 class Kept(Struct, frozen=True):
@@ -62,8 +62,16 @@ class CaptureSnapshot:
 
     async def compute(
         self, tenant_id: str, actor: str, order_id: str, snapshot_id: str, question: Question
-    ) -> Kept:
-        """Fold the order's events and keep the state. Raises NotFound before its first event."""
+    ) -> SnapshotRow:
+        """Fold the order's events and keep the state; or the row of an earlier attempt.
+
+        Raises NotFound before the order's first event, Conflict when another order has the id.
+        """
+        there = await self._store.get(tenant_id, snapshot_id)
+        if there is not None:
+            if there.order_id != order_id or there.source != SOURCE:
+                raise Conflict("a snapshot with this snapshot_id has other content")
+            return there
         answer = await self._as_of.state(tenant_id, order_id, question)
         disclosed = await self._disclosures.of_order(tenant_id, order_id)
         state = msgspec.json.decode(reveal(msgspec.json.encode(answer.state), disclosed))
@@ -75,7 +83,8 @@ class CaptureSnapshot:
             "state": state,
             "metadata": {"event_sequence": answer.event_sequence},
         }
-        return await self._keep(tenant_id, actor, order_id, check_snapshot(value, now_us=now))
+        body = check_snapshot(value, now_us=now)
+        return (await self._keep(tenant_id, actor, order_id, body)).row
 
     async def delete(self, tenant_id: str, actor: str, snapshot_id: str) -> None:
         """Remove the state and its personal values; leave a tombstone. Raises NotFound."""
@@ -100,9 +109,7 @@ class CaptureSnapshot:
         if isinstance(outcome, Refused):
             raise outcome.error
 
-    async def _keep(
-        self, tenant_id: str, actor: str, order_id: str, body: SnapshotBody
-    ) -> Kept:
+    async def _keep(self, tenant_id: str, actor: str, order_id: str, body: SnapshotBody) -> Kept:
         self._warm(tenant_id)
         now_us = self._clock()
         new = captured(
@@ -157,11 +164,4 @@ def _row(order_id: str, body: SnapshotBody, new: Captured, sequence: int) -> Sna
         size_bytes=len(new.state),
         state=new.state,
         metadata=new.metadata,
-    )
-
-
-def question_of(at: str | None, known_at: str | None) -> Question:
-    """A question from RFC 3339 texts. Raises ValueError."""
-    return Question(
-        None if at is None else parse_us(at), None if known_at is None else parse_us(known_at)
     )

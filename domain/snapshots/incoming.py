@@ -43,7 +43,9 @@ def read_snapshot(raw: bytes, *, now_us: int) -> SnapshotBody:
 
 def check_snapshot(value: dict[str, Any], *, now_us: int) -> SnapshotBody:
     """As `read_snapshot`, of a value that `canonical.decode` gave."""
-    errors = [FieldError(f"/{name}", "is required") for name in _REQUIRED if value.get(name) is None]
+    errors = [
+        FieldError(f"/{name}", "is required") for name in _REQUIRED if value.get(name) is None
+    ]
     for name in sorted(value.keys() - FIELDS)[:10]:
         shown = name if len(name) <= 64 and not holds_email(name) and not holds_card(name) else ""
         errors.append(FieldError(f"/{shown}" if shown else "", "is not a field of a snapshot"))

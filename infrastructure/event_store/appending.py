@@ -100,7 +100,7 @@ class Appending:
             position=position,
             received_us=max(now, received_us + 1),
             heads={tenant: (sequence, digest) for tenant, sequence, digest in rows["heads"]},
-            versions=dict(rows["versions"]),  # type: ignore[arg-type]  # two columns
+            versions=dict(rows["versions"]),
             located={(row[0], row[1]): Located(*row[2:]) for row in rows["located"]},
             idempotency={row[:3]: row[3] for row in rows.get("idempotency", [])},
             closed_to=frozenset(row[0] for row in rows.get("asked", []))

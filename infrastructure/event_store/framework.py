@@ -167,9 +167,7 @@ class LedgerRecorder(ApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         rows = _select(self._connect, SELECT, originator_id, gt, lte, desc=desc, limit=limit)
-        return [
-            StoredRecorded(row[3], row[4], row[9], row[8], Recorded(*row[:9])) for row in rows
-        ]
+        return [StoredRecorded(row[3], row[4], row[9], row[8], Recorded(*row[:9])) for row in rows]
 
     def select_notifications(
         self,
@@ -184,12 +182,15 @@ class LedgerRecorder(ApplicationRecorder):
         last = 2**62 if stop is None else stop
         parameters = (first, last, list(topics), list(topics), limit)
         with self._connect() as connection:
-            rows = connection.execute(
-                NOTIFICATIONS.format(), parameters, binary=True
-            ).fetchall()
+            rows = connection.execute(NOTIFICATIONS.format(), parameters, binary=True).fetchall()
         return [
-            Notification(originator_id=row[1], originator_version=row[2], topic=row[3],
-                         state=row[4], id=row[0])
+            Notification(
+                originator_id=row[1],
+                originator_version=row[2],
+                topic=row[3],
+                state=row[4],
+                id=row[0],
+            )
             for row in rows
         ]
 
@@ -306,8 +307,10 @@ class OrderLedger(Application[UUID]):
             self.snapshots.get(aggregate_id, desc=True, limit=1, lte=version)
         )
         base = older[0].state if older else None
-        events = cast("list[Recorded]", list(self.events.get(
-            aggregate_id, gt=base.version if base else None, lte=version)))
+        events = cast(
+            "list[Recorded]",
+            list(self.events.get(aggregate_id, gt=base.version if base else None, lte=version)),
+        )
         if not events:
             return
         order = order_of(events[-1])
@@ -315,7 +318,7 @@ class OrderLedger(Application[UUID]):
         if isinstance(folded, NotServable):
             events = cast("list[Recorded]", list(self.events.get(aggregate_id, lte=version)))
             folded = fold_all(order.order_id, [_past(event) for event in events])
-        order.version, order.folded = events[-1].originator_version, cast("Folded", folded)
+        order.version, order.folded = events[-1].originator_version, folded
         self.snapshots.put([OrderSnapshot.take(order)])
 
 

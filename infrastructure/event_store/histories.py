@@ -1,4 +1,4 @@
-"""An order's history for the fold: the newest usable snapshot and the events after it, in one trip."""
+"""An order's history for the fold, in one trip: the newest usable snapshot and what follows."""
 
 from __future__ import annotations
 

@@ -94,4 +94,5 @@ class Reader:
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRow:
-    return StoredRow(*row[:7], corrected_by=tuple(row[7] or ()) if len(row) > 7 else ())
+    links: tuple[str, ...] = tuple(row[7] or ()) if len(row) > 7 else ()
+    return StoredRow(row[0], row[1], row[2], row[3], row[4], row[5], row[6], links)

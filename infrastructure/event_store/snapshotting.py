@@ -19,14 +19,17 @@ MODEL = "aggregate_snapshots"
 
 DUE = """
 select originator_id, originator_version from events
- where position > %s and position <= %s and originator_version %% %s = 0 and topic = 'order.recorded'
+ where position > %s and position <= %s
+   and originator_version %% %s = 0 and topic = 'order.recorded'
  order by position
 """
 SPAN = """
 select t.position, least(t.position + %s, coalesce((select max(position) from events), 0))
   from tracking t where t.model = %s
 """
-REGISTER = "insert into tracking (model, position, updated_us) values (%s, 0, 0) on conflict do nothing"
+REGISTER = (
+    "insert into tracking (model, position, updated_us) values (%s, 0, 0) on conflict do nothing"
+)
 MOVE = "update tracking set position = %s where model = %s and position = %s"
 log = structlog.get_logger(__name__)
 

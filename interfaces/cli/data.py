@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 import rich_click
 
+from application.intake.importing import Imported
 from application.intake.ports import Tally
 from interfaces.cli.options import database_options, installation, say, tenant_option
 from interfaces.cli.progress import progress_bar
-from interfaces.composition.maintenance import Imported, import_file, rebuild_models
+from interfaces.composition.maintenance import import_file, rebuild_models
 from interfaces.settings import Settings
 
 
@@ -22,9 +23,7 @@ from interfaces.settings import Settings
 )
 @tenant_option()
 @database_options
-def import_(
-    files: tuple[Path, ...], tenant: str, data_dir: Path, database_url: str | None
-) -> int:
+def import_(files: tuple[Path, ...], tenant: str, data_dir: Path, database_url: str | None) -> int:
     """Record the events of NDJSON FILES (gzip or not) for one tenant.
 
     What cannot be recorded is kept with its line number and the reason. Importing a file again

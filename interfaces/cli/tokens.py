@@ -33,7 +33,9 @@ def _seconds(_context: click.Context, _option: click.Parameter, value: str) -> i
     help="A role; may be given several times.",
 )
 @click.option("--subject", default="local", show_default=True, help="Who it is for.")
-@click.option("--ttl", callback=_seconds, default="8h", show_default=True, help="How long it holds.")
+@click.option(
+    "--ttl", callback=_seconds, default="8h", show_default=True, help="How long it holds."
+)
 @data_dir_option
 def token(tenant: str, roles: tuple[str, ...], subject: str, ttl: int, data_dir: Path) -> None:
     """Print a token for one tenant, and nothing else. Works while `serve` runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -83,7 +82,9 @@ async def examine(settings: Settings, report: Report) -> list[Finding]:
             detail = f"{model.lag} events behind, {model.dead_letters} dead letters"
             findings.append(Finding(f"read model {model.model}", not model.degraded, detail))
     differing = await compare(connecting(settings, "doctor", as_owner=True), MODELS)
-    said = f"differ from a rebuild: {', '.join(differing)}" if differing else "as a rebuild makes them"
+    said = (
+        f"differ from a rebuild: {', '.join(differing)}" if differing else "as a rebuild makes them"
+    )
     findings.append(Finding("read models", not differing, said))
     return findings
 
@@ -111,6 +112,6 @@ def _keys(settings: Settings) -> Finding:
         return Finding("key store", False, str(error))
     if lost:
         return Finding("key store", False, f"{lost} data keys do not open")
-    open_to_others = os.stat(directory).st_mode & 0o077
+    open_to_others = directory.stat().st_mode & 0o077
     said = "the directory is open to others" if open_to_others else "every data key opens"
     return Finding("key store", not open_to_others, said)

@@ -109,7 +109,7 @@ def _health(side: WriteSide) -> InstallationHealth:
         ping=lambda: ask("select 1"),
         committer=side.committer,
         models=models,
-        check_keys=lambda: os.listdir(side.settings.data_dir / "keys"),
+        check_keys=lambda: list((side.settings.data_dir / "keys").iterdir()),
         waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
     )
 

@@ -94,7 +94,8 @@ def _put_together(
     comparer = Comparer(reader, disclosures)
     as_of = AsOfQueries(Histories(pool), reader)
     snapshots = Snapshots(pool)
-    spool = PostgresSpool(pool, clock)
+    jobs = PostgresJobStore(pool, clock)
+    spool = PostgresSpool(pool, jobs, clock)
     cipher = JobCipher(key_store)
     return WriteSide(
         settings=settings,
@@ -111,7 +112,7 @@ def _put_together(
         capture=CaptureSnapshot(
             committer, snapshots, disclosures, as_of, clock, os.urandom, keyring.warm
         ),
-        jobs=PostgresJobStore(pool, clock),
+        jobs=jobs,
         spool=spool,
         job_cipher=cipher,
         recording=Recording(preparer, committer, comparer, spool, cipher),

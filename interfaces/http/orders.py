@@ -1,4 +1,4 @@
-"""Section 2: one order's timeline, its summary, its state as of a moment, and the list of orders."""
+"""Section 2: an order's timeline, its summary, its state as of a moment; the list of orders."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class TimelineQuery(Window, frozen=True, kw_only=True):
 class SnapshotQuery(Struct, frozen=True, kw_only=True):
     """Which state: `at` on the clock of the events, `known_at` on the clock of this service."""
 
-    at: Annotated[Instant, Meta(description="What had occurred by then. Now if left out.")] | None = None
+    at: (
+        Annotated[Instant, Meta(description="What had occurred by then. Now if left out.")] | None
+    ) = None
     known_at: (
         Annotated[Instant, Meta(description="What was known here by then. Now if left out.")] | None
     ) = None

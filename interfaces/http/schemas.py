@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,9 +19,7 @@ class EventIn(Struct, forbid_unknown_fields=True, omit_defaults=True):
     order_id: Id
     occurred_at: Time
     source: Annotated[str, Meta(min_length=1, max_length=100)]
-    type: Annotated[
-        str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$")
-    ]
+    type: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$")]
     schema_version: Annotated[str, Meta(min_length=1, max_length=100)]
     payload: dict[str, Any]
     metadata: dict[str, Any] | None = None
@@ -62,11 +60,33 @@ class ComputeIn(Struct, forbid_unknown_fields=True, omit_defaults=True):
     known_at: Time | None = None
 
 
+class JobProgress(Struct, frozen=True):
+    """How far a job is; `total` null: not known."""
+
+    done: int
+    total: int | None
+
+
+class JobView(Struct, frozen=True):
+    """A job. `errors` lists the first hundred things that went wrong."""
+
+    job_id: str
+    kind: str
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    submitted_by: str
+    submitted_at: str
+    finished_at: str | None
+    progress: JobProgress
+    result: dict[str, Any]
+    errors: list[Any]
+
+
 @cache
 def list_of(item: type[Struct]) -> Any:
     """The envelope of a list of these: one type for each, whoever asks."""
     return msgspec.defstruct(
-        f"{item.__name__}List", [("items", list[item]), ("next_cursor", str | None)]  # type: ignore[valid-type]
+        f"{item.__name__}List",
+        [("items", list[item]), ("next_cursor", str | None)],  # type: ignore[valid-type]
     )
 
 

@@ -9,10 +9,13 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import Raw, Struct
 
+from application.jobs.ports import Job, job_view, new_job_id
+from application.snapshots.computing import SNAPSHOT_COMPUTE, read_compute
 from application.snapshots.ports import SnapshotRow
 from domain.access.permissions import Permission
 from domain.errors import NotFound
 from interfaces.http.answers import (
+    accepted,
     created,
     listing,
     location,
@@ -20,12 +23,20 @@ from interfaces.http.answers import (
     replayed,
     resource,
 )
-from interfaces.http.bodies import SNAPSHOT_LIMIT, read_json_bytes
+from interfaces.http.bodies import EVENT_LIMIT, SNAPSHOT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
 from interfaces.http.cursors import Walk
-from interfaces.http.endpoint import IF_NONE_MATCH, Content, Reply, endpoint, problems
+from interfaces.http.endpoint import (
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    Content,
+    Reply,
+    endpoint,
+    problems,
+)
+from interfaces.http.events import idempotency_key
 from interfaces.http.params import Page
-from interfaces.http.schemas import SnapshotIn, list_of
+from interfaces.http.schemas import ComputeIn, JobView, SnapshotIn, list_of
 
 _EXAMPLE: dict[str, Any] = {
     "snapshot_id": "snap_1",
@@ -149,6 +160,36 @@ async def delete_snapshot(request: ApiRequest) -> ASGIApp:
     return no_content()
 
 
+@endpoint(
+    "POST",
+    "/snapshots/compute",
+    permission=Permission.SNAPSHOTS_COMPUTE,
+    summary="Compute a snapshot by folding events",
+    tag="Snapshots",
+    headers=(IDEMPOTENCY_KEY,),
+    content=(Content(ComputeIn, example={"order_id": "ord_123"}),),
+    replies={
+        202: Reply("A job, whose result names the snapshot.", JobView, headers=("Location",)),
+        **problems(413, 415, 503),
+    },
+)
+async def compute_snapshot(request: ApiRequest) -> ASGIApp:
+    """The job fails when nothing is known about the order at that moment."""
+    services, caller = request.services, request.caller
+    asked = read_compute(await read_json_bytes(request, EVENT_LIMIT))
+    job = Job(
+        tenant_id=caller.tenant_id,
+        job_id=new_job_id(),
+        kind=SNAPSHOT_COMPUTE,
+        submitted_by=caller.subject,
+        submitted_us=services.clock(),
+        request=asked,
+        idempotency_key=idempotency_key(request),
+    )
+    made = await services.jobs.submit(job)
+    return accepted(job_view(made), location("jobs", made.job_id))
+
+
 def _item(row: SnapshotRow) -> SnapshotItem:
     return SnapshotItem(
         row.snapshot_id, row.order_id, row.captured_at, row.source, row.size_bytes, row.sequence
@@ -168,4 +209,10 @@ def _view(row: SnapshotRow, show: Callable[[bytes], bytes]) -> SnapshotView:
     )
 
 
-HANDLERS = (upload_snapshot, list_snapshots, get_snapshot, delete_snapshot)
+HANDLERS = (
+    compute_snapshot,
+    upload_snapshot,
+    list_snapshots,
+    get_snapshot,
+    delete_snapshot,
+)
