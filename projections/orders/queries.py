@@ -201,6 +201,8 @@ class OrderQueries:
         self, text: str, tenant: str, values: Mapping[str, object], limit: int | None = None
     ) -> Rows:
         parameters = {**values, "tenant": tenant, "limit": limit}
+        if any("\0" in value for value in parameters.values() if isinstance(value, str)):
+            return []  # no stored text has this character, and PostgreSQL takes none that has
         with store_errors():
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(text, parameters, binary=True)
