@@ -39,10 +39,11 @@ class Correction(Struct, frozen=True):
 class Folded(Struct, frozen=True):
     """An order's versions 1..`version`, folded without a bound on when they happened.
 
-    `sequence` and `received_us` are those of the last version, `latest_us` is the highest
-    occurred_at; `late` are the event_ids that arrived out of order, and `waiting` the corrections
-    whose originals are not among the versions, by the original's event_id. Holds sealed values
-    only. msgspec can write and read it; a state's entries keep their order.
+    `sequence` and `received_us` are those of the last version. `latest_us` is the highest
+    occurred_at, `applied_us` that of the events that count (0: none does). `late` are the
+    event_ids that arrived out of order, `waiting` the corrections whose originals are not among
+    the versions, by the original's event_id. Holds sealed values only. msgspec can write and read
+    it; a state's entries keep their order.
     """
 
     order_id: str
@@ -50,6 +51,7 @@ class Folded(Struct, frozen=True):
     version: int
     sequence: int
     latest_us: int
+    applied_us: int
     received_us: int
     late: tuple[str, ...] = ()
     waiting: dict[str, Correction] = {}
@@ -131,12 +133,15 @@ def fold_all(
     ids = {event.event_id for event in tail}
     corrections = _corrections(tail, base)
     latest_us = max(event.occurred_us for event in tail)
+    applied = (event.occurred_us for event in tail if _counts(event, corrections))
+    applied_us = max(applied, default=0)
     return Folded(
         order_id,
         answer.state,
         tail[-1].version,
         tail[-1].sequence,
         latest_us if base is None else max(latest_us, base.latest_us),
+        applied_us if base is None else max(applied_us, base.applied_us),
         tail[-1].received_us,
         answer.late,
         {original: what for original, what in corrections.items() if original not in ids},
@@ -212,15 +217,21 @@ def _correction(payload: dict[str, Any]) -> Correction | None:
     return Correction({}, void) if type(void) is bool else None
 
 
+def _counts(event: PastEvent, corrections: Mapping[str, Correction]) -> bool:
+    """Whether it has an effect: of a type that has one, no correction itself, and not void."""
+    if event.correction_of is not None or event.type not in EFFECTS:
+        return False
+    correction = corrections.get(event.event_id)
+    return correction is None or not correction.void
+
+
 def _corrected(event: PastEvent, corrections: Mapping[str, Correction]) -> PastEvent | None:
-    """The event as it counts; None when it is a correction itself, or void."""
-    if event.correction_of is not None:
+    """The event as its correction leaves it; None when it does not count."""
+    if not _counts(event, corrections):
         return None
     correction = corrections.get(event.event_id)
     if correction is None:
         return event
-    if correction.void:
-        return None
     return replace(event, payload=merge_patch(event.payload, correction.patch))
 
 
@@ -247,9 +258,9 @@ def _reaches_back(
     elsewhere = {event.event_id for event in tail}.union(base.waiting)
     if not elsewhere.issuperset(corrections):
         return "an event that it may hold is corrected later"
-    early = (e for e in known if e.occurred_us < base.latest_us and e.type in EFFECTS)
-    if any(_corrected(event, corrections) is not None for event in early):
-        return "an event that counts happened before its latest"
+    early = (event for event in known if event.occurred_us < base.applied_us)
+    if any(_counts(event, corrections) for event in early):
+        return "an event that counts happened before one that it holds"
     return None
 
 

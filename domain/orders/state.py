@@ -231,7 +231,8 @@ def _item_changed(field: str) -> Effect:
             return
         lines = [line for line in items if type(line) is dict and line.get("sku") == sku]
         was = before.get(field) if type(before) is dict else None
-        for line in ([line for line in lines if line.get(field) == was] or lines)[:1]:
+        same = [line for line in lines if was is not None and line.get(field) == was]
+        for line in (same or lines)[:1]:
             _take(line, after, _of(_INT, field))
 
     return effect
