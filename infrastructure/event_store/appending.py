@@ -5,11 +5,9 @@ Three trips to the server: the lock with everything that decides behind it, the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct, field
 from psycopg import AsyncConnection, AsyncCursor
 
@@ -17,7 +15,16 @@ from application.ports import Accepted, Beside, Clock, Duplicate, Outcome, Refus
 from domain.ledger.append import LedgerEnd, Located, Placed, Repeated, place
 from domain.orders.events import Draft, Recorded
 from infrastructure.event_store import statements as sql
-from infrastructure.privacy.keyring import Keyring, KeyRow, Owner, seal
+from infrastructure.postgres.arrays import (
+    BigintColumn,
+    BytesColumn,
+    Column,
+    IntColumn,
+    TextColumn,
+    UuidColumn,
+)
+from infrastructure.privacy.encrypting import encrypt, owners_of
+from infrastructure.privacy.keyring import Keyring, KeyRow, Owner
 
 Rows = list[tuple[Any, ...]]
 
@@ -32,6 +39,14 @@ class Request(Struct, eq=False):
     idempotency: tuple[str, str] | None = None
     atomic: bool = False
     attempted: dict[int, Recorded] = field(default_factory=dict)
+
+
+class Accepting(Struct, frozen=True):
+    """A draft with its place on the ledger, and the request it came with."""
+
+    draft: Draft
+    event: Recorded
+    request: Request
 
 
 class Appending:
@@ -52,11 +67,13 @@ class Appending:
             await connection.execute("begin")
             await connection.execute(sql.LOCK)
             loaded = await self._load(connection, requests)
-        end, keys = await self._read(loaded)
-        news = {tenant for request in requests for tenant in _tenants([request])} - set(end.heads)
+        end, keys = await self._read(loaded, requests)
+        known = set(end.heads)
         outcomes, accepted, besides = _place_all(end, requests)
         async with connection.pipeline():
-            await self._write(connection, accepted, keys, news, end.received_us)
+            if accepted:
+                await self._write(connection, accepted, keys)
+                await self._write_once(connection, accepted, known, end.received_us)
             for statement, parameters in besides:
                 await connection.execute(statement, parameters)
             await connection.execute("commit")
@@ -65,37 +82,39 @@ class Appending:
     async def _load(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
     ) -> dict[str, AsyncCursor[Any]]:
+        """Ask for everything that decides about these requests; the answers are read later."""
         drafts = [draft for request in requests for draft in request.drafts]
-        tenants = _tenants(requests)
         ids = {(draft.tenant_id, draft.event_id) for draft in drafts}
         ids |= {(d.tenant_id, d.correction_of) for d in drafts if d.correction_of is not None}
-        owners = {owner for draft in drafts for owner in _owners(draft)}
-        keys = {(_tenant(r), *r.idempotency) for r in requests if r.idempotency}
+        originators = UuidColumn(list({draft.originator_id for draft in drafts}))
+        owners = {owner for draft in drafts if draft.disclosures for owner in owners_of(draft)}
+        once = {(_tenant(r), *r.idempotency) for r in requests if r.idempotency}
+        tenants = TextColumn(_tenants(requests))
         run = connection.execute
         loaded = {
             "last": await run(sql.LOAD_LAST, binary=True),
             "heads": await run(sql.LOAD_HEADS, (tenants,), binary=True),
-            "versions": await run(
-                sql.LOAD_VERSIONS, (list({d.originator_id for d in drafts}),), binary=True
-            ),
-            "located": await run(sql.LOAD_LOCATED, _columns(ids, 2), binary=True),
+            "versions": await run(sql.LOAD_VERSIONS, (originators,), binary=True),
+            "located": await run(sql.LOAD_LOCATED, _texts(ids), binary=True),
         }
         if owners:
-            loaded["keys"] = await run(sql.LOAD_KEYS, _columns(owners, 3), binary=True)
-        if keys:
-            loaded["idempotency"] = await run(sql.LOAD_IDEMPOTENCY, _columns(keys, 3), binary=True)
+            loaded["keys"] = await run(sql.LOAD_KEYS, _texts(owners), binary=True)
+        if once:
+            loaded["idempotency"] = await run(sql.LOAD_IDEMPOTENCY, _texts(once), binary=True)
         if not self._open_tenants:
             loaded["registered"] = await run(sql.LOAD_REGISTERED, (tenants,), binary=True)
-            loaded["asked"] = await run("select unnest(%s::text[])", (tenants,), binary=True)
         return loaded
 
     async def _read(
-        self, loaded: dict[str, AsyncCursor[Any]]
+        self, loaded: dict[str, AsyncCursor[Any]], requests: Sequence[Request]
     ) -> tuple[LedgerEnd, dict[Owner, KeyRow]]:
         rows: dict[str, Rows] = {name: await cursor.fetchall() for name, cursor in loaded.items()}
         position, received_us = rows["last"][0] if rows["last"] else (0, 0)
         now = self._clock()
         self.ahead_us = max(0, received_us - now)
+        closed: set[str] = set()
+        if not self._open_tenants:
+            closed = set(_tenants(requests)) - {tenant for (tenant,) in rows["registered"]}
         end = LedgerEnd(
             position=position,
             received_us=max(now, received_us + 1),
@@ -103,8 +122,7 @@ class Appending:
             versions=dict(rows["versions"]),
             located={(row[0], row[1]): Located(*row[2:]) for row in rows["located"]},
             idempotency={row[:3]: row[3] for row in rows.get("idempotency", [])},
-            closed_to=frozenset(row[0] for row in rows.get("asked", []))
-            - frozenset(row[0] for row in rows.get("registered", [])),
+            closed_to=frozenset(closed),
         )
         keys = {row[:3]: KeyRow(row[:3], *row[3:]) for row in rows.get("keys", [])}
         return end, keys
@@ -112,69 +130,51 @@ class Appending:
     async def _write(
         self,
         connection: AsyncConnection[Any],
-        accepted: Sequence[tuple[Draft, Recorded, Request]],
+        accepted: Sequence[Accepting],
         keys: dict[Owner, KeyRow],
-        news: set[str],
+    ) -> None:
+        """The events and what hides their personal values."""
+        run = connection.execute
+        await run(sql.INSERT_EVENTS, _event_columns(accepted))
+        rows, created = encrypt(
+            self._keyring, ((one.draft, one.event.sequence) for one in accepted), keys
+        )
+        if created:
+            await run(sql.INSERT_KEYS, _key_columns(created))
+        if rows:
+            await run(
+                sql.INSERT_DISCLOSURES,
+                (
+                    TextColumn([row.tenant_id for row in rows]),
+                    BigintColumn([row.sequence for row in rows]),
+                    UuidColumn([row.key_id for row in rows]),
+                    BytesColumn([row.sealed for row in rows]),
+                ),
+            )
+
+    async def _write_once(
+        self,
+        connection: AsyncConnection[Any],
+        accepted: Sequence[Accepting],
+        known: set[str],
         received_us: int,
     ) -> None:
-        if not accepted:
-            return
-        run = connection.execute
-        await run(sql.INSERT_EVENTS, _event_columns(accepted), binary=True)
-        sealed, new_keys = self._seal(accepted, keys)
-        if new_keys:
-            await run(sql.INSERT_KEYS, _columns([_key_values(row) for row in new_keys], 7))
-        if sealed:
-            await run(sql.INSERT_DISCLOSURES, _columns(sealed, 4), binary=True)
-        for _draft, recorded, request in accepted:
-            if request.idempotency is not None:
-                caller, key = request.idempotency
-                await run(
-                    sql.INSERT_IDEMPOTENCY,
-                    (recorded.tenant_id, caller, key, _draft.event_id, recorded.sequence),
-                )
-        news &= {recorded.tenant_id for _, recorded, _ in accepted}
+        """What is written for the first event of a key, and of a tenant."""
+        for one in accepted:
+            if one.request.idempotency is not None:
+                values = (*one.request.idempotency, one.draft.event_id, one.event.sequence)
+                await connection.execute(sql.INSERT_IDEMPOTENCY, (one.event.tenant_id, *values))
+        news = sorted({one.event.tenant_id for one in accepted} - known)
         if news and self._open_tenants:
-            await run(sql.INSERT_TENANTS, (sorted(news), [received_us] * len(news)))
-
-    def _seal(
-        self, accepted: Sequence[tuple[Draft, Recorded, Request]], keys: dict[Owner, KeyRow]
-    ) -> tuple[list[tuple[str, int, UUID, bytes]], list[KeyRow]]:
-        """Encrypt the disclosures, each under its owner's key; an erased owner gets none.
-
-        Under the lock, because only here is it known which key an owner has, or has no more.
-        """
-        sealed: list[tuple[str, int, UUID, bytes]] = []
-        created: list[KeyRow] = []
-        for draft, recorded, _ in accepted:
-            for owner in _owners(draft):
-                row = keys.get(owner)
-                if row is not None and row.wrapped is None:
-                    continue
-                cipher: AESGCM
-                if row is None:
-                    row, cipher = self._keyring.create(owner)
-                    keys[owner] = row
-                    created.append(row)
-                else:
-                    cipher = self._keyring.cipher(row)
-                texts = [d.text for d in draft.disclosures if d.owner == owner[1:]]
-                plain = ".".join(texts).encode("ascii")
-                place = disclosure_place(recorded.tenant_id, recorded.sequence)
-                sealed.append((owner[0], recorded.sequence, row.key_id, seal(cipher, plain, place)))
-        return sealed, created
-
-
-def disclosure_place(tenant_id: str, sequence: int) -> bytes:
-    """What binds sealed disclosures to their event."""
-    return f"{tenant_id}/{sequence}".encode()
+            times = BigintColumn([received_us] * len(news))
+            await connection.execute(sql.INSERT_TENANTS, (TextColumn(news), times))
 
 
 def _place_all(
     end: LedgerEnd, requests: Sequence[Request]
-) -> tuple[list[list[Outcome]], list[tuple[Draft, Recorded, Request]], list[Statement]]:
+) -> tuple[list[list[Outcome]], list[Accepting], list[Statement]]:
     all_outcomes: list[list[Outcome]] = []
-    accepted: list[tuple[Draft, Recorded, Request]] = []
+    accepted: list[Accepting] = []
     besides: list[Statement] = []
     for request in requests:
         placed = place(end, request.drafts, atomic=request.atomic, idempotency=request.idempotency)
@@ -183,7 +183,7 @@ def _place_all(
         for index, result in enumerate(placed):
             if isinstance(result, Recorded):
                 request.attempted[index] = result
-                accepted.append((request.drafts[index], result, request))
+                accepted.append(Accepting(request.drafts[index], result, request))
             elif isinstance(outcomes[index], Accepted):
                 written_before = True
         if request.beside is not None and not written_before:
@@ -203,44 +203,38 @@ def _outcome(request: Request, index: int, placed: Placed) -> Outcome:
     return Refused(placed)
 
 
-def _event_columns(accepted: Sequence[tuple[Draft, Recorded, Request]]) -> list[list[Any]]:
-    return _columns(
-        [
-            (
-                recorded.position,
-                recorded.originator_id,
-                recorded.originator_version,
-                draft.topic,
-                recorded.tenant_id,
-                recorded.sequence,
-                draft.event_id,
-                draft.correction_of,
-                recorded.received_us,
-                recorded.entry,
-                recorded.ledger_hash,
-                recorded.state,
-            )
-            for draft, recorded, _ in accepted
-        ],
-        12,
+def _event_columns(accepted: Sequence[Accepting]) -> tuple[Column, ...]:
+    events = [one.event for one in accepted]
+    drafts = [one.draft for one in accepted]
+    return (
+        BigintColumn([event.position for event in events]),
+        UuidColumn([event.originator_id for event in events]),
+        IntColumn([event.originator_version for event in events]),
+        TextColumn([draft.topic for draft in drafts]),
+        TextColumn([event.tenant_id for event in events]),
+        BigintColumn([event.sequence for event in events]),
+        TextColumn([draft.event_id for draft in drafts]),
+        TextColumn([draft.correction_of for draft in drafts]),
+        BigintColumn([event.received_us for event in events]),
+        BytesColumn([event.entry for event in events]),
+        BytesColumn([event.ledger_hash for event in events]),
+        BytesColumn([event.state for event in events]),
     )
 
 
-def _key_values(row: KeyRow) -> tuple[Any, ...]:
-    return (*row.owner, row.key_id, row.bucket, row.bucket_key_id, row.wrapped)
+def _key_columns(rows: Sequence[KeyRow]) -> tuple[Column, ...]:
+    return (
+        *_texts(row.owner for row in rows),
+        UuidColumn([row.key_id for row in rows]),
+        IntColumn([row.bucket for row in rows]),
+        UuidColumn([row.bucket_key_id for row in rows]),
+        BytesColumn([row.wrapped for row in rows]),
+    )
 
 
-def _columns(rows: Sequence[tuple[Any, ...]] | set[Any], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
-
-
-def _owners(draft: Draft) -> list[Owner]:
-    owners: list[Owner] = []
-    for disclosure in draft.disclosures:
-        owner = (draft.tenant_id, *disclosure.owner)
-        if owner not in owners:
-            owners.append(owner)
-    return owners
+def _texts(rows: Iterable[tuple[str, ...]]) -> tuple[TextColumn, ...]:
+    """Columns of rows of texts; there is at least one row."""
+    return tuple(TextColumn(column) for column in zip(*rows, strict=True))
 
 
 def _tenant(request: Request) -> str:

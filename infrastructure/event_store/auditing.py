@@ -30,7 +30,7 @@ POSITIONS = "select count(*), coalesce(max(position), 0) from events"
 def audit(
     connection: Connection[Any],
     tenants: Sequence[str] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[int, list[Difference]]:
     """Recompute the ledgers of these tenants, or of all.
 
@@ -47,7 +47,8 @@ def audit(
             before = walk.sequence
             difference = _page(connection, walk)
             done += walk.sequence - before
-            progress(min(done, total), total)
+            if progress is not None:
+                progress(min(done, total), total)
             if difference is not None:
                 found.append(difference)
                 break

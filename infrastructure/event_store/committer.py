@@ -23,6 +23,7 @@ from application.ports import Beside, Outcome, Refused
 from domain.errors import OrderHistoryError, Overloaded, Unavailable
 from domain.orders.events import Draft
 from infrastructure.event_store.appending import Appending, Request
+from infrastructure.postgres.arrays import register_columns
 
 BATCH_EVENTS = 250
 BATCH_BYTES = 4 * 1024 * 1024
@@ -206,9 +207,11 @@ class Committer:
 
     async def _open(self) -> None:
         try:
-            self._connection = await self._connect()
+            connection = await self._connect()
         except (psycopg.Error, OSError, TimeoutError, OrderHistoryError) as error:
             raise Unavailable from error
+        register_columns(connection)
+        self._connection = connection
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -9,8 +9,8 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.privacy.sealing import open_disclosures
-from infrastructure.event_store.appending import disclosure_place
 from infrastructure.postgres.connect import store_errors
+from infrastructure.privacy.encrypting import disclosure_place
 from infrastructure.privacy.keyring import Keyring, KeyRow, unseal
 
 _SELECT = """
