@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from domain.errors import Conflict, EventConflict, Forbidden, Invalid, OrderHistoryError
+from domain.errors import EventConflict, Forbidden, Invalid, OrderHistoryError
 from domain.ledger.sealing import GENESIS, chain, entry, event_bytes
 from domain.orders.events import Draft, Recorded
 from domain.times import format_us
+
+IDEMPOTENCY_KEY = "/Idempotency-Key"
+"""What an error points at when the key of a request was used before for another event."""
 
 
 class Located(Struct, frozen=True):
@@ -63,29 +67,43 @@ def place(
 ) -> list[Placed]:
     """Append the drafts of one request to the end of the ledger; one result each, in order.
 
-    `atomic`: if one draft cannot be placed, none is, and each result is its error. `idempotency`
-    is (caller, key): a key used before for another event is an error.
+    `atomic`: if one draft cannot be placed, none is, and each result is its error; drafts that are
+    all there already are each Repeated. `idempotency` is (caller, key): a key used before for
+    another event is an error.
     """
-    if atomic and (error := _first_obstacle(end, drafts)):
-        return [error] * len(drafts)
+    if not atomic:
+        return _place(end, drafts, idempotency)
+    tried = _place(_copy(end), drafts, idempotency)
+    if all(isinstance(result, Repeated) for result in tried):
+        return tried  # nothing is written either way
+    if obstacle := next((one for one in map(_obstacle, drafts, tried) if one), None):
+        return [obstacle] * len(drafts)
+    return _place(end, drafts, idempotency)
+
+
+def _place(
+    end: LedgerEnd, drafts: Sequence[Draft], idempotency: tuple[str, str] | None
+) -> list[Placed]:
     received_at = format_us(end.received_us)
     results: list[Placed] = []
     for draft in drafts:
         found = _decide(end, draft, idempotency)
         results.append(_append(end, draft, received_at) if found is None else found)
+        if found is None and idempotency is not None:
+            end.idempotency[draft.tenant_id, *idempotency] = draft.event_id
     return results
 
 
-def _first_obstacle(end: LedgerEnd, drafts: Sequence[Draft]) -> OrderHistoryError | None:
-    seen: set[str] = set()
-    for draft in drafts:
-        found = _decide(end, draft, None)
-        if isinstance(found, OrderHistoryError):
-            return found
-        if found is not None or draft.event_id in seen:
-            return EventConflict(draft.event_id, [""])
-        seen.add(draft.event_id)
-    return None
+def _copy(end: LedgerEnd) -> LedgerEnd:
+    """One that `_place` may move on without moving this one."""
+    names = ("heads", "versions", "located", "idempotency")
+    return replace(end, **{name: dict(getattr(end, name)) for name in names})
+
+
+def _obstacle(draft: Draft, placed: Placed) -> OrderHistoryError | None:
+    if isinstance(placed, Repeated):
+        return EventConflict(draft.event_id, [""])
+    return placed if isinstance(placed, OrderHistoryError) else None
 
 
 def _decide(
@@ -97,7 +115,7 @@ def _decide(
     if idempotency is not None:
         used_for = end.idempotency.get((draft.tenant_id, *idempotency))
         if used_for is not None and used_for != draft.event_id:
-            return Conflict("this Idempotency-Key was used for another event; send a new key")
+            return Invalid.field(IDEMPOTENCY_KEY, "was used for another event; send a new key")
     there = end.located.get((draft.tenant_id, draft.event_id))
     if there is not None:
         return Repeated(there.position, there.entry)

@@ -1,6 +1,7 @@
 """Recomputing a tenant's ledger from its stored bytes, and every column beside them.
 
 The bytes are what is hashed; each column is a copy of something they say, and is held against it.
+Of the position they say nothing: it only has to grow along the ledger (`gaps` counts them all).
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from msgspec import Struct
 
 from domain.ledger.sealing import GENESIS, chain, entry
 from domain.orders.events import decode_body
-from domain.privacy.sealing import history_originator, originator
+from domain.privacy.sealing import TOPIC, history_originator, originator
+from domain.snapshots.events import TOPIC as HISTORY_TOPIC
 from domain.times import parse_us
 
 
 class LedgerRow(Struct, frozen=True):
     """A row of the event store, whole."""
 
+    position: int
+    topic: str
     originator_id: UUID
     originator_version: int
     tenant_id: str
@@ -47,6 +51,7 @@ class LedgerWalk:
         self.sequence = 0
         self.ledger_hash = GENESIS
         self._received_us = 0
+        self._position = 0
 
     def check(self, row: LedgerRow) -> Difference | None:
         """None when the row holds and follows from the one before."""
@@ -56,6 +61,7 @@ class LedgerWalk:
         self.sequence = row.sequence
         self.ledger_hash = row.ledger_hash
         self._received_us = row.received_us
+        self._position = row.position
         return None
 
     def _wrong(self, row: LedgerRow) -> str | None:
@@ -68,6 +74,8 @@ class LedgerWalk:
             return "the chain does not go on from the event before"
         if row.received_us < self._received_us:
             return "received_at goes back"
+        if row.position <= self._position:
+            return "the position goes back"
         try:
             said = _columns(row)
         except (msgspec.MsgspecError, ValueError):
@@ -82,12 +90,15 @@ def _columns(row: LedgerRow) -> dict[str, object]:
     """The columns of a row, read from its bytes."""
     body = decode_body(row.state)
     if body.stream is not None:
+        topic = HISTORY_TOPIC
         originator_id = history_originator(body.tenant_id, body.stream)
         version = body.stream_version
     else:
+        topic = TOPIC
         originator_id = originator(body.tenant_id, body.order_id or "")
         version = body.order_version
     return {
+        "topic": topic,
         "tenant_id": body.tenant_id,
         "event_id": body.event_id,
         "correction_of": body.correction_of,

@@ -20,8 +20,8 @@ select t.tenant_id, (select max(sequence) from events e where e.tenant_id = t.te
   from t where t.tenant_id is not null
 """
 ROWS = """
-select originator_id, originator_version, tenant_id, sequence, event_id, correction_of, received_us,
-       entry, ledger_hash, state
+select position, topic, originator_id, originator_version, tenant_id, sequence, event_id,
+       correction_of, received_us, entry, ledger_hash, state
   from events where tenant_id = %s and sequence > %s order by sequence limit %s
 """
 POSITIONS = "select count(*), coalesce(max(position), 0) from events"
