@@ -23,7 +23,7 @@ from interfaces.http.endpoint import (
     endpoint,
     problems,
 )
-from interfaces.http.events import find_event, idempotency_key
+from interfaces.http.events import find_event, record
 from interfaces.http.schemas import CorrectionIn
 
 _EXAMPLE: dict[str, Any] = {
@@ -66,7 +66,7 @@ async def record_correction(request: ApiRequest) -> ASGIApp:
     prepared = services.preparer.prepare_value(caller.tenant_id, {**defaults, **given})
     draft = structs.replace(prepared.draft, target_required=True)
     prepared = structs.replace(prepared, draft=draft)
-    answer = await services.record(caller, prepared, idempotency_key(request))
+    answer = await record(request, prepared)
     where = location("corrections", public_id(answer.sequence))
     return (replayed if answer.replayed else created)(answer.body, where)
 

@@ -9,11 +9,13 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import Meta
 
+from application.orders.record import Prepared, RecordedAnswer
 from application.orders.validate import ValidationReport
 from application.orders.views import EventView, public_id, sequence_of
 from application.ports import StoredRow
 from domain.access.permissions import Permission
 from domain.errors import Invalid, NotFound
+from domain.ledger.append import IDEMPOTENCY_KEY as KEY_POINTER
 from domain.privacy.cards import holds_card
 from interfaces.http.answers import (
     created,
@@ -84,7 +86,7 @@ async def record_event(request: ApiRequest) -> ASGIApp:
     services, caller = request.services, request.caller
     raw = await read_json_bytes(request, EVENT_LIMIT)
     prepared = services.preparer.prepare(caller.tenant_id, raw)
-    answer = await services.record(caller, prepared, idempotency_key(request))
+    answer = await record(request, prepared)
     where = location("events", public_id(answer.sequence))
     return (replayed if answer.replayed else created)(answer.body, where)
 
@@ -220,6 +222,18 @@ async def find_event(request: ApiRequest, name: str = "event_id") -> StoredRow:
     return row
 
 
+async def record(request: ApiRequest, prepared: Prepared) -> RecordedAnswer:
+    """Record under the Idempotency-Key of the request. Raises as `RecordEvent`."""
+    key = idempotency_key(request)
+    try:
+        return await request.services.record(request.caller, prepared, key)
+    except Invalid as error:
+        if error.errors[0].pointer != KEY_POINTER:
+            raise
+        detail = error.errors[0].detail
+        raise Invalid([ParameterError(KEY_POINTER, detail, place="header")]) from None
+
+
 def idempotency_key(request: ApiRequest) -> str | None:
     """The Idempotency-Key header. Raises Invalid for one that cannot be kept."""
     key = request.header(b"idempotency-key")
@@ -231,7 +245,7 @@ def idempotency_key(request: ApiRequest) -> str | None:
         detail = "contains a card number; use a random value"
     else:
         return key
-    raise Invalid([ParameterError("/Idempotency-Key", detail, place="header")])
+    raise Invalid([ParameterError(KEY_POINTER, detail, place="header")])
 
 
 HANDLERS = (
