@@ -10,7 +10,7 @@ from domain.orders.state import EFFECTS
 from tests.projections.filling import Fact
 
 _WORDS = st.sampled_from(["paid", "shipped", "a", "ü\U0001f600", "x" * 201, "\x01", ""])
-_ODD = st.sampled_from([None, 7, True, [], {}, {"_sd": "AAAA"}, "other"])
+_ODD: st.SearchStrategy[Any] = st.sampled_from([None, 7, True, [], {}, {"_sd": "AAAA"}, "other"])
 _TEXTS = st.one_of(_WORDS, _ODD)
 _MONEY = st.one_of(st.integers(-(2**53) + 1, 2**53 - 1), _ODD)
 _SKU = st.one_of(st.sampled_from(["s1", "s2", "s3"]), _ODD)

@@ -95,7 +95,7 @@ async def test_a_plain_life(app: Connection, filling: Filling) -> None:
 
 CREATED = {"total_minor": 100, "items": [{"sku": "a", "unit_price_minor": 100}]}
 VOID = {"correction": "never happened", "void": True}
-LIVES = {
+LIVES: dict[str, tuple[list[Fact], dict[str, Any]]] = {
     "a late event": (
         [
             Fact("o1", "order.created", CREATED),
