@@ -71,6 +71,16 @@ def test_corrections_without_effect() -> None:
     assert status(events) == "patched"
 
 
+def test_a_patch_that_is_sealed_is_a_remark() -> None:
+    patch, sealed = {"patch": {"status": "patched"}}, {"patch": {"_sd": "digest"}}
+    events = told(
+        ("created", 1, {}),
+        ("correction", 2, {"of": "e1", **patch}),
+        ("correction", 3, {"of": "e1", **sealed}),
+    )
+    assert status(events) == "patched"
+
+
 def test_a_correction_may_come_before_its_original() -> None:
     events = told(("correction", 9, {"of": "e2", "patch": {"to": "paid"}}), ("closed", 5, {}))
     assert status(events) == "paid"

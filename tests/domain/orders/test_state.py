@@ -192,6 +192,13 @@ def test_of_two_lines_of_a_sku_the_one_that_was_so_before() -> None:
     assert change(before={"qty": 3}) == [1, 9]
     assert change(before={"qty": 7}) == [9, 3]
     assert change() == [9, 3]
+    assert change(before={"qty": None}) == [9, 3]
+
+
+def test_without_a_before_a_line_that_lacks_the_field_is_not_preferred() -> None:
+    lines = ("updated", {"items": [{"sku": "A", "qty": 1}, {"sku": "A"}]})
+    change = ("item.quantity_changed", {"sku": "A", "before": {}, "after": {"qty": 9}})
+    assert after(lines, change)["items"] == [{"sku": "A", "qty": 9}, {"sku": "A"}]
 
 
 def test_a_change_of_an_unknown_item_changes_the_total_only() -> None:
