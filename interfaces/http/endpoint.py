@@ -71,6 +71,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     headers: tuple[Header, ...]
     content: tuple[Content, ...]
     replies: dict[int, Reply]
+    serve: Handler
+    direct: bool
 
 
 MIN_SEQUENCE = Header(
@@ -124,12 +126,14 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
     query: type[Struct] = NoQuery,
     headers: tuple[Header, ...] = (),
     content: tuple[Content, ...] = (),
+    direct: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Declare a handler (see above). 401 and 403 are added to `replies` where a right is needed,
-    400 and 422 everywhere."""
+    400 and 422 everywhere. `direct`: a fixed path that is served without litestar's router."""
 
     def declare(handle: Handler) -> HTTPRouteHandler:
         implied = problems(400, 422) if permission is None else problems(400, 401, 403, 422)
+        served = _serve(handle, permission, query)
         declared = Endpoint(
             method=method,
             permission=permission,
@@ -141,8 +145,9 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
             headers=headers,
             content=content,
             replies={**implied, **replies},
+            serve=served,
+            direct=direct,
         )
-        served = _serve(handle, permission, query)
         served.__name__, served.__doc__ = handle.__name__, handle.__doc__
         # The status is the Answer's; 200 here only keeps litestar from expecting none for DELETE.
         return HTTPRouteHandler(path, http_method=method, status_code=200, opt={OPT: declared})(

@@ -79,6 +79,7 @@ class EventsQuery(Window, frozen=True, kw_only=True):
                    headers=("Location", "Idempotency-Replayed")),
         **problems(409, 413, 415, 503),
     },
+    direct=True,
 )  # fmt: skip
 async def record_event(request: ApiRequest) -> ASGIApp:
     """The same event_id with equal content answers 200 and records nothing; with other content
