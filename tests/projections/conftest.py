@@ -19,14 +19,19 @@ CELL = "cell_0"
 _numbers = count(1)
 
 
-@pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A database a test: the event store cannot be emptied for the next one."""
+def fresh_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a migrated database, dropped when this is resumed."""
     name = f"projections_{next(_numbers)}"
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
         connection.execute(f"create database {name} template {DATABASE} strategy wal_log".encode())
         yield postgres.url(name)
         connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database a test: the event store cannot be emptied for the next one."""
+    yield from fresh_database(postgres)
 
 
 @pytest.fixture
