@@ -72,4 +72,5 @@ def _selecting(query: Struct) -> bytes:
     fields = msgspec.structs.asdict(query)
     fields.pop("cursor", None)
     fields.pop("limit", None)
-    return msgspec.json.encode(fields, order="sorted")
+    # Instants and durations are ints of a kind of their own.
+    return msgspec.json.encode(fields, order="sorted", enc_hook=int)
