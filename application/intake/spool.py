@@ -44,8 +44,10 @@ class ReceiveBulk:
 
         Raises Unreadable (not gzip, cut off), TooLarge (a bomb), Unavailable.
         """
-        if idempotency_key is not None:
-            earlier = await self._jobs.with_key(caller.tenant_id, caller.subject, idempotency_key)
+        # Jobs of other kinds have keys without a space: one key may serve two endpoints.
+        key = None if idempotency_key is None else f"{BULK_INGEST} {idempotency_key}"
+        if key is not None:
+            earlier = await self._jobs.with_key(caller.tenant_id, caller.subject, key)
             if earlier is not None:
                 return earlier
         job = Job(
@@ -54,7 +56,7 @@ class ReceiveBulk:
             kind=BULK_INGEST,
             submitted_by=caller.subject,
             submitted_us=self._clock(),
-            idempotency_key=idempotency_key,
+            idempotency_key=key,
             result=msgspec.to_builtins(Tally()),
         )
         ref = (job.tenant_id, job.job_id)

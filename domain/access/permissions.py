@@ -69,7 +69,9 @@ BUILT_IN: Mapping[str, frozenset[Permission]] = {
     | {_P.DISPUTES_MANAGE, _P.SNAPSHOTS_COMPUTE, _P.EXPORTS_RUN, _P.JOBS_OWN},
     "auditor": _READ | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ},
     "admin": frozenset(Permission),
-    "operator": frozenset({_P.HEALTH_READ, _P.METRICS_READ, _P.JOBS_READ, _P.JOBS_RUN}),
+    "operator": frozenset(
+        {_P.HEALTH_READ, _P.METRICS_READ, _P.JOBS_OWN, _P.JOBS_READ, _P.JOBS_RUN}
+    ),
 }
 """The built-in roles of every tenant, as http.md ("Callers") lists them."""
 

@@ -58,9 +58,8 @@ class ProcrastinateQueue:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Connections while inside; does not wait for the database."""
-        with _queue_errors():
-            async with self._app.open_async():
-                yield
+        async with self._app.open_async():
+            yield
 
     async def enqueue(self, tenant_id: str, job_id: str) -> None:
         deferrer = self._task.configure(lock=job_id, queueing_lock=job_id)

@@ -18,7 +18,17 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
-from interfaces.http import corrections, events, health, orders, pages, snapshots, stream
+from interfaces.http import (
+    bulk,
+    corrections,
+    events,
+    health,
+    jobs,
+    orders,
+    pages,
+    snapshots,
+    stream,
+)
 from interfaces.http.answers import BASE_PATH
 from interfaces.http.caller import SLASH, ApiRequest
 from interfaces.http.endpoint import Handler

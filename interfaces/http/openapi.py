@@ -36,6 +36,7 @@ _HEADERS = {
     "ETag": "The hash of this representation.",
     "Idempotency-Replayed": "`true`: the same request came before.",
     "Location": "The path of the resource.",
+    "Preference-Applied": "The preference that was followed.",
     "Retry-After": "Seconds to wait before the next attempt.",
     "WWW-Authenticate": "The scheme, Bearer.",
 }

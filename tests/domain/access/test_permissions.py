@@ -18,7 +18,7 @@ snapshots.upload   producer                                         admin
 snapshots.compute  investigator                                     admin
 snapshots.read     history_reader support investigator auditor      admin
 snapshots.delete                                                    admin
-jobs.own           producer investigator                            admin
+jobs.own           producer investigator                            admin operator
 jobs.read                                                           admin operator
 jobs.run                                                            admin operator
 ledger.prove       auditor                                          admin
