@@ -143,7 +143,8 @@ class OrderQueries:
         )
         values |= type_filter(type)
         text = sql.events(frozenset(values), history)
-        return [EventKey(*row) for row in await self._rows(text, tenant, values, limit)]
+        rows = await self._rows(text, tenant, values, limit, skewed=True)
+        return [EventKey(*row) for row in rows]
 
     async def aggregate(self, tenant: str, order_id: str) -> Aggregate | None:
         """An order's history in numbers; None for an unknown order."""
@@ -172,10 +173,10 @@ class OrderQueries:
         rows: Rows = []
         if not in_tail:
             text = sql.orders(names, sort, after is not None)
-            rows = await self._rows(text, tenant, values, limit)
+            rows = await self._rows(text, tenant, values, limit, skewed=bool(names))
         if sort == "total_minor" and len(rows) < limit:
             text = sql.orders(names, sort, in_tail, without_total=True)
-            rows += await self._rows(text, tenant, values, limit - len(rows))
+            rows += await self._rows(text, tenant, values, limit - len(rows), skewed=bool(names))
         return [OrderSummary(*row) for row in rows]
 
     async def reached(self, tenant: str, sequence: int) -> bool:
@@ -198,14 +199,24 @@ class OrderQueries:
         return True
 
     async def _rows(
-        self, text: str, tenant: str, values: Mapping[str, object], limit: int | None = None
+        self,
+        text: str,
+        tenant: str,
+        values: Mapping[str, object],
+        limit: int | None = None,
+        *,
+        skewed: bool = False,
     ) -> Rows:
+        """`skewed`: the best plan depends on the values, some being rare and some common, so that
+        none is kept for all of them."""
         parameters = {**values, "tenant": tenant, "limit": limit}
         if any("\0" in value for value in parameters.values() if isinstance(value, str)):
             return []  # no stored text has this character, and PostgreSQL takes none that has
         with store_errors():
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(text, parameters, binary=True)
+                cursor = await connection.execute(
+                    text, parameters, binary=True, prepare=False if skewed else None
+                )
                 return await cursor.fetchall()
 
 
