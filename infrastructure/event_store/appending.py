@@ -30,11 +30,12 @@ Rows = list[tuple[Any, ...]]
 
 
 class Request(Struct, eq=False):
-    """One submission. `attempted` keeps, by draft, what an earlier attempt wrote before its
-    connection was lost: if the ledger holds just that, the attempt had succeeded.
+    """One submission of `size` bytes. `attempted` keeps, by draft, what an earlier attempt wrote
+    before its connection was lost: if the ledger holds just that, the attempt had succeeded.
     """
 
     drafts: Sequence[Draft]
+    size: int
     beside: Beside | None = None
     idempotency: tuple[str, str] | None = None
     atomic: bool = False

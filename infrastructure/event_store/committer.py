@@ -94,10 +94,10 @@ class Committer:
             raise ValueError(f"a submission has 1 to {BATCH_EVENTS} drafts, not {len(drafts)}")
         if not self.available:
             raise Unavailable
-        size = sum(len(draft.payload) for draft in drafts)
+        size = sum(map(_size, drafts))
         if self._events + len(drafts) > QUEUE_EVENTS or self._bytes + size > QUEUE_BYTES:
             raise Overloaded
-        request = Request(drafts, beside, idempotency, atomic)
+        request = Request(drafts, size, beside, idempotency, atomic)
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(drafts[0].tenant_id, deque()).append((request, future))
         self._events += len(drafts)
@@ -107,7 +107,8 @@ class Committer:
 
     async def _run(self) -> None:
         while not (self._closing and not self._waiting):
-            await self._arrived.wait()
+            if self._connection is not None:
+                await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
                 batch = self._take()
@@ -125,11 +126,11 @@ class Committer:
         while self._waiting:
             tenant, queue = next(iter(self._waiting.items()))
             request, _ = queue[0]
-            more = sum(len(draft.payload) for draft in request.drafts)
-            if batch and (events + len(request.drafts) > BATCH_EVENTS or size + more > BATCH_BYTES):
+            more = len(request.drafts)
+            if batch and (events + more > BATCH_EVENTS or size + request.size > BATCH_BYTES):
                 break
             batch.append(queue.popleft())
-            events, size = events + len(request.drafts), size + more
+            events, size = events + more, size + request.size
             del self._waiting[tenant]
             if queue:
                 self._waiting[tenant] = queue
@@ -144,7 +145,7 @@ class Committer:
         try:
             async with asyncio.timeout(_BATCH_TIMEOUT):
                 results = await self._append(self._connection, [request for request, _ in batch])
-        except (psycopg.Error, OSError, TimeoutError, OrderHistoryError) as error:
+        except Exception as error:  # noqa: BLE001  # also a program's fault is that of one request
             await self._recover(batch, error, retried=retried)
         else:
             self._notify()
@@ -163,10 +164,9 @@ class Committer:
         if await self._rolled_back(error):
             if _is_resource_trouble(error):
                 _fail(batch, Unavailable())
-            elif isinstance(error, OrderHistoryError) and len(batch) == 1:
-                _fail(batch, error)
             elif len(batch) == 1:
-                _fail(batch, Unavailable("the event could not be written"))
+                said = Unavailable("the event could not be written")
+                _fail(batch, said if isinstance(error, psycopg.Error) else error)
             else:
                 half = len(batch) // 2
                 for part in (batch[:half], batch[half:]):
@@ -218,6 +218,12 @@ class Committer:
         if connection is not None:
             with suppress(psycopg.Error, OSError):
                 await connection.close()
+
+
+def _size(draft: Draft) -> int:
+    """Its bytes that count, those that are to be encrypted beside it among them."""
+    beside = sum(len(disclosure.text) for disclosure in draft.disclosures)
+    return len(draft.payload) + len(draft.metadata or b"") + beside
 
 
 def _is_resource_trouble(error: Exception) -> bool:

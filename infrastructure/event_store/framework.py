@@ -33,7 +33,8 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment
 from psycopg import Connection
 
-from application.ports import Accepted, Duplicate
+from application.ports import Accepted, Duplicate, Refused
+from domain.errors import EventConflict
 from domain.orders.events import Draft, Recorded
 from domain.orders.history import Folded, NotServable, fold_all, past_event
 from domain.orders.order import OrderSnapshot, order_of
@@ -121,7 +122,9 @@ class DoorThread:
         for outcome in outcomes:
             if isinstance(outcome, Duplicate):
                 raise IntegrityError(f"an event with this event_id is at {outcome.position}")
-            if not isinstance(outcome, Accepted):
+            if isinstance(outcome, Refused):
+                if isinstance(outcome.error, EventConflict):
+                    raise IntegrityError(str(outcome.error)) from outcome.error
                 raise outcome.error
         return cast("list[Accepted]", outcomes)
 
