@@ -43,8 +43,8 @@ check: install ## lint, format, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 
-bench: install ## measure on this machine; the figures of the README come from here
-	@$(BIN)/order-history bench
+bench: install ## measure side by side, as in the README (ARGS=--quick for a look)
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## compile requirements/ anew (needs uv; ARGS=--upgrade for newer versions)
 	@$(UV) pip compile --quiet pyproject.toml $(LOCK) $(ARGS) -o requirements/runtime.txt

@@ -1,52 +1,64 @@
 """Appending over HTTP, one event a request, durable: ours, a hand-written handler, the stock save.
 
-Rounds alternate between the three, each a server process of its own against the same PostgreSQL.
+Each is a server process of its own against the same PostgreSQL; every round begins with another.
 """
 
 from __future__ import annotations
 
-import asyncio
-import statistics
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
-from bench.load import Measured, request_bytes, run
-from bench.processes import running
+from bench.figures import Aim, Row
+from bench.ground import Ground, token
+from bench.load import Measured, drive, request_bytes
+from bench.processes import api, handwritten, server
 from bench.sample import bodies
-from interfaces.composition.serving import issuer
+from bench.scale import Say, Scale
+from interfaces.settings import Settings
 
 CONNECTIONS = 64
-PATH = "/v1/order-history/events"
+OURS, HAND, STOCK = "ours", "hand-written", "stock save()"
 
 
-def append(url: str, data_dir: Path, *, rounds: int = 3, requests: int = 20_000) -> dict[str, list[Measured]]:
-    """Measured rounds by competitor."""
-    token = issuer(data_dir).mint("bench", ["bench"], ["producer"], 3600)
-    parts = urlsplit(url)
+def append(ground: Ground, scale: Scale, say: Say) -> Iterator[Row]:
+    """Rates and quantiles of all three."""
+    found: dict[str, list[Measured]] = {OURS: [], HAND: [], STOCK: []}
+    with ground.installation() as settings:
+        runs = _competitors(settings, scale.appends)
+        names = list(runs)
+        for number in range(scale.rounds):
+            first = number % len(names)
+            for name in names[first:] + names[:first]:
+                one = runs[name](f"{number}-")
+                found[name].append(one)
+                say(f"append, {name}: {one.rate:,.0f}/s, p99 {one.p99:.1f} ms")
+    ours, hand, stock = found[OURS], found[HAND], found[STOCK]
+    rates = [[one.rate for one in rounds] for rounds in (ours, hand, stock)]
+    yield Row("append over HTTP, hand-written INSERT", "/s", rates[0], rates[1], Aim(">=", 1.5))
+    yield Row("append over HTTP, stock save()", "/s", rates[0], rates[2], Aim(">=", 3))
+    p50, p50_hand = [one.p50 for one in ours], [one.p50 for one in hand]
+    p99, p99_hand = [one.p99 for one in ours], [one.p99 for one in hand]
+    yield Row("  p50, hand-written", "ms", p50, p50_hand)
+    yield Row("  p99, hand-written", "ms", p99, p99_hand, Aim("<=", 1))
+    yield Row("  p99, stock save()", "ms", p99, [one.p99 for one in stock])
+
+
+def _competitors(settings: Settings, requests: int) -> dict[str, Callable[[str], Measured]]:
+    headers = {"Authorization": token(settings, "producer"), "Content-Type": "application/json"}
+    parts = urlsplit(settings.database_url)
     socket_dir = parse_qs(parts.query)["host"][0]
-    env = {"ORDER_HISTORY_DATABASE_URL": url, "ORDER_HISTORY_DATA_DIR": str(data_dir)}
-    ours = ["interfaces.cli.main", "api", "--port", "{port}"]
     stock = ["bench.stock", socket_dir, parts.path[1:], parts.username or "postgres", "{port}"]
-    found: dict[str, list[Measured]] = {"ours": [], "hand-written": [], "stock save()": []}
-    for number in range(rounds):
-        sent = bodies(requests, prefix=f"a{number}")
-        with running(ours, env) as port:
-            found["ours"].append(_run(port, PATH, sent, token))
-        with running(["bench.handwritten", url, "{port}"]) as port:
-            found["hand-written"].append(_run(port, "/events", sent, token))
-        with running(stock) as port:
-            found["stock save()"].append(_run(port, "/events", sent[: requests // 4], token))
-    return found
+    commands = {
+        OURS: (api(), "/v1/order-history/events", requests),
+        HAND: (handwritten(settings), "/events", requests),
+        STOCK: (stock, "/events", requests // 4),
+    }
 
+    def run(name: str, prefix: str) -> Measured:
+        argv, path, count = commands[name]
+        sent = [request_bytes("POST", path, body, headers) for body in bodies(count, prefix=prefix)]
+        with server(argv, settings) as running:
+            drive(running.port, sent[: count // 10], connections=CONNECTIONS)  # warms up
+            return drive(running.port, sent[count // 10 :], connections=CONNECTIONS)
 
-def _run(port: int, path: str, sent: list[bytes], token: str) -> Measured:
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    requests = [request_bytes("POST", path, body, headers) for body in sent]
-    warm, measured = requests[: len(requests) // 10], requests[len(requests) // 10 :]
-    asyncio.run(run(port, warm, connections=CONNECTIONS))
-    return asyncio.run(run(port, measured, connections=CONNECTIONS))
-
-
-def median(rounds: list[Measured], figure: str) -> float:
-    """The median of a figure over rounds."""
-    return statistics.median(getattr(one, figure) for one in rounds)
+    return {name: lambda prefix, name=name: run(name, prefix) for name in commands}  # type: ignore[misc]

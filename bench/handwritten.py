@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import uvicorn
@@ -35,6 +36,26 @@ values (%s, %s, %s, %s, %s) on conflict (event_id) do nothing returning id
 TIMELINE = """
 select body from bench.audit where order_id = %s order by occurred_at, id limit %s
 """
+FILL = """
+insert into bench.audit (event_id, order_id, occurred_at, type, body)
+select event_id, told ->> 'order_id', (told ->> 'occurred_at')::timestamptz, told ->> 'type', state
+  from cell_0.events, lateral (select convert_from(state, 'UTF8')::jsonb) as as_json(told)
+ order by position
+"""
+"""The events of our own store, so that both servers answer about the same."""
+
+AS_OF = """
+with base as materialized (
+  select originator_version, state from cell_0.aggregate_snapshots
+   where originator_id = %s and latest_us <= %s order by originator_version desc limit 1)
+select state from base
+union all
+(select state from cell_0.events
+  where originator_id = %s
+    and originator_version > coalesce((select originator_version from base), 0)
+  order by originator_version)
+"""
+"""The rows that our answer as of a moment is made of: the snapshot, and the events behind it."""
 
 
 def create_app(url: str) -> Litestar:
@@ -65,14 +86,26 @@ def create_app(url: str) -> Litestar:
         return Response(answer, media_type="application/json", status_code=201)
 
     @get("/orders/{order_id:str}/timeline")
-    async def timeline(order_id: str) -> Response[bytes]:
+    async def timeline(order_id: str, limit: int = 50) -> Response[bytes]:
         async with pool.connection() as connection:
-            cursor = await connection.execute(TIMELINE, (order_id, 50), binary=True)
+            cursor = await connection.execute(TIMELINE, (order_id, limit), binary=True)
             rows = await cursor.fetchall()
-        answer = b'{"items":[' + b",".join(row[0] for row in rows) + b"]}"
-        return Response(answer, media_type="application/json")
+        return _listing(rows)
 
-    return Litestar([record, timeline], lifespan=[lifespan], openapi_config=None)
+    @get("/originators/{originator_id:uuid}/as-of")
+    async def as_of(originator_id: UUID, at_us: int) -> Response[bytes]:
+        async with pool.connection() as connection:
+            parameters = (originator_id, at_us, originator_id)
+            cursor = await connection.execute(AS_OF, parameters, binary=True)
+            rows = await cursor.fetchall()
+        return _listing(rows)
+
+    return Litestar([record, timeline, as_of], lifespan=[lifespan], openapi_config=None)
+
+
+def _listing(rows: list[tuple[bytes, ...]]) -> Response[bytes]:
+    answer = b'{"items":[' + b",".join(row[0] for row in rows) + b"]}"
+    return Response(answer, media_type="application/json")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A small HTTP load: so many connections, one request at a time on each, latencies kept.
+"""A small HTTP client: one request at a time on each connection, latencies kept.
 
-Raw sockets and prepared bytes, so that the client costs little and the same for every server.
+A bare protocol and prepared bytes, so that the client costs little, and the same for every server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 
+import uvloop
 from msgspec import Struct
+
+_HEAD_END = b"\r\n\r\n"
 
 
 class Measured(Struct, frozen=True):
@@ -20,8 +23,10 @@ class Measured(Struct, frozen=True):
     p50: float
     p95: float
     p99: float
-    requests: int
-    failures: int
+
+
+class Failed(Exception):
+    """A server under test answered what it should not have."""
 
 
 def request_bytes(
@@ -30,61 +35,95 @@ def request_bytes(
     """One HTTP/1.1 request, ready to send."""
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    return "\r\n".join(lines).encode() + _HEAD_END + body
 
 
-async def run(
-    port: int, requests: Sequence[bytes], *, connections: int, expect: Sequence[int] = (200, 201)
-) -> Measured:
-    """Send every request once over `connections` connections; an unexpected status is a failure."""
+class Connection(asyncio.Protocol):
+    """A connection on which one request waits for its answer. Answers need a Content-Length."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._wanted = 0
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._transport: asyncio.WriteTransport
+
+    @classmethod
+    async def open(cls, port: int) -> Connection:
+        """On loopback."""
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(cls, "127.0.0.1", port)
+        return connection
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answer
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._wanted:
+            end = self._received.find(_HEAD_END)
+            if end < 0:
+                return
+            self._wanted = end + len(_HEAD_END) + _content_length(self._received[:end])
+        if len(self._received) >= self._wanted and self._answer is not None:
+            status = int(self._received[9:12])
+            body = bytes(self._received[self._received.index(_HEAD_END) + len(_HEAD_END) :])
+            self._received.clear()
+            self._wanted = 0
+            self._answer.set_result((status, body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(exc or ConnectionResetError("the server hung up"))
+
+
+def _content_length(head: bytearray) -> int:
+    lower = head.lower()
+    start = lower.index(b"content-length:") + 15
+    return int(lower[start:].split(b"\r\n", 1)[0])
+
+
+def drive(port: int, requests: Sequence[bytes], *, connections: int) -> Measured:
+    """Send every request once, over so many connections. Raises Failed for a bad answer."""
+    return uvloop.run(_drive(port, requests, connections))
+
+
+async def _drive(port: int, requests: Sequence[bytes], connections: int) -> Measured:
     waiting = iter(requests)
     latencies: list[float] = []
-    failures: list[int] = []
     started = time.perf_counter()
-    await asyncio.gather(
-        *(_connection(port, waiting, latencies, failures, expect) for _ in range(connections))
-    )
-    return summary(latencies, time.perf_counter() - started, len(failures))
+    await asyncio.gather(*(_work(port, waiting, latencies) for _ in range(connections)))
+    return summary(latencies, time.perf_counter() - started)
 
 
-def summary(latencies: Sequence[float], seconds: float, failures: int = 0) -> Measured:
-    """Rates and quantiles of latencies given in seconds."""
+async def _work(port: int, waiting: Iterator[bytes], latencies: list[float]) -> None:
+    connection = await Connection.open(port)
+    try:
+        for request in waiting:
+            before = time.perf_counter()
+            status, body = await connection.ask(request)
+            latencies.append(time.perf_counter() - before)
+            if status not in (200, 201):
+                raise Failed(f"{status}: {body[:300].decode(errors='replace')}")
+    finally:
+        connection.close()
+
+
+def summary(latencies: Sequence[float], seconds: float) -> Measured:
+    """Rate and quantiles of latencies given in seconds."""
     cuts = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else [latencies[0]] * 99
     return Measured(
         rate=len(latencies) / seconds,
         p50=cuts[49] * 1000,
         p95=cuts[94] * 1000,
         p99=cuts[98] * 1000,
-        requests=len(latencies),
-        failures=failures,
     )
-
-
-async def _connection(
-    port: int,
-    waiting: Iterator[bytes],
-    latencies: list[float],
-    failures: list[int],
-    expect: Sequence[int],
-) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for request in waiting:
-            before = time.perf_counter()
-            writer.write(request)
-            status = await _status(reader)
-            latencies.append(time.perf_counter() - before)
-            if status not in expect:
-                failures.append(status)
-    finally:
-        writer.close()
-
-
-async def _status(reader: asyncio.StreamReader) -> int:
-    head = await reader.readuntil(b"\r\n\r\n")
-    lower = head.lower()
-    start = lower.index(b"content-length:") + 15
-    length = int(lower[start : lower.index(b"\r\n", start)])
-    if length:
-        await reader.readexactly(length)
-    return int(head[9:12])

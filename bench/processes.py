@@ -1,4 +1,4 @@
-"""Servers under test: each a process of its own on loopback, ended by its own handle."""
+"""Programs under test: each a process of its own, ended by its own handle."""
 
 from __future__ import annotations
 
@@ -13,6 +13,21 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from msgspec import Struct
+
+from bench.ground import environment
+from interfaces.settings import Settings
+
+_STARTS_WITHIN = 30.0
+_STOPS_WITHIN = 15.0
+
+
+class Running(Struct, frozen=True):
+    """A server: where it listens on loopback, and its process id."""
+
+    port: int
+    pid: int
+
 
 def free_port() -> int:
     """A port that nobody listens on now."""
@@ -23,30 +38,61 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(argv: Sequence[str], env: dict[str, str] | None = None) -> Iterator[int]:
-    """Run `python -m ...` with `{port}` filled in; yields the port once something answers."""
+def program(argv: Sequence[str], settings: Settings) -> Iterator[int]:
+    """Run `python -m ...`; yields its process id."""
+    process = _start(argv, environment(settings))
+    try:
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def server(argv: Sequence[str], settings: Settings) -> Iterator[Running]:
+    """The same with `{port}` filled in; yields once something answers there."""
     port = free_port()
     filled = [part.replace("{port}", str(port)) for part in argv]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *filled],
-        env={**os.environ, **(env or {})},
+    process = _start(filled, environment(settings))
+    try:
+        _await_answer(port, process)
+        yield Running(port, process.pid)
+    finally:
+        _stop(process)
+
+
+def api(*more: str) -> list[str]:
+    """Our API process."""
+    return ["interfaces.cli.main", "api", "--port", "{port}", *more]
+
+
+WORKER = ("interfaces.cli.main", "worker")
+
+
+def handwritten(settings: Settings) -> list[str]:
+    """The hand-written server."""
+    return ["bench.handwritten", settings.database_url, "{port}"]
+
+
+def _start(argv: Sequence[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *argv],
+        env={**os.environ, **env},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
     try:
-        _await_answer(port, process)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(_STOPS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _await_answer(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}")

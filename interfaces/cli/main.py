@@ -9,7 +9,7 @@ import click
 import rich_click
 
 from domain.errors import OrderHistoryError
-from interfaces.cli import backups, data, diagnosis, serving, tokens
+from interfaces.cli import backups, benching, data, diagnosis, serving, tokens
 
 rich_click.rich_click.USE_MARKDOWN = False
 rich_click.rich_click.MAX_WIDTH = 96
@@ -34,6 +34,7 @@ for command in (
     *data.COMMANDS,
     *backups.COMMANDS,
     *diagnosis.COMMANDS,
+    *benching.COMMANDS,
 ):
     program.add_command(command)
 

@@ -1,0 +1,51 @@
+"""Putting many events on the ledger, straight through the committer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+
+from application.ports import Accepted
+from bench.ground import TENANT
+from domain.orders.events import Draft
+from infrastructure.event_store.snapshotting import Snapshotter
+from interfaces.composition.connections import blocking
+from interfaces.composition.writing import WriteSide, writing
+from interfaces.settings import Settings
+
+BATCH = 250
+_IN_FLIGHT = 4
+
+
+async def submitted(side: WriteSide, drafts: Sequence[Draft]) -> float:
+    """Seconds until all are durable; a few batches are always on their way."""
+    free = asyncio.Semaphore(_IN_FLIGHT)
+
+    async def submit(batch: Sequence[Draft]) -> None:
+        async with free:
+            outcomes = await side.committer.submit(batch)
+        assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+
+    batches = [drafts[start : start + BATCH] for start in range(0, len(drafts), BATCH)]
+    started = time.perf_counter()
+    await asyncio.gather(*(submit(batch) for batch in batches))
+    return time.perf_counter() - started
+
+
+def prepared(side: WriteSide, events: Iterable[bytes]) -> list[Draft]:
+    """Drafts of request bodies."""
+    return [side.preparer.prepare(TENANT, event).draft for event in events]
+
+
+def fill(settings: Settings, events: Iterable[bytes]) -> None:
+    """Record events, and take the snapshots that fall due."""
+
+    async def run() -> None:
+        async with writing(settings, "bench") as side:
+            await submitted(side, prepared(side, events))
+
+    asyncio.run(run())
+    snapshotter = Snapshotter(blocking(settings, "bench snapshots"))
+    while snapshotter.turn():
+        pass
