@@ -9,7 +9,7 @@ import click
 import rich_click
 
 from domain.errors import OrderHistoryError
-from interfaces.cli import backups, benching, data, diagnosis, serving, tokens
+from interfaces.cli import backups, benching, data, diagnosis, serving, tenants, tokens
 
 rich_click.rich_click.USE_MARKDOWN = False
 rich_click.rich_click.MAX_WIDTH = 96
@@ -31,6 +31,7 @@ def program() -> None:
 for command in (
     *serving.COMMANDS,
     *tokens.COMMANDS,
+    *tenants.COMMANDS,
     *data.COMMANDS,
     *backups.COMMANDS,
     *diagnosis.COMMANDS,

@@ -43,11 +43,14 @@ def database_options(function: F) -> F:
 def tenant_option(*, required: bool = True) -> Callable[[F], F]:
     """--tenant"""
     return click.option(
-        "--tenant", required=required, metavar="TENANT", callback=_tenant, help="The tenant."
+        "--tenant", required=required, metavar="TENANT", callback=check_tenant, help="The tenant."
     )
 
 
-def _tenant(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+def check_tenant(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> str | None:
+    """A tenant id as http.md allows it."""
     if value is not None and not is_tenant_id(value):
         raise click.BadParameter("must match [a-z0-9][a-z0-9._-]{0,62}")
     return value

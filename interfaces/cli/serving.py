@@ -9,12 +9,15 @@ import click
 import rich_click
 
 from interfaces.cli.options import database_options, installation, say
-from interfaces.cli.supervisor import Child, Supervisor, watch_parent
+from interfaces.cli.supervisor import USAGE, Child, Supervisor, watch_parent
 from interfaces.composition.database import embedded, migrate_database, prepare_database
 from interfaces.composition.serving import api as compose_api
 from interfaces.composition.working import run_worker
 from interfaces.http.server import run as run_server
 from interfaces.logs import configure_logs
+
+_GRACE = 15.0
+"""Seconds for the children to stop in, when whoever started this is gone."""
 
 _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _PORT = click.option(
@@ -31,6 +34,7 @@ def serve(data_dir: Path, database_url: str | None, host: str, port: int) -> int
 
     Without --database-url it brings its own PostgreSQL, in --data-dir. Ctrl-C stops everything.
     """
+    watch_parent(grace=_GRACE)
     if database_url:
         prepare_database(database_url, own=False, say=say)
         return _supervise(data_dir, database_url, host, port, None)
@@ -57,7 +61,8 @@ def api(data_dir: Path, database_url: str | None, host: str, port: int) -> int:
     configure_logs()
     watch_parent()
     with installation(data_dir, database_url) as settings:
-        return run_server(lambda: compose_api(settings), host, port)
+        code = run_server(lambda: compose_api(settings), host, port)
+    return USAGE if code else 0
 
 
 @click.command(cls=rich_click.RichCommand)

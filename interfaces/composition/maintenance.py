@@ -14,6 +14,7 @@ from domain.errors import NotFound, OrderHistoryError
 from domain.ledger.recompute import Difference
 from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.event_store.keys import unopenable_keys
+from infrastructure.event_store.statements import INSERT_TENANTS
 from infrastructure.key_store.files import FileKeyStore
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.writing import writing
@@ -63,6 +64,12 @@ def models_named(names: Sequence[str]) -> list[ReadModel]:
         if name not in known:
             raise NotFound(f"no read model {name!r}; there are: {', '.join(known)}")
     return [known[name] for name in names] or list(MODELS)
+
+
+def register_tenant(settings: Settings, tenant_id: str) -> None:
+    """Let a tenant's events be accepted where registration is asked for."""
+    with blocking(settings, "tenant")() as connection:
+        connection.execute(INSERT_TENANTS, ([tenant_id], [clock()]))
 
 
 def audit_ledgers(

@@ -18,6 +18,7 @@ from infrastructure.event_store.histories import Histories
 from infrastructure.event_store.notifier import Notifier
 from infrastructure.event_store.reader import Reader
 from infrastructure.event_store.statements import COMMITTER_SETTINGS
+from infrastructure.jobs.preparing import PrepareElsewhere
 from infrastructure.jobs.spool import PostgresSpool
 from infrastructure.jobs.store import PostgresJobStore
 from infrastructure.key_store.files import FileKeyStore
@@ -49,6 +50,7 @@ class WriteSide:
     jobs: PostgresJobStore
     spool: PostgresSpool
     job_cipher: JobCipher
+    preparing: PrepareElsewhere
     recording: Recording
 
 
@@ -63,7 +65,14 @@ async def writing(settings: Settings, name: str, readers: int = 4) -> AsyncItera
         key_store = FileKeyStore(settings.data_dir / "keys")
         keyring = Keyring(key_store)
         committer = await _committer(settings, name, keyring, stack)
-        yield _put_together(settings, pool, key_store, keyring, committer)
+        side = _put_together(settings, pool, key_store, keyring, committer)
+        stack.callback(side.preparing.close)
+        yield side
+
+
+def bare_preparer() -> Preparer:
+    """A preparer without keys, for a process that has none of this."""
+    return Preparer(PayloadSchemas(), clock, os.urandom, lambda _: None)
 
 
 async def _committer(
@@ -97,6 +106,7 @@ def _put_together(
     jobs = PostgresJobStore(pool, clock)
     spool = PostgresSpool(pool, jobs, clock)
     cipher = JobCipher(key_store)
+    preparing = PrepareElsewhere(bare_preparer, keyring.warm)
     return WriteSide(
         settings=settings,
         pool=pool,
@@ -115,5 +125,6 @@ def _put_together(
         jobs=jobs,
         spool=spool,
         job_cipher=cipher,
-        recording=Recording(preparer, committer, comparer, spool, cipher),
+        preparing=preparing,
+        recording=Recording(preparing, committer, comparer, spool, cipher),
     )
