@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -147,10 +147,19 @@ class CaptureSnapshot:
             and row.captured_us == body.captured_us
             and row.source == body.source
             and reveal(row.state, disclosed) == canonical.encode(body.state)
+            and _revealed(row.metadata, disclosed) == _encoded(body.metadata)
         )
         if not same:
             raise Conflict("a snapshot with this snapshot_id has other content")
         return row
+
+
+def _revealed(metadata: bytes | None, disclosed: Mapping[str, object]) -> bytes | None:
+    return None if metadata is None else reveal(metadata, disclosed)
+
+
+def _encoded(metadata: dict[str, Any] | None) -> bytes | None:
+    return None if metadata is None else canonical.encode(metadata)
 
 
 def _row(order_id: str, body: SnapshotBody, new: Captured, sequence: int) -> SnapshotRow:

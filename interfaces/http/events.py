@@ -38,7 +38,7 @@ from interfaces.http.endpoint import (
     problems,
 )
 from interfaces.http.params import Text, Window
-from interfaces.http.problems import ParameterError
+from interfaces.http.problems import ParameterError, in_place
 from interfaces.http.reading import await_sequence
 from interfaces.http.schemas import EVENT_EXAMPLE, STORED_EXAMPLE, EventIn, list_of
 
@@ -231,8 +231,7 @@ async def record(request: ApiRequest, prepared: Prepared) -> RecordedAnswer:
     except Invalid as error:
         if error.errors[0].pointer != KEY_POINTER:
             raise
-        detail = error.errors[0].detail
-        raise Invalid([ParameterError(KEY_POINTER, detail, place="header")]) from None
+        raise in_place(error, "header") from None
 
 
 def idempotency_key(request: ApiRequest) -> str | None:

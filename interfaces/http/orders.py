@@ -34,7 +34,7 @@ from interfaces.http.params import (
     Window,
     refuse_reversed,
 )
-from interfaces.http.problems import ParameterError
+from interfaces.http.problems import ParameterError, in_place
 from interfaces.http.reading import await_sequence
 from interfaces.http.schemas import list_of
 from projections.orders.filters import OrderFilters
@@ -303,7 +303,10 @@ async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
     order_id = request.path_value("order_id")
     await await_sequence(request)
     question = Question(query.at, query.known_at, query.known_sequence)
-    answer = await services.as_of.state(caller.tenant_id, order_id, question)
+    try:
+        answer = await services.as_of.state(caller.tenant_id, order_id, question)
+    except Invalid as error:
+        raise in_place(error, "query") from None
     now = services.clock()
     head = msgspec.json.encode(
         {

@@ -45,6 +45,11 @@ class ParameterError(FieldError, frozen=True, kw_only=True):
     place: Place
 
 
+def in_place(error: Invalid, place: Place) -> Invalid:
+    """The same error, of parameters: use cases know fields, not where a request carries them."""
+    return Invalid([ParameterError(e.pointer, e.detail, place=place) for e in error.errors])
+
+
 class FieldProblem(Struct, omit_defaults=True):
     """What is wrong with one field of the body, or, with `in`, with a parameter."""
 

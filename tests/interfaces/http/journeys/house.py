@@ -8,7 +8,7 @@ import itertools
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import uvicorn
@@ -43,7 +43,7 @@ class House:
     def client(self, role: str | None, *tenants: str, **token: Any) -> httpx.AsyncClient:
         """A client with a token for these tenants; without a role, one without a token."""
         headers = {"Authorization": f"Bearer {self.token(role, tenants, **token)}"} if role else {}
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(cast(Any, self.app), raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
 
     def shop(self) -> Shop:
@@ -61,9 +61,9 @@ class House:
             server = uvicorn.Server(config)
             server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
             task = asyncio.create_task(server._serve(sockets=[listener]))
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
                 await asyncio.sleep(0.005)
-            yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             self.services.stopping.set()
             server.should_exit = True
             await task
@@ -121,7 +121,7 @@ class Shop:
         head = await self.head()
         return await self.as_role(role).get(
             BASE + path,
-            params={name.rstrip("_"): value for name, value in query.items()},
+            params={name.rstrip("_"): value for name, value in query.items()} or None,
             headers={"X-Min-Sequence": str(head), **(headers or {})},
         )
 

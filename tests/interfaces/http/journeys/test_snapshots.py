@@ -1,0 +1,186 @@
+"""Snapshots of an order's state: uploaded, computed, listed, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.interfaces.http.journeys.house import BASE, Json, Shop, pointers
+
+pytestmark = pytest.mark.anyio
+
+STATE = {
+    "status": "paid",
+    "total_minor": 100,
+    "customer": {"id": "c", "name": "Jo Roe", "email": "jo@example.org"},
+    "memo": "4111 1111 1111 1111",
+}
+
+
+def snapshot(snapshot_id: str = "snap_1", **changed: Any) -> Json:
+    body = {
+        "snapshot_id": snapshot_id,
+        "captured_at": "2025-01-01T12:00:00Z",
+        "source": "shop",
+        "state": STATE,
+        **changed,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+async def upload(shop: Shop, body: Json, order_id: str = "ord_1") -> httpx.Response:
+    path = f"{BASE}/orders/{order_id}/snapshots"
+    return await shop.as_role("producer").post(path, json=body)
+
+
+async def delete(shop: Shop, snapshot_id: str = "snap_1") -> httpx.Response:
+    return await shop.as_role("admin").delete(f"{BASE}/snapshots/{snapshot_id}")
+
+
+async def test_an_upload_is_kept_and_its_hash_is_on_the_ledger(shop: Shop) -> None:
+    await shop.record()
+    answer = await upload(shop, snapshot("a/1"))
+    assert answer.status_code == 201
+    item = answer.json()
+    assert answer.headers["location"] == f"{BASE}/snapshots/a%2F1"
+    assert item["sequence"] == 2
+    assert (await shop.read("/orders/ord_1/snapshots"))["items"] == [item]
+    seen = await shop.read("/snapshots/a%2F1", "support")
+    assert seen["state"] == {**STATE, "memo": "[PAN ****1111]"}
+    (event,) = await shop.walk("/events", type="history.snapshot.*")
+    assert event["type"] == "history.snapshot.captured"
+    assert event["sequence"] == 2
+    assert event["payload"]["snapshot_id"] == "a/1"
+    assert event["payload"]["size_bytes"] == item["size_bytes"]
+    assert await shop.walk("/events") == [await shop.read("/events/evt_1")]
+
+
+async def test_masked_and_unmasked(shop: Shop) -> None:
+    await upload(shop, snapshot(metadata={"ip": "192.0.2.1", "by": "svc"}))
+    masked = await shop.get("/snapshots/snap_1")
+    assert masked.json()["state"]["customer"] == {
+        "id": "c", "name": {"masked": True}, "email": {"masked": True},
+    }  # fmt: skip
+    assert masked.json()["metadata"] == {"ip": {"masked": True}, "by": "svc"}
+    assert not any(word in masked.text for word in ("Jo", "jo@", "192.0.2", "_sd", "4111 "))
+    seen = await shop.get("/snapshots/snap_1", "investigator")
+    assert seen.json()["state"]["customer"] == STATE["customer"]
+    assert seen.json()["metadata"] == {"ip": "192.0.2.1", "by": "svc"}
+    assert seen.headers["etag"] != masked.headers["etag"]
+
+
+async def test_the_same_again_and_other_content(shop: Shop) -> None:
+    metadata = {"by": "svc", "ip": "192.0.2.1"}
+    first = await upload(shop, snapshot(metadata=metadata))
+    again = await upload(shop, snapshot(metadata=metadata, captured_at="2025-01-01T13:00:00+01:00"))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (again.content, again.headers["location"]) == (first.content, first.headers["location"])
+    for body, order_id in (
+        (snapshot(metadata=metadata, state={**STATE, "status": "new"}), "ord_1"),
+        (snapshot(metadata=metadata, source="else"), "ord_1"),
+        (snapshot(metadata=metadata, captured_at="2025-01-01T12:00:00.000001Z"), "ord_1"),
+        (snapshot(metadata={**metadata, "ip": "192.0.2.2"}), "ord_1"),
+        (snapshot(), "ord_1"),
+        (snapshot(metadata=metadata), "ord_2"),
+    ):
+        other = await upload(shop, body, order_id)
+        assert other.status_code == 409, body
+        assert pointers(other) == []
+    assert await shop.head() == 1
+
+
+async def test_the_list_goes_by_time_and_page(shop: Shop) -> None:
+    times = ["2025-01-03T00:00:00Z", "2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z"]
+    for number, captured_at in enumerate(times * 2):
+        await upload(shop, snapshot(f"snap_{number}", captured_at=captured_at))
+    await upload(shop, snapshot("other"), "ord_2")
+    listed = await shop.walk("/orders/ord_1/snapshots", limit=4)
+    found = [item["snapshot_id"] for item in listed]
+    assert found == ["snap_1", "snap_4", "snap_2", "snap_5", "snap_0", "snap_3"]
+    assert all("state" not in item for item in listed)
+
+
+async def test_deleting_leaves_a_tombstone(shop: Shop) -> None:
+    await upload(shop, snapshot())
+    etag = (await shop.get("/snapshots/snap_1")).headers["etag"]
+    gone = await delete(shop)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert (await delete(shop)).status_code == 404
+    for headers in ({}, {"If-None-Match": etag}):
+        answer = await shop.get("/snapshots/snap_1", "support", headers=headers)
+        assert answer.status_code == 404
+    assert (await shop.get("/orders/ord_1/snapshots")).status_code == 404  # it has no events
+    events = await shop.walk("/events", "support", type="history.snapshot.*")
+    assert [event["type"].rsplit(".")[-1] for event in events] == ["captured", "deleted"]
+    assert events[1]["payload"]["snapshot_id"] == "snap_1"
+    assert events[1]["metadata"] == {"actor_id": "a admin"}
+    assert "Jo" not in json.dumps(events)
+    again = await upload(shop, snapshot())
+    assert again.status_code == 409
+    assert await shop.head() == 2
+
+
+async def test_a_stored_snapshot_never_changes_an_answer(shop: Shop) -> None:
+    await shop.record(type="order.created", payload={"total_minor": 5})
+    known = (await shop.read("/orders/ord_1/snapshot"))["metadata"]["event_sequence"]
+    questions: list[Json] = [{}, {"at": "2025-01-01T12:30:00Z"}, {"known_sequence": known}]
+
+    async def answers() -> list[Any]:
+        told = [await shop.read("/orders/ord_1/snapshot", **query) for query in questions]
+        return [(answer["state"], answer["metadata"]) for answer in told]
+
+    before = await answers()
+    await upload(shop, snapshot(state={"status": "shipped", "total_minor": 9}))
+    assert await answers() == before
+    await delete(shop)
+    assert await answers() == before
+
+
+async def test_a_snapshot_is_computed_by_a_job(shop: Shop) -> None:
+    await shop.record(type="order.created", payload={"customer": {"id": "c", "name": "Jo"}})
+    await shop.record(type="order.shipped", occurred_at="2025-01-03T00:00:00Z")
+    asked = {"order_id": "ord_1", "snapshot_id": "made", "at": "2025-01-02T00:00:00Z"}
+    investigator = shop.as_role("investigator")
+    accepted = await investigator.post(f"{BASE}/snapshots/compute", json=asked)
+    assert accepted.status_code == 202
+    job = await finished(investigator, accepted.headers["location"])
+    assert job["status"] == "succeeded"
+    assert job["result"]["snapshot_id"] == "made"
+    made = await shop.read("/snapshots/made", "support")
+    told = await shop.read("/orders/ord_1/snapshot", "support", at=asked["at"])
+    assert made["state"] == told["state"]
+    assert made["captured_at"] in (asked["at"], "2025-01-02T00:00:00.000000Z")
+    assert made["metadata"] == {"event_sequence": told["metadata"]["event_sequence"]}
+
+
+async def test_computing_what_is_not_known_fails(shop: Shop) -> None:
+    investigator = shop.as_role("investigator")
+    accepted = await investigator.post(f"{BASE}/snapshots/compute", json={"order_id": "ord_0"})
+    assert accepted.status_code == 202
+    job = await finished(investigator, accepted.headers["location"])
+    assert job["status"] == "failed"
+    assert job["errors"]
+
+
+async def finished(client: httpx.AsyncClient, location: str) -> Json:
+    """The job, once it is over."""
+    async with asyncio.timeout(20):
+        while True:
+            job = (await client.get(location)).json()
+            if job["finished_at"] is not None:
+                return dict(job)
+            await asyncio.sleep(0.02)
+
+
+async def test_the_event_names_the_state_by_its_hash(shop: Shop) -> None:
+    state = {"b": 1, "a": [1.5, "ö"]}
+    await upload(shop, snapshot(state=state))
+    (event,) = await shop.walk("/events", type="history.*")
+    canonical = '{"a":[1.5,"ö"],"b":1}'.encode()
+    assert event["payload"]["sha256"] == hashlib.sha256(canonical).hexdigest()
