@@ -11,27 +11,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from application.intake.chunks import Chunk, JobCipher
 from application.intake.ports import KeptLine, SpoolStore, Tally
+from application.intake.preparing import PreparedLine, Preparing, reasons
 from application.intake.scrubbing import Line
-from application.orders.record import Comparer, Prepared
+from application.orders.record import Comparer
 from application.ports import Accepted, Door, Duplicate, Outcome, Statement
-from domain.errors import EventConflict, FieldError, Invalid, OrderHistoryError, Unavailable
-from domain.orders.events import Incoming
+from domain.errors import EventConflict, FieldError, OrderHistoryError
+from domain.orders.events import Draft, Incoming
 
 JobRef = tuple[str, str]
 """Tenant, job id."""
 
 Settled = None | int | list[FieldError]
 """What became of a line: recorded; there already, at this position; refused, for these reasons."""
-
-_AT_ONCE = 16
-"""Lines that are prepared before others on the event loop have their turn: under a millisecond."""
 
 Item = TypeVar("Item")
 _encode = msgspec.msgpack.Encoder().encode
@@ -47,20 +45,12 @@ class Settlement(Struct, frozen=True, array_like=True):
 _decode = msgspec.msgpack.Decoder(Settlement).decode
 
 
-class Preparing(Protocol):
-    """application.orders.record.Preparer, as far as it is needed here."""
-
-    def read(self, raw: bytes) -> Incoming: ...
-
-    def seal(self, tenant_id: str, incoming: Incoming) -> Prepared: ...
-
-
 class PreparedChunk(Struct, frozen=True):
     """A chunk's lines, each as an event or as the reasons why it is none. `settlement` is known
     already if an earlier attempt got that far."""
 
     chunk: Chunk
-    events: list[Prepared | list[FieldError]]
+    events: list[PreparedLine]
     settlement: Settlement | None = None
 
 
@@ -69,13 +59,13 @@ class Recording:
 
     def __init__(
         self,
-        preparer: Preparing,
+        preparing: Preparing,
         door: Door,
         comparer: Comparer,
         spool: SpoolStore,
         cipher: JobCipher,
     ) -> None:
-        self._preparer = preparer
+        self._preparing = preparing
         self._door = door
         self._comparer = comparer
         self._spool = spool
@@ -84,19 +74,15 @@ class Recording:
     async def prepare(
         self, tenant_id: str, chunk: Chunk, outcome: bytes | None = None
     ) -> PreparedChunk:
-        """Read and seal every line. Raises KeyUnavailable."""
-        events: list[Prepared | list[FieldError]] = []
-        for line in chunk.lines:
-            if len(events) % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-            events.append(self._prepare(tenant_id, line))
+        """Read and seal every line. Raises Unavailable."""
+        events = await self._preparing.prepare(tenant_id, chunk.lines)
         return PreparedChunk(chunk, events, None if outcome is None else _decode(outcome))
 
     async def submit(self, job: JobRef, prepared: PreparedChunk, *, spooled: bool) -> PreparedChunk:
         """Record what can be recorded; the chunk with its settlement. Raises Unavailable."""
         if prepared.settlement is not None:
             return prepared
-        drafts = [event.draft for event in prepared.events if isinstance(event, Prepared)]
+        drafts = [event for event in prepared.events if isinstance(event, Draft)]
         settlement = _settle(prepared, [])
         if drafts:
             number = prepared.chunk.number
@@ -136,19 +122,6 @@ class Recording:
         await self._spool.count(job, prepared.chunk.number if spooled else None, tally, kept)
         return tally
 
-    def _prepare(self, tenant_id: str, line: Line) -> Prepared | list[FieldError]:
-        if line.refused:
-            return list(line.refused)
-        try:
-            incoming = self._preparer.read(line.text)
-            if line.redactions:
-                incoming = msgspec.structs.replace(incoming, redactions=line.redactions)
-            return self._preparer.seal(tenant_id, incoming)
-        except Unavailable:
-            raise
-        except OrderHistoryError as error:
-            return reasons(error)
-
     async def _differing(
         self, tenant_id: str, prepared: PreparedChunk
     ) -> dict[int, list[FieldError]]:
@@ -158,14 +131,14 @@ class Recording:
         pairs: list[tuple[Incoming, int]] = []
         indexes: list[int] = []
         for index, settled in enumerate(prepared.settlement.lines):
-            event = prepared.events[index]
             if not isinstance(settled, int):
                 continue
-            if isinstance(event, Prepared):
+            try:
+                pairs.append((self._preparing.read(prepared.chunk.lines[index]), settled))
                 indexes.append(index)
-                pairs.append((event.incoming, settled))
-            else:  # what was valid when it was submitted is so no more: there is no comparing it
-                found[index] = event
+            except OrderHistoryError as error:
+                # What was valid when it was submitted is so no more: there is no comparing it.
+                found[index] = reasons(error)
         if pairs:
             all_pointers = await self._comparer.differing(tenant_id, pairs)
             for index, (incoming, _), pointers in zip(indexes, pairs, all_pointers, strict=True):
@@ -178,22 +151,13 @@ class Recording:
         return KeptLine(line.number, outcome, reason, self._cipher.seal_line(*job, line))
 
 
-def reasons(error: OrderHistoryError) -> list[FieldError]:
-    """The error as a list of fields and what is wrong with each."""
-    if isinstance(error, Invalid):
-        return list(error.errors)
-    if isinstance(error, EventConflict):
-        return [FieldError(pointer, "differs from what is recorded") for pointer in error.pointers]
-    return [FieldError("", str(error))]
-
-
 def _settle(prepared: PreparedChunk, outcomes: Sequence[Outcome]) -> Settlement:
     """The settlement of a chunk from the outcomes of its drafts, in their order."""
     settled: list[Settled] = []
     last_sequence = 0
     remaining = iter(outcomes)
     for event in prepared.events:
-        if not isinstance(event, Prepared):
+        if not isinstance(event, Draft):
             settled.append(event)
             continue
         outcome = next(remaining, None)

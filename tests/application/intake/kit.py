@@ -14,6 +14,7 @@ import msgspec
 from application.intake.bulk import BulkIngest
 from application.intake.chunks import JobCipher
 from application.intake.importing import ImportFile
+from application.intake.preparing import PrepareHere
 from application.intake.recording import Recording
 from application.intake.rejected import RejectedLines
 from application.intake.spool import BULK_INGEST, ReceiveBulk
@@ -71,7 +72,7 @@ class Intake:
         keyring = Keyring(key_store)
         reader = Reader(pool)
         self.recording = Recording(
-            Preparer(PayloadSchemas(), self.clock, os.urandom, keyring.warm),
+            PrepareHere(Preparer(PayloadSchemas(), self.clock, os.urandom, keyring.warm)),
             committer,
             Comparer(reader, StoredDisclosures(pool, keyring)),
             self.spool,

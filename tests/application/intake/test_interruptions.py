@@ -71,8 +71,8 @@ def faulty(intake: Intake, at: int, late: bool, error: type[BaseException]) -> B
     own = intake.recording
     spool = Faulty(intake.spool, fault, late)
     door = Faulty(own._door, fault, late)
-    recording = Recording(own._preparer, door, own._comparer, spool, intake.cipher)  # type: ignore[arg-type]
-    return BulkIngest(recording, spool, intake.cipher)  # type: ignore[arg-type]
+    recording = Recording(own._preparing, door, own._comparer, spool, intake.cipher)
+    return BulkIngest(recording, spool, intake.cipher)
 
 
 async def attempt(intake: Intake, job: Job, handler: BulkIngest) -> bool:
