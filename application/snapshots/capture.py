@@ -101,11 +101,8 @@ class CaptureSnapshot:
             now_us=now_us,
             random_bytes=self._random_bytes,
         )
-
-        def beside(outcomes: Sequence[Outcome]) -> Sequence[Statement]:
-            return self._store.removal(tenant_id, snapshot_id, row.sequence)
-
-        (outcome,) = await self._door.submit([draft], beside=beside)
+        removal = self._store.removal(tenant_id, snapshot_id, row.sequence)
+        (outcome,) = await self._door.submit([draft], beside=lambda _: removal)
         if isinstance(outcome, Refused):
             raise outcome.error
 

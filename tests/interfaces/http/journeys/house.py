@@ -59,7 +59,6 @@ class House:
                 access_log=False, timeout_graceful_shutdown=5,
             )  # fmt: skip
             server = uvicorn.Server(config)
-            server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
             task = asyncio.create_task(server._serve(sockets=[listener]))
             while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
                 await asyncio.sleep(0.005)

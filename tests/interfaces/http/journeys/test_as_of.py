@@ -26,7 +26,7 @@ def raw_state(body: bytes) -> bytes:
 
 
 async def life(shop: Shop) -> list[Json]:
-    """Created at 1, paid at 3, delivered at 5; then a late "shipped" of 4, and a late total of 2."""
+    """Created at 1, paid at 3, delivered at 5; late: a "shipped" of 4, and another total of 2."""
     return [
         await shop.record(
             type="order.created",

@@ -78,7 +78,9 @@ async def test_patch_void_restore_and_remark(shop: Shop, original: Json) -> None
         ({"void": True}, None),
         ({"patch": {}}, 100),
     ]
-    told = [(original["sequence"], original["received_at"], 100)]
+    told: list[tuple[int, str, int | None]] = [
+        (original["sequence"], original["received_at"], 100)
+    ]
     await shop.record(occurred_at="2025-01-01T11:00:00Z")
     for number, (payload, expected) in enumerate(steps):
         body = correction(f"evt_c{number}", payload={"correction": "x", **payload})
@@ -186,12 +188,11 @@ async def test_a_correction_sent_as_an_event(shop: Shop, original: Json) -> None
         payload={"correction": "x", "void": True},
     )
     assert await total(shop) is None
-    for changed in (
-        {"correction_of": None},
-        {"order_id": "ord_2", "correction_of": "evt_0"},
-    ):
-        answer = await shop.send(
-            shop.event(**{"type": "order.correction", "payload": {"correction": "x"}, **changed})
+    for order_id, target in (("ord_1", None), ("ord_2", "evt_0")):
+        payload = {"correction": "x"}
+        event = shop.event(
+            order_id, type="order.correction", correction_of=target, payload=payload
         )
+        answer = await shop.send(event)
         assert answer.status_code == 422
         assert pointers(answer) == ["/correction_of"]
