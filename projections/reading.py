@@ -11,7 +11,6 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from psycopg import AsyncConnection
 
-from domain.orders.events import decode_body
 from domain.times import to_us
 
 BATCH_EVENTS = 1000
@@ -30,6 +29,13 @@ select position, tenant_id, sequence, originator_id, originator_version, receive
  order by position
 """
 
+
+_READ_HISTORIES = """
+select position, tenant_id, sequence, originator_id, originator_version, received_us, topic, state
+  from events
+ where originator_id = any(%s::uuid[]) and position <= %s
+ order by originator_id, originator_version
+"""
 
 FOLLOWING = (
     "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
@@ -117,8 +123,22 @@ class _Actor(Struct):
     actor_type: Any = None
 
 
+class _Body(Struct):
+    """The part of the event bytes (`domain.orders.events.EventBody`) that read models use."""
+
+    event_id: str
+    occurred_at: str
+    payload: Raw
+    source: str
+    type: str
+    correction_of: str | None = None
+    metadata: _Actor | None = None
+    order_id: str | None = None
+
+
+_NO_ACTOR = _Actor()
+_decode_body = msgspec.json.Decoder(_Body).decode
 _decode_payload = msgspec.json.Decoder(dict[str, Any]).decode
-_decode_actor = msgspec.json.Decoder(_Actor).decode
 _LONGEST_ID = 200
 
 
@@ -141,6 +161,17 @@ async def read_batch(
     return decode_batch(after, rows)
 
 
+async def read_histories(
+    connection: Connection, originators: Sequence[UUID], up_to: int
+) -> dict[UUID, list[Notification]]:
+    """All readable events of these orders up to a position, by version."""
+    cursor = await connection.execute(_READ_HISTORIES, (list(originators), up_to), binary=True)
+    histories: dict[UUID, list[Notification]] = {one: [] for one in originators}
+    for event in decode_batch(0, await cursor.fetchall()).events:
+        histories[event.originator_id].append(event)
+    return histories
+
+
 def decode_batch(start: int, rows: Sequence[tuple[Any, ...]]) -> Batch:
     """Stored rows (position, tenant_id, sequence, originator_id, originator_version, received_us,
     topic, state) as a batch."""
@@ -156,8 +187,8 @@ def decode_batch(start: int, rows: Sequence[tuple[Any, ...]]) -> Batch:
 
 def _decode(row: tuple[Any, ...]) -> Notification:
     position, tenant_id, sequence, originator_id, version, received_us, topic, state = row
-    body = decode_body(state)
-    actor = _decode_actor(body.metadata) if isinstance(body.metadata, Raw) else _Actor()
+    body = _decode_body(state)
+    actor = body.metadata or _NO_ACTOR
     return Notification(
         position,
         tenant_id,

@@ -14,24 +14,15 @@ import msgspec
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
-from domain.orders.history import fold_all, past_event
 from infrastructure.postgres.tables import actors, order_events, orders
 from projections.orders.lives import ActorRow, Life, OrderRow
-from projections.reading import Connection, Notification
+from projections.reading import Connection, Notification, read_histories
 
 NAME = "orders"
-_REFOLD_AT_ONCE = 200
+_ORDERS_AT_ONCE = 200
 
-_OWN_EVENTS = """
-select originator_id, sequence, originator_version, received_us, state
-  from events
- where originator_id = any(%s::uuid[]) and position <= %s
- order by originator_id, originator_version
-"""
 _EVENT_COLUMNS = "tenant_id, sequence, position, order_id, type, source, actor_id, occurred_us"
 _EVENT_TYPES = ("text", "int8", "int8", "text", "text", "text", "text", "int8")
-
-OrderKey = tuple[str, str]
 
 
 class OrdersModel:
@@ -55,31 +46,26 @@ class OrdersModel:
     async def apply(self, connection: Connection, events: Sequence[Notification]) -> None:
         if not events:
             return
-        lives = await self._lives(connection, events)
-        for event in events:
-            if event.order_id is not None:
-                lives[event.tenant_id, event.order_id].take(event)
-        await _refold(connection, lives.values(), events[-1].position)
+        lives, takes = _begin(events)
+        await self._recall(connection, lives)
+        for life, event in takes:
+            life.take(event)
+        await _relive(connection, lives, events[-1].position)
         await self._write(connection, lives.values(), _acts(events))
         await self._add_events(connection, events)
 
-    async def _lives(
-        self, connection: Connection, events: Sequence[Notification]
-    ) -> dict[OrderKey, Life]:
-        """The orders that the events are about, as they stand before them."""
-        lives: dict[OrderKey, Life] = {}
-        for event in events:
-            if event.order_id is not None and (event.tenant_id, event.order_id) not in lives:
-                lives[event.tenant_id, event.order_id] = Life.begin(event)
+    async def _recall(self, connection: Connection, lives: Mapping[UUID, Life]) -> None:
+        """Give the orders the rows that they have."""
         # Version 1 is an order's first event: nothing can be there yet.
-        known = [key for key, life in lives.items() if life.since > 1]
+        known = {
+            (one.row.tenant_id, one.row.order_id): one for one in lives.values() if one.since > 1
+        }
         if known:
-            keys = [key[0] for key in known], [key[1] for key in known]
+            keys = [tenant for tenant, _ in known], [order_id for _, order_id in known]
             cursor = await connection.execute(self._load, keys, binary=True)
             for values in await cursor.fetchall():
                 row = OrderRow(*values)
-                lives[row.tenant_id, row.order_id].row = row
-        return lives
+                known[row.tenant_id, row.order_id].row = row
 
     async def _write(
         self, connection: Connection, lives: Iterable[Life], acts: Iterable[ActorRow]
@@ -114,6 +100,21 @@ class OrdersModel:
                 )
 
 
+def _begin(
+    events: Sequence[Notification],
+) -> tuple[dict[UUID, Life], list[tuple[Life, Notification]]]:
+    """The orders that the events are about, and each event with its order."""
+    lives: dict[UUID, Life] = {}
+    takes: list[tuple[Life, Notification]] = []
+    for event in events:
+        if event.order_id is not None:
+            life = lives.get(event.originator_id)
+            if life is None:
+                life = lives[event.originator_id] = Life.begin(event)
+            takes.append((life, event))
+    return lives, takes
+
+
 def _acts(events: Sequence[Notification]) -> Iterable[ActorRow]:
     """What each actor did in these events."""
     acts: dict[tuple[str, str], ActorRow] = {}
@@ -128,19 +129,13 @@ def _acts(events: Sequence[Notification]) -> Iterable[ActorRow]:
     return acts.values()
 
 
-async def _refold(connection: Connection, lives: Iterable[Life], up_to: int) -> None:
+async def _relive(connection: Connection, lives: Mapping[UUID, Life], up_to: int) -> None:
     """Fold anew, from the event store up to a position, the orders that need it."""
-    due: Mapping[UUID, Life] = {life.originator_id: life for life in lives if life.out_of_order}
-    ids = list(due)
-    for start in range(0, len(ids), _REFOLD_AT_ONCE):
-        some = ids[start : start + _REFOLD_AT_ONCE]
-        cursor = await connection.execute(_OWN_EVENTS, (some, up_to), binary=True)
-        histories: dict[UUID, list[tuple[int, int, int, bytes]]] = {one: [] for one in some}
-        for originator_id, *stored in await cursor.fetchall():
-            histories[originator_id].append(tuple(stored))
+    ids = [one for one, life in lives.items() if life.needs_history]
+    for start in range(0, len(ids), _ORDERS_AT_ONCE):
+        histories = await read_histories(connection, ids[start : start + _ORDERS_AT_ONCE], up_to)
         for one, history in histories.items():
-            past = [past_event(*stored) for stored in history]
-            due[one].refolded(fold_all(due[one].row.order_id, past))
+            lives[one].relive(history)
 
 
 def _load_sql(suffix: str) -> str:
