@@ -43,8 +43,9 @@ async def _catch_up(settings: Settings, count: int) -> float:
     watching = await connecting(settings, "bench")()
     started = time.perf_counter()
     running = asyncio.create_task(hub.run())
-    while min(one.position for one in await status(watching, [m.name for m in MODELS])) < count:
-        await asyncio.sleep(0.02)  # noqa: ASYNC110  # looks from outside, as anybody would
+    names = [model.name for model in MODELS]
+    while any(one.position < count for one in await status(watching, names)):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
     seconds = time.perf_counter() - started
     running.cancel()
     with suppress(asyncio.CancelledError):

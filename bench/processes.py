@@ -78,7 +78,7 @@ def _start(argv: Sequence[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", *argv],
         env={**os.environ, **env},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=None if os.environ.get("BENCH_SHOW") else subprocess.DEVNULL,
     )
 
 
