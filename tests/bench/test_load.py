@@ -27,6 +27,8 @@ def test_a_request_says_how_long_its_body_is() -> None:
 async def test_an_answer_may_come_in_pieces() -> None:
     pieces = [b"HTTP/1.1 200 OK\r\nConte", b"nt-length: 5\r\n\r", b"\nhe", b"llo"]
 
+    over = asyncio.Event()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(2):
             await reader.readuntil(b"\r\n\r\n")
@@ -36,11 +38,13 @@ async def test_an_answer_may_come_in_pieces() -> None:
                 await asyncio.sleep(0.001)
         writer.close()
         await writer.wait_closed()
+        over.set()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     connection = await Connection.open(server.sockets[0].getsockname()[1])
     assert await connection.ask(request_bytes("GET", "/")) == (200, b"hello")
     assert await connection.ask(request_bytes("GET", "/")) == (200, b"hello")
+    await over.wait()
     connection.close()
     server.close()
     await server.wait_closed()
