@@ -112,7 +112,8 @@ async def _load(
     progress: Progress,
     up_to: int | None = None,
 ) -> list[_Rebuilt]:
-    """Fresh shadows, loaded together: to `up_to`, or to a batch from the end of the store."""
+    """Fresh shadows, loaded together: to `up_to`, or to less than a batch from the end, which
+    writers may move on for ever."""
     await connection.execute(FOLLOWING)
     works = [_Rebuilt(model, model.beside(shadow.SUFFIX)) for model in models]
     for work in works:
@@ -127,8 +128,14 @@ async def _load(
                 total = max(total, batch.end)
                 progress(batch.end, total)
                 collect()
+                if up_to is None and await _is_near(connection, batch.end):
+                    break
     progress(total, total)
     return works
+
+
+async def _is_near(connection: Connection, position: int) -> bool:
+    return await head(connection) - position < BATCH_EVENTS
 
 
 @contextmanager
@@ -194,7 +201,7 @@ async def _catch_up(connection: Connection, work: _Rebuilt, up_to: int | None = 
         if batch.end == work.position:
             return
         await _take(connection, work, batch)
-        if up_to is None and len(batch.events) < BATCH_EVENTS:
+        if up_to is None and await _is_near(connection, work.position):
             return
 
 

@@ -204,6 +204,23 @@ async def test_no_reader_ever_sees_less_than_before(
     await reader
 
 
+async def test_a_writer_that_never_rests_does_not_keep_it_from_ending(
+    as_app: Connect, as_owner: Connect, app: Connection, filling: Filling
+) -> None:
+    await filling.add(*world(20))
+
+    async def write() -> None:
+        while True:
+            await filling.add(Fact("busy"))
+
+    async with running(hub(as_app, MODEL)):
+        writer = asyncio.create_task(write())
+        async with asyncio.timeout(20):
+            await rebuild(as_owner, [MODEL])
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+
+
 async def test_a_reader_in_the_way_only_delays_the_swap(
     as_app: Connect, as_owner: Connect, app: Connection, filling: Filling
 ) -> None:
