@@ -91,14 +91,8 @@ class EventReader(Protocol):
 
     async def by_sequence(self, tenant_id: str, sequence: int) -> StoredRow | None: ...
 
-    async def bodies(self, positions: Sequence[int]) -> list[StoredRow]:
-        """The events at these positions, in the order given. All of one tenant."""
-        ...
-
-    async def of_order(
-        self, originator_id: UUID, after_version: int = 0, up_to_version: int | None = None
-    ) -> list[StoredRow]:
-        """The order's events by version, without `corrected_by`."""
+    async def bodies(self, tenant_id: str, positions: Sequence[int]) -> list[StoredRow]:
+        """The tenant's events at these positions, in the order given."""
         ...
 
     async def after(self, tenant_id: str, sequence: int, limit: int) -> list[StoredRow]:

@@ -148,7 +148,7 @@ async def _read(settings: Settings) -> tuple[list[float], list[float]]:
 
         async def timeline(order_id: str) -> None:
             keys = await queries.timeline(TENANT, order_id)
-            await side.reader.bodies([key.position for key in keys])
+            await side.reader.bodies(TENANT, [key.position for key in keys])
 
         for order in await queries.list_orders(TENANT, limit=500):
             timelines.append(await _timed(timeline(order.order_id)))

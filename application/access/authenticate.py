@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from application.ports import Clock
 from domain.access.caller import Caller, is_tenant_id
 from domain.access.permissions import RoleLookup
 from domain.errors import Forbidden, Invalid, Unauthenticated
+from domain.privacy.classify import holds_email
 from domain.times import SECOND
 
 MAX_TOKEN = 16 * 1024
@@ -50,15 +52,23 @@ class Authenticator:
     """Knows callers by their headers, and remembers those it has met.
 
     A caller is remembered under the SHA-256 of its header, so that no usable token lies in memory,
-    and for ten minutes at most, so that a withdrawn key or a changed role takes effect.
+    and for ten minutes at most, so that a withdrawn key or a changed role takes effect. A subject
+    that is an email address goes by its `pseudonym` from here on.
     """
 
     def __init__(
-        self, verifier: TokenVerifier, roles: RoleLookup, clock: Clock, *, capacity: int = 10_000
+        self,
+        verifier: TokenVerifier,
+        roles: RoleLookup,
+        clock: Clock,
+        *,
+        pseudonym: Callable[[str], str] = str,
+        capacity: int = 10_000,
     ) -> None:
         self._verifier = verifier
         self._roles = roles
         self._clock = clock
+        self._pseudonym = pseudonym
         self._capacity = capacity
         self._met: OrderedDict[tuple[bytes, str | None], tuple[int, Caller]] = OrderedDict()
 
@@ -82,7 +92,10 @@ class Authenticator:
     def _caller(self, claims: Claims, tenant: str | None) -> Caller:
         tenant_id = _choose_tenant(claims.tenants, tenant)
         return Caller(
-            subject=claims.subject,
+            # Subjects stand in jobs and on the ledger, where nothing personal may be.
+            subject=self._pseudonym(claims.subject)
+            if holds_email(claims.subject)
+            else claims.subject,
             tenant_id=tenant_id,
             roles=claims.roles,
             permissions=self._roles.permissions_of(tenant_id, claims.roles),

@@ -87,7 +87,7 @@ class Comparer:
 
         Personal values are compared by their disclosures; erased ones are not compared.
         """
-        rows = await self._reader.bodies([position for _, position in pairs])
+        rows = await self._reader.bodies(tenant_id, [position for _, position in pairs])
         disclosed = await self._disclosures.of(tenant_id, [row.sequence for row in rows])
         return [
             differing_pointers(
@@ -143,7 +143,7 @@ class RecordEvent:
         (pointers,) = await self._comparer.differing(caller.tenant_id, [pair])
         if pointers:
             raise EventConflict(prepared.incoming.event_id, pointers)
-        (row,) = await self._reader.bodies([duplicate.position])
+        (row,) = await self._reader.bodies(caller.tenant_id, [duplicate.position])
         show: Show = mask
         if caller.sees_personal:
             show = revealing(await self._disclosures.of(caller.tenant_id, [row.sequence]))

@@ -56,9 +56,8 @@ class Histories:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(LOAD, parameters, binary=True)
                 rows = await cursor.fetchall()
-        if rows and rows[0][0] == 0:
-            return rows[0][6], [StoredRow(*row) for row in rows[1:]]
-        return None, [StoredRow(*row) for row in rows]
+        base = next((row[6] for row in rows if row[0] == 0), None)
+        return base, [StoredRow(*row) for row in rows if row[0] != 0]
 
     async def versions(
         self, tenant_id: str, originator_id: UUID, event_ids: Sequence[str]

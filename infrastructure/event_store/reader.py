@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -26,7 +25,7 @@ select {_COLUMNS},
 
 BY_ID = _WITH_LINKS + "where tenant_id = %s and event_id = %s"
 BY_SEQUENCE = _WITH_LINKS + "where tenant_id = %s and sequence = %s"
-BODIES = _WITH_LINKS + "where position = any(%s::bigint[])"
+BODIES = _WITH_LINKS + "where tenant_id = %s and position = any(%s::bigint[])"
 AFTER = _WITH_LINKS + "where tenant_id = %s and sequence > %s order by sequence limit %s"
 CORRECTIONS = (
     _WITH_LINKS
@@ -34,16 +33,10 @@ CORRECTIONS = (
          (select originator_id from events where tenant_id = %s and event_id = %s)
    order by sequence"""
 )
-OF_ORDER = f"""
-select {_COLUMNS} from events
- where originator_id = %s and originator_version > %s and originator_version <= %s
- order by originator_version
-"""
 HEAD = """
 select sequence, ledger_hash, received_us from events
  where tenant_id = %s order by sequence desc limit 1
 """
-_ALL_VERSIONS = 2**31 - 1
 
 
 class Reader:
@@ -60,17 +53,11 @@ class Reader:
         rows = await self._select(BY_SEQUENCE, (tenant_id, sequence))
         return rows[0] if rows else None
 
-    async def bodies(self, positions: Sequence[int]) -> list[StoredRow]:
+    async def bodies(self, tenant_id: str, positions: Sequence[int]) -> list[StoredRow]:
         if not positions:
             return []
-        rows = {row.position: row for row in await self._select(BODIES, (list(positions),))}
+        rows = {row.position: row for row in await self._select(BODIES, (tenant_id, list(positions)))}
         return [rows[position] for position in positions]
-
-    async def of_order(
-        self, originator_id: UUID, after_version: int = 0, up_to_version: int | None = None
-    ) -> list[StoredRow]:
-        last = _ALL_VERSIONS if up_to_version is None else up_to_version
-        return await self._select(OF_ORDER, (originator_id, after_version, last))
 
     async def after(self, tenant_id: str, sequence: int, limit: int) -> list[StoredRow]:
         return await self._select(AFTER, (tenant_id, sequence, limit))

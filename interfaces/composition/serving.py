@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +55,13 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         queue = ProcrastinateQueue(settings.database_url, settings.cell, name="api queue")
         await stack.enter_async_context(queue.opened())
         verifier = await _verifier(settings, stack)
+        cursor_key = _cursor_key(settings.data_dir)
         yield Services(
-            authenticator=Authenticator(verifier, BuiltInRoles(), clock),
+            authenticator=Authenticator(
+                verifier, BuiltInRoles(), clock, pseudonym=partial(_pseudonym, cursor_key)
+            ),
             health=_health(side),
-            cursor_key=_cursor_key(settings.data_dir),
+            cursor_key=cursor_key,
             clock=clock,
             preparer=side.preparer,
             record=RecordEvent(side.committer, side.reader, side.disclosures, side.comparer),
@@ -112,6 +117,11 @@ def _health(side: WriteSide) -> InstallationHealth:
         check_keys=lambda: list((side.settings.data_dir / "keys").iterdir()),
         waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
     )
+
+
+def _pseudonym(key: bytes, subject: str) -> str:
+    """The same for a subject in all processes, and of no use to who guesses at subjects."""
+    return f"sub_{hmac.digest(key, subject.encode(), 'sha256').hex()[:24]}"
 
 
 def _cursor_key(data_dir: Path) -> bytes:

@@ -144,7 +144,7 @@ async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
         history=query.type is not None and query.type.startswith("history."),
     )
     page = keys[: query.limit]
-    rows = await services.reader.bodies([key.position for key in page])
+    rows = await services.reader.bodies(caller.tenant_id, [key.position for key in page])
     more = len(keys) > query.limit
     return listing(
         await services.viewer.events(caller, rows),

@@ -179,3 +179,18 @@ async def test_an_issuer_out_of_reach_is_not_the_callers_fault() -> None:
     door, _ = authenticator()
     with pytest.raises(Unavailable):
         await door.authenticate("Bearer away", None)
+
+
+@pytest.mark.anyio
+async def test_a_subject_that_is_an_email_address_goes_by_a_pseudonym() -> None:
+    claims = Claims("ann@example.com", ("acme",), frozenset({"producer"}), 2**60)
+
+    class Knows:
+        async def verify(self, token: str) -> Claims:
+            return claims
+
+    authenticator = Authenticator(
+        Knows(), BuiltInRoles(), lambda: 0, pseudonym=lambda subject: f"sub_{len(subject)}"
+    )
+    caller = await authenticator.authenticate("Bearer x", None)
+    assert caller.subject == "sub_15"
