@@ -10,7 +10,8 @@ from application.orders.as_of import Question
 from application.snapshots.capture import CaptureSnapshot
 from domain import canonical
 from domain.errors import FieldError, Invalid
-from domain.snapshots.incoming import check_text
+from domain.orders.envelope import refuse_unknown
+from domain.snapshots.incoming import check_snapshot_id, check_text
 from domain.times import parse_us
 
 SNAPSHOT_COMPUTE = "snapshot_compute"
@@ -22,15 +23,13 @@ def read_compute(raw: bytes) -> dict[str, Any]:
     value = canonical.decode(raw)
     if type(value) is not dict:
         raise Invalid.field("", "must be a JSON object")
-    errors = [
-        FieldError("", "has a field that is not order_id, snapshot_id, at or known_at")
-        for name in value
-        if name not in _FIELDS
-    ][:1]
+    errors: list[FieldError] = []
+    refuse_unknown(value, _FIELDS, "this request", errors)
     if value.get("order_id") is None:
         errors.append(FieldError("/order_id", "is required"))
     for name in ("order_id", "snapshot_id"):
         check_text(value.get(name), f"/{name}", 200, errors)
+    check_snapshot_id(value.get("snapshot_id"), errors)
     for name in ("at", "known_at"):
         _check_time(value.get(name), f"/{name}", errors)
     if errors:

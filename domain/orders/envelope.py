@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 from typing import Any
 
 from domain.errors import FieldError
@@ -37,7 +38,7 @@ def check_envelope(event: dict[str, Any], now_us: int, errors: list[FieldError])
     """Append what is wrong with everything but payload and metadata. Returns occurred_at as
     canonical text and as microseconds; meaningless if there are errors."""
     if not event.keys() <= FIELDS:
-        _refuse_unknown(event, errors)
+        refuse_unknown(event, FIELDS, "an event", errors)
     errors += [
         FieldError(f"/{name}", "is required") for name in REQUIRED if event.get(name) is None
     ]
@@ -116,13 +117,18 @@ def _check_occurred_at(text: Any, now_us: int, errors: list[FieldError]) -> tupl
     return canonical, us
 
 
-def _refuse_unknown(event: dict[str, Any], errors: list[FieldError]) -> None:
+def refuse_unknown(
+    body: dict[str, Any], fields: Collection[str], what: str, errors: list[FieldError]
+) -> None:
     """Name the nearest known field, so that a misspelt one is never lost in silence."""
-    for count, name in enumerate(name for name in event if name not in FIELDS):
+    for count, name in enumerate(name for name in body if name not in fields):
         if len(name) > _SHOWN_NAME or "\0" in name or holds_email(name) or holds_card(name):
             errors.append(FieldError("", "has an unknown field, whose name is not shown here"))
             continue
-        detail = "is not a field of an event"
-        near = difflib.get_close_matches(name, FIELDS, 1) if count < _SUGGESTIONS else []
-        detail += f"; did you mean {near[0]}?" if near else "; put it into payload or metadata"
+        detail = f"is not a field of {what}"
+        near = difflib.get_close_matches(name, fields, 1) if count < _SUGGESTIONS else []
+        if near:
+            detail += f"; did you mean {near[0]}?"
+        elif "payload" in fields:
+            detail += "; put it into payload or metadata"
         errors.append(FieldError(child("", name), detail))

@@ -13,11 +13,10 @@ from domain import canonical
 from domain.errors import FieldError, Invalid, TooLarge
 from domain.orders.envelope import check_envelope
 from domain.orders.events import Incoming
-from domain.orders.screening import needs_screening, screen
+from domain.orders.screening import needs_screening, refuse_email_ids, screen
 from domain.orders.vocabulary import Path, schema, time_fields
 from domain.pointers import child
 from domain.privacy.cards import mask_body, may_hold_card
-from domain.privacy.classify import holds_email
 from domain.times import parse_time
 
 MAX_EVENT_BYTES = 256 * 1024
@@ -117,16 +116,9 @@ def _mask(
 def _check_subjects(
     payload: dict[str, Any], metadata: dict[str, Any], errors: list[FieldError]
 ) -> None:
-    """Ids of persons are surrogates: an email address would stay in the ledger for ever."""
-    customer, actor = payload.get("customer"), metadata.get("actor_id")
-    ids = (
-        ("/payload/customer_id", payload.get("customer_id")),
-        ("/payload/customer/id", customer.get("id") if type(customer) is dict else None),
-        ("/metadata/actor_id", actor),
-    )
-    for pointer, found in ids:
-        if type(found) is str and "@" in found and holds_email(found):
-            errors.append(FieldError(pointer, "is an email address; send a surrogate id"))
+    refuse_email_ids(payload, "/payload", errors)
+    refuse_email_ids(metadata, "/metadata", errors)
+    actor = metadata.get("actor_id")
     if actor is not None and (type(actor) is not str or not 1 <= len(actor) <= 200):
         errors.append(FieldError("/metadata/actor_id", "must be a string of 1 to 200 characters"))
 

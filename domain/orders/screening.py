@@ -38,6 +38,20 @@ def screen(value: Any, pointer: str, errors: list[FieldError]) -> None:
             _screen_member(key, item, pointer, errors)
 
 
+def refuse_email_ids(body: dict[str, Any], pointer: str, errors: list[FieldError]) -> None:
+    """Ids of persons are surrogates: an email address would stay in the ledger for ever."""
+    customer = body.get("customer")
+    ids = (
+        ("customer_id", body.get("customer_id")),
+        ("customer/id", customer.get("id") if type(customer) is dict else None),
+        ("actor_id", body.get("actor_id") if pointer == "/metadata" else None),
+    )
+    for place, found in ids:
+        if type(found) is str and "@" in found and holds_email(found):
+            detail = "is an email address; send a surrogate id"
+            errors.append(FieldError(f"{pointer}/{place}", detail))
+
+
 def _screen_member(key: str, item: Any, pointer: str, errors: list[FieldError]) -> None:
     if holds_email(key):
         detail = "has an email address in the name of a field; send it as a value"

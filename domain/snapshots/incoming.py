@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from domain import canonical
 from domain.errors import FieldError, Invalid, TooLarge
-from domain.orders.screening import needs_screening, screen
+from domain.orders.envelope import ROUTE_WORDS, refuse_unknown
+from domain.orders.screening import needs_screening, refuse_email_ids, screen
 from domain.privacy.cards import holds_card, mask_body, may_hold_card
 from domain.privacy.classify import holds_email
 from domain.times import SECOND, parse_time
@@ -46,11 +47,12 @@ def check_snapshot(value: dict[str, Any], *, now_us: int) -> SnapshotBody:
     errors = [
         FieldError(f"/{name}", "is required") for name in _REQUIRED if value.get(name) is None
     ]
-    for name in sorted(value.keys() - FIELDS)[:10]:
-        shown = name if len(name) <= 64 and not holds_email(name) and not holds_card(name) else ""
-        errors.append(FieldError(f"/{shown}" if shown else "", "is not a field of a snapshot"))
+    refuse_unknown(value, FIELDS, "a snapshot", errors)
     for name, limit in (("snapshot_id", 200), ("source", 100)):
         check_text(value.get(name), f"/{name}", limit, errors)
+    check_snapshot_id(value.get("snapshot_id"), errors)
+    if type(value.get("source")) is str and holds_card(value["source"]):
+        errors.append(FieldError("/source", "must not hold a card number"))
     captured_at, captured_us = _captured(value.get("captured_at"), now_us, errors)
     redactions: list[str] = []
     bodies = {
@@ -70,6 +72,12 @@ def check_snapshot(value: dict[str, Any], *, now_us: int) -> SnapshotBody:
     )
 
 
+def check_snapshot_id(snapshot_id: Any, errors: list[FieldError]) -> None:
+    """A word that stands in this API's paths in place of an id would never be found again."""
+    if type(snapshot_id) is str and snapshot_id in ROUTE_WORDS:
+        errors.append(FieldError("/snapshot_id", "is a word of this API's paths; choose another"))
+
+
 def check_text(text: Any, pointer: str, limit: int, errors: list[FieldError]) -> None:
     """An id or a name: 1 to `limit` printable characters, not personal. None is not looked at."""
     if text is None:
@@ -84,9 +92,7 @@ def _captured(text: Any, now_us: int, errors: list[FieldError]) -> tuple[str, in
     if text is None:
         return "", 0
     try:
-        if type(text) is not str:
-            raise ValueError("must be a string, an RFC 3339 time")
-        captured_at, captured_us = parse_time(text)
+        captured_at, captured_us = parse_time(text if type(text) is str else "")
     except ValueError as error:
         errors.append(FieldError("/captured_at", str(error)))
         return "", 0
@@ -107,6 +113,7 @@ def _clean(
     text = canonical.encode(body)
     if needs_screening(text):
         screen(body, pointer, errors)
+    refuse_email_ids(body, pointer, errors)
     if not may_hold_card(text):
         return body
     keys: list[str] = []

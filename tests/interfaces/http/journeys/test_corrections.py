@@ -78,9 +78,7 @@ async def test_patch_void_restore_and_remark(shop: Shop, original: Json) -> None
         ({"void": True}, None),
         ({"patch": {}}, 100),
     ]
-    told: list[tuple[int, str, int | None]] = [
-        (original["sequence"], original["received_at"], 100)
-    ]
+    told: list[tuple[int, str, int | None]] = [(original["sequence"], original["received_at"], 100)]
     await shop.record(occurred_at="2025-01-01T11:00:00Z")
     for number, (payload, expected) in enumerate(steps):
         body = correction(f"evt_c{number}", payload={"correction": "x", **payload})
@@ -190,9 +188,7 @@ async def test_a_correction_sent_as_an_event(shop: Shop, original: Json) -> None
     assert await total(shop) is None
     for order_id, target in (("ord_1", None), ("ord_2", "evt_0")):
         payload = {"correction": "x"}
-        event = shop.event(
-            order_id, type="order.correction", correction_of=target, payload=payload
-        )
+        event = shop.event(order_id, type="order.correction", correction_of=target, payload=payload)
         answer = await shop.send(event)
         assert answer.status_code == 422
         assert pointers(answer) == ["/correction_of"]

@@ -128,7 +128,7 @@ async def test_where_a_stream_begins(url: str, shop: Shop) -> None:
 async def test_filters_are_those_of_the_list(
     url: str, shop: Shop, query: Json, expected: list[int]
 ) -> None:
-    by = {"metadata": {"actor_id": "svc"}}
+    by: Json = {"metadata": {"actor_id": "svc"}}
     await shop.record()
     await shop.record("ord_2")
     await shop.record(type="order.payment.succeeded", **by)
