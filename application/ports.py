@@ -26,7 +26,7 @@ class Accepted(Struct, frozen=True):
 
 
 class Duplicate(Struct, frozen=True):
-    """An event with this event_id was there already; nothing was written. Compare before answering."""
+    """This event_id was there already; nothing was written. Compare before answering."""
 
     position: int
 

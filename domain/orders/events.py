@@ -1,8 +1,8 @@
 """The one domain event, `Recorded`, and what it is on its way in.
 
-    bytes ──read──▶ Incoming ──seal──▶ Draft ──commit──▶ Recorded
-            (shape, vocabulary,  (personal data      (position, sequence,
-             card numbers)        behind digests)     version, bytes, chain)
+bytes ──read──▶ Incoming ──seal──▶ Draft ──commit──▶ Recorded
+        (shape, vocabulary,  (personal data      (position, sequence,
+         card numbers)        behind digests)     version, bytes, chain)
 """
 
 from __future__ import annotations

@@ -89,7 +89,9 @@ def check_text(text: Any, pointer: str, limit: int, errors: list[FieldError]) ->
 
 
 def _captured(text: Any, now_us: int, errors: list[FieldError]) -> tuple[str, int]:
-    if text is None:
+    if type(text) is not str:
+        if text is not None:
+            errors.append(FieldError("/captured_at", "must be a string, an RFC 3339 time"))
         return "", 0
     try:
         captured_at, captured_us = parse_time(text if type(text) is str else "")

@@ -56,7 +56,9 @@ class Reader:
     async def bodies(self, tenant_id: str, positions: Sequence[int]) -> list[StoredRow]:
         if not positions:
             return []
-        rows = {row.position: row for row in await self._select(BODIES, (tenant_id, list(positions)))}
+        rows = {
+            row.position: row for row in await self._select(BODIES, (tenant_id, list(positions)))
+        }
         return [rows[position] for position in positions]
 
     async def after(self, tenant_id: str, sequence: int, limit: int) -> list[StoredRow]:

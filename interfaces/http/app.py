@@ -77,7 +77,7 @@ class OrderHistoryApi(Litestar):
         request = ApiRequest(scope, receive, send)
         try:
             answer = await handler(request)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as litestar does: it becomes the answer
             problem = problem_response(request, error)
             answer = problem.to_asgi_response(app=None, request=request)
         await answer(scope, receive, send)
