@@ -149,7 +149,7 @@ class KeyStore(Protocol):
     from the medium after `destroy`. Safe from several processes at once."""
 
     def bucket(self, tenant_id: str, bucket: int) -> tuple[UUID, bytes]:
-        """The tenant's current key of a bucket (0..1023): its id and 32 bytes. Made on first use."""
+        """The tenant's current key of a bucket (0..1023): its id and 32 bytes. Made on demand."""
         ...
 
     def bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> bytes:
