@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,7 @@ from domain.orders.events import Incoming
 FEW = 2000
 """Lines that are prepared before a process of its own would be ready."""
 
+_COLLECT_EVERY = 50_000
 _encode = msgspec.msgpack.Encoder().encode
 _decode_lines = msgspec.msgpack.Decoder(list[Line]).decode
 _decode_prepared = msgspec.msgpack.Decoder(list[PreparedLine]).decode
@@ -86,6 +88,8 @@ def _begin(make: Callable[[], Preparer]) -> None:
     assert parent is not None
     Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     _child = make()
+    gc.freeze()  # what is here now stays; and no event makes a cycle that cannot wait
+    gc.set_threshold(_COLLECT_EVERY)
 
 
 def _end_with(sentinel: int) -> None:

@@ -6,12 +6,17 @@ own row (store.py). So a row of the queue that is lost, doubled or left over doe
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
+import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job as QueueJob
 from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
+from psycopg.errors import RaiseException
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from domain.errors import Unavailable
@@ -25,9 +30,11 @@ _HEARTBEAT = 1.0
 _POLL = 2.0
 _STOP_WITHIN = 5.0
 _CONNECTIONS = 4
+_LAST_WORDS = 5
 _TASK = "run_job"
 _OVER = "always"
 
+log = structlog.get_logger(__name__)
 Run = Callable[[str, str], Awaitable[None]]
 
 
@@ -53,6 +60,7 @@ class ProcrastinateQueue:
             reconnect_timeout=POOL_TIMEOUT,
         )
         self._app = App(connector=connector)
+        self._app.job_manager = _Patient(connector)
         self._task = self._app.task(name=_TASK, queue=cell)(run)
 
     @asynccontextmanager
@@ -104,6 +112,23 @@ class ProcrastinateQueue:
                 stalled_worker_timeout=STALLED_AFTER,
                 delete_jobs=_OVER,
             )
+
+
+class _Patient(JobManager):
+    """Waits for the database with a worker's last word on a row. procrastinate itself would drop
+    it, with an error that nobody retrieves, and the row would look busy as long as the worker
+    lives."""
+
+    async def finish_job(self, job: QueueJob, status: Status, delete_job: bool) -> None:
+        for _ in range(_LAST_WORDS):
+            try:
+                await super().finish_job(job, status, delete_job)
+                return
+            except (ConnectorException, PoolTimeout, PoolClosed, OSError) as error:
+                if isinstance(error.__cause__, RaiseException):
+                    return  # the row is gone: a rescuer thought this worker dead
+            await asyncio.sleep(_HEARTBEAT)
+        log.warning("a finished job stays in the queue", job_id=job.lock)
 
 
 @contextmanager
