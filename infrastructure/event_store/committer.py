@@ -20,7 +20,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from application.ports import Beside, Outcome, Refused
-from domain.errors import OrderHistoryError, Overloaded, Unavailable
+from domain.errors import Invalid, OrderHistoryError, Overloaded, Unavailable
 from domain.orders.events import Draft
 from infrastructure.event_store.appending import Appending, Request
 from infrastructure.postgres.arrays import register_columns
@@ -165,8 +165,7 @@ class Committer:
             if _is_resource_trouble(error):
                 _fail(batch, Unavailable())
             elif len(batch) == 1:
-                said = Unavailable("the event could not be written")
-                _fail(batch, said if isinstance(error, psycopg.Error) else error)
+                _fail(batch, _meaning(error))
             else:
                 half = len(batch) // 2
                 for part in (batch[:half], batch[half:]):
@@ -230,6 +229,16 @@ def _is_resource_trouble(error: Exception) -> bool:
     """Disk full, out of memory, shutting down: not the fault of any event."""
     state = getattr(error, "sqlstate", None) or ""
     return state[:2] in {"53", "57", "58", "25"}
+
+
+def _meaning(error: Exception) -> Exception:
+    """What a request is told that failed alone. What the data itself is to blame for would fail
+    again, so it must not look as if trying again could help."""
+    if not isinstance(error, psycopg.Error):
+        return error
+    if (error.sqlstate or "")[:2] in {"21", "22", "23", "54"}:
+        return Invalid.field("", "the store cannot hold this event")
+    return Unavailable("the event could not be written")
 
 
 def _fail(batch: Sequence[tuple[Request, asyncio.Future[Any]]], error: Exception) -> None:
