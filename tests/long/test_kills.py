@@ -1,0 +1,63 @@
+"""SIGKILL under 32 writing clients: what was acknowledged is there, whole, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.long.harness import (
+    Installation,
+    Load,
+    kill_postgres,
+    report,
+    run,
+    verify,
+    verify_read_models,
+)
+
+pytestmark = [pytest.mark.long, pytest.mark.anyio]
+
+ROUNDS = 20
+
+
+async def _rounds(installation: Installation, name: str, kill: Callable[[], object]) -> None:
+    started, random_ = time.monotonic(), random.Random(name)
+    async with Load([installation.address], installation.tokens) as load:
+        await load.more(200)
+        for number in range(1, ROUNDS + 1):
+            await asyncio.sleep(random_.uniform(0.1, 0.8))
+            kill()
+            recovered = await load.more(200)
+            events = await asyncio.to_thread(verify, installation.url, load.promised)
+            await verify_read_models(installation.url)
+            report(f"{name}: kill {number}/{ROUNDS}: {events} events hold, "
+                   f"200 more acknowledged after {recovered:.1f} s")  # fmt: skip
+        await load.finish()
+    events = verify(installation.url, load.promised)
+    assert events == len(load.promised), "every event was insisted on until it was acknowledged"
+    await verify_read_models(installation.url)
+    assert load.wrong == []
+    report(f"{name}: {ROUNDS} kills, {events} events acknowledged, answers {dict(load.codes)}, "
+           f"{time.monotonic() - started:.0f} s")  # fmt: skip
+
+
+async def test_the_service_is_killed(installation: Installation) -> None:
+    def kill() -> None:
+        installation.program.kill()
+        installation.program.start()
+
+    await _rounds(installation, "service", kill)
+    done = run("verify", "ledger", "--data-dir", str(installation.data_dir))
+    assert done.stdout.endswith("events hold\n")
+    assert installation.program.stop() == 0
+
+
+async def test_the_database_is_killed(installation: Installation) -> None:
+    await _rounds(installation, "database", lambda: kill_postgres(installation.data_dir))
+    done = run("doctor", "--data-dir", str(installation.data_dir))
+    assert "FAIL" not in done.stdout
+    assert installation.program.stop() == 0
