@@ -1,0 +1,171 @@
+"""The door on a real database, connections that fail when told to, and a second opinion."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, AsyncPipeline, Connection
+
+from application.ports import Accepted, Beside, Outcome
+from domain.orders.events import Draft, Incoming
+from domain.privacy.sealing import seal
+from infrastructure.event_store.appending import Appending
+from infrastructure.event_store.auditing import audit, gaps
+from infrastructure.event_store.committer import Committer
+from infrastructure.event_store.statements import COMMITTER_SETTINGS
+from infrastructure.key_store.files import FileKeyStore
+from infrastructure.postgres.connect import address, connect_one
+from infrastructure.privacy.keyring import Keyring
+
+_numbers = itertools.count(1)
+
+
+def fresh(kind: str) -> str:
+    """A name that no other test uses."""
+    return f"{kind}{next(_numbers)}"
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def personal(
+    event_id: str,
+    order_id: str,
+    tenant_id: str,
+    *,
+    metadata: dict[str, Any] | None = None,
+    **payload: Any,
+) -> Draft:
+    """The draft of a note, whose text is personal; with `metadata`, the actor's address too."""
+    incoming = Incoming(
+        event_id=event_id,
+        order_id=order_id,
+        occurred_at="2025-08-29T12:34:56Z",
+        occurred_us=1_756_470_896_000_000,
+        source="shop",
+        type="order.note.added",
+        schema_version="v1",
+        payload=payload or {"note": f"about {event_id}"},
+        metadata=metadata,
+    )
+    return seal(incoming, tenant_id, random_bytes=os.urandom)
+
+
+@asynccontextmanager
+async def committing(
+    url: str,
+    key_store: FileKeyStore,
+    *,
+    clock: Callable[[], int] = now_us,
+    connect: Callable[[], Any] | None = None,
+    **options: Any,
+) -> AsyncIterator[Committer]:
+    """A committer of its own, as the composition root makes it."""
+
+    async def connect_plainly() -> AsyncConnection[Any]:
+        return await connect_one(url, "cell_0", name="test committer", settings=COMMITTER_SETTINGS)
+
+    appending = Appending(Keyring(key_store), clock, **options)
+    committer = Committer(connect or connect_plainly, appending)
+    await committer.start()
+    yield committer
+    await committer.close()
+
+
+def accepted(outcomes: Sequence[Outcome]) -> list[Accepted]:
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes), outcomes
+    return [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+
+
+def note(table: str, value: str) -> Beside:
+    """A statement beside the events: one row in a table of the test's."""
+    return lambda _outcomes: [(f"insert into {table} values (%s)", (value,))]
+
+
+class FaultyConnection(AsyncConnection[Any]):
+    """Loses its socket around a commit, as often as it is told: before the server hears of the
+    commit, or after the server has carried it out and before anybody here hears of that."""
+
+    faults: list[str]
+    _committing = False
+
+    @classmethod
+    def connecting(cls, url: str, faults: list[str]) -> Callable[[], Any]:
+        async def connect() -> FaultyConnection:
+            target = address(url, "cell_0", name="test faulty", settings=COMMITTER_SETTINGS)
+            connection = await cls.connect(target, autocommit=True, prepare_threshold=2)
+            connection.faults = faults
+            return connection
+
+        return connect
+
+    async def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+        if query == "commit" and self.faults:
+            if self.faults[0] == "before":
+                self.faults.pop(0)
+                self.pgconn.finish()
+                raise psycopg.OperationalError("the socket went before the commit")
+            self._committing = True
+        return await super().execute(query, *arguments, **options)
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
+        async with super().pipeline() as pipeline:
+            yield pipeline
+        if self._committing:
+            self._committing = False
+            assert self.faults.pop(0) == "after"
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the socket went after the commit")
+
+
+class Ledger:
+    """What a superuser sees of the cell, for judging it."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self.connection = connection
+
+    def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(statement.encode(), parameters).fetchall()
+
+    def event_ids(self, tenant_id: str) -> list[str]:
+        """By sequence."""
+        found = self.rows(
+            "select event_id from events where tenant_id = %s order by sequence", tenant_id
+        )
+        return [row[0] for row in found]
+
+    def check(self) -> int:
+        """Positions and sequences without a gap, versions too, received_at growing, entry and
+        chain as the formats say; and the project's own audit agrees. Returns how many events."""
+        sequences: dict[str, int] = defaultdict(int)
+        versions: dict[object, int] = defaultdict(int)
+        chain: dict[str, bytes] = defaultdict(lambda: bytes(32))
+        received, count = 0, 0
+        for row in self.rows(
+            "select position, tenant_id, sequence, originator_id, originator_version, received_us,"
+            " entry, ledger_hash, state from events order by position"
+        ):
+            count += 1
+            tenant = row[1]
+            sequences[tenant] += 1
+            versions[row[3]] += 1
+            entry = hashlib.sha256(row[8]).digest()
+            chain[tenant] = hashlib.sha256(b"\x02" + chain[tenant] + entry).digest()
+            assert row[0] == count
+            assert (row[2], row[4]) == (sequences[tenant], versions[row[3]])
+            assert (row[6], row[7]) == (entry, chain[tenant])
+            assert row[5] >= received
+            received = row[5]
+        assert audit(self.connection) == (count, [])
+        assert gaps(self.connection) == 0
+        return count

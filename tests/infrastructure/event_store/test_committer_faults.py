@@ -1,0 +1,317 @@
+"""Faults, each twice: failed, and failed though persisted. Nothing is lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+import pytest
+from eventsourcing.persistence import IntegrityError
+
+from application.ports import Duplicate
+from domain.errors import Unavailable
+from infrastructure.event_store.appending import Appending
+from infrastructure.event_store.committer import Committer
+from infrastructure.event_store.framework import DoorThread
+from infrastructure.key_store.files import FileKeyStore
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from infrastructure.postgres.migrate import upgrade
+from infrastructure.privacy.keyring import Keyring
+from tests.domain.ledger.drafts import draft
+from tests.infrastructure.event_store.kit import (
+    FaultyConnection,
+    Ledger,
+    accepted,
+    committing,
+    fresh,
+    note,
+    now_us,
+    personal,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def beside(ledger: Ledger) -> str:
+    """A table for what stands beside events."""
+    name = fresh("beside")
+    ledger.connection.execute(f"create table {name} (value text)".encode())
+    ledger.connection.execute(f"grant insert on {name} to public".encode())
+    return name
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_a_connection_lost_at_the_commit(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger, beside: str, fault: str
+) -> None:
+    tenant, faults = fresh("lost"), [fault]
+    connect = FaultyConnection.connecting(database_url, faults)
+    async with committing(database_url, key_store, connect=connect) as door:
+        calls = [
+            door.submit([personal(f"e{n}", "o1", tenant)], beside=note(beside, f"e{n}"))
+            for n in range(8)
+        ]
+        results = await asyncio.gather(*calls)
+    assert faults == []
+    assert [accepted(one)[0].event.sequence for one in results] == list(range(1, 9))
+    assert ledger.event_ids(tenant) == [f"e{n}" for n in range(8)]
+    assert ledger.rows(f"select value from {beside}") == [(f"e{n}",) for n in range(8)]
+    stored = ledger.rows("select state from events where tenant_id = %s order by sequence", tenant)
+    assert stored == [(accepted(one)[0].event.state,) for one in results]
+    sealed = "select count(*) from disclosures where tenant_id = %s"
+    assert ledger.rows(sealed, tenant) == [(8,)]
+    ledger.check()
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_a_duplicate_stays_one_through_a_lost_connection(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger, fault: str
+) -> None:
+    """What an earlier request wrote is not taken for what the lost attempt wrote."""
+    tenant, faults = fresh("dup"), list[str]()
+    connect = FaultyConnection.connecting(database_url, faults)
+    async with committing(database_url, key_store, connect=connect) as door:
+        (first,) = accepted(await door.submit([draft("e1", "o1", tenant)]))
+        faults.append(fault)
+        again, new = await door.submit([draft("e1", "o1", tenant), draft("e2", "o1", tenant)])
+    assert again == Duplicate(first.event.position)
+    assert accepted([new])[0].event.sequence == 2
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_all_or_none_through_a_lost_connection(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger, fault: str
+) -> None:
+    tenant, faults = fresh("atomic"), [fault]
+    connect = FaultyConnection.connecting(database_url, faults)
+    drafts = [draft("e1", "o1", tenant), draft("e2", "o1", tenant)]
+    async with committing(database_url, key_store, connect=connect) as door:
+        outcomes = await door.submit(drafts, atomic=True)
+    assert [one.event.sequence for one in accepted(outcomes)] == [1, 2]
+    assert ledger.event_ids(tenant) == ["e1", "e2"]
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+def test_the_frameworks_door_through_a_lost_connection(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger, fault: str
+) -> None:
+    tenant, faults = fresh("thread"), [fault]
+
+    async def make() -> Committer:
+        connect = FaultyConnection.connecting(database_url, faults)
+        return Committer(connect, Appending(Keyring(key_store), now_us))
+
+    door = DoorThread(make)
+    (one,) = door.submit([draft("e1", "o1", tenant)])
+    assert one.event.sequence == 1
+    with pytest.raises(IntegrityError):
+        door.submit([draft("e1", "o1", tenant)])
+    door.close()
+    assert ledger.event_ids(tenant) == ["e1"]
+
+
+async def test_lost_twice_at_the_commit_is_not_known(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger
+) -> None:
+    """Nothing is acknowledged; sent again, the event is there once."""
+    tenant, faults = fresh("twice"), ["before", "before"]
+    connect = FaultyConnection.connecting(database_url, faults)
+    async with committing(database_url, key_store, connect=connect) as door:
+        with pytest.raises(Unavailable):
+            await door.submit([draft("e1", "o1", tenant)])
+        assert ledger.event_ids(tenant) == []
+        accepted(await door.submit([draft("e1", "o1", tenant)]))
+    assert ledger.event_ids(tenant) == ["e1"]
+
+
+@pytest.mark.parametrize("faults", [["before", "after"], ["after", "before"], ["after", "after"]])
+async def test_faults_among_many_callers(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger, beside: str, faults: list[str]
+) -> None:
+    """Every caller asks again until it is told; each event is there once, its note too."""
+    tenant, left = fresh("many"), faults * 4
+    connect = FaultyConnection.connecting(database_url, left)
+
+    async def insist(door: Committer, event_id: str) -> None:
+        while True:
+            try:
+                await door.submit(
+                    [draft(event_id, "o1", tenant)],
+                    beside=lambda outcomes: (
+                        [] if isinstance(outcomes[0], Duplicate) else note(beside, event_id)([])
+                    ),
+                )
+            except Unavailable:
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+    async with committing(database_url, key_store, connect=connect) as door:
+        for start in range(0, 120, 30):
+            await asyncio.gather(*(insist(door, f"e{n}") for n in range(start, start + 30)))
+    assert sorted(ledger.event_ids(tenant)) == sorted(f"e{n}" for n in range(120))
+    notes = [row[0] for row in ledger.rows(f"select value from {beside}")]
+    assert sorted(notes) == sorted(f"e{n}" for n in range(120))
+    ledger.check()
+
+
+FAIL = """
+create function {name}() returns trigger language plpgsql as $$
+begin
+  if new.tenant_id = '{tenant}' then
+    insert into {table} values ('never seen: it goes with the transaction');
+    raise exception 'could not extend file' using errcode = '{state}';
+  end if;
+  return new;
+end $$;
+create trigger {name} before insert on events for each row execute function {name}()
+"""
+
+
+@pytest.mark.parametrize("state", ["53100", "53200", "57P01", "58030", "25006"])
+async def test_trouble_of_the_store_is_nobodys_fault(
+    database_url: str,
+    key_store: FileKeyStore,
+    ledger: Ledger,
+    beside: str,
+    state: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk and its like: every request of the batch is told to come again, at once."""
+    name, tenant = fresh("fail"), fresh("full")
+    statement = FAIL.format(name=name, tenant=tenant, table=beside, state=state)
+    ledger.connection.execute(statement.encode())
+    try:
+        async with committing(database_url, key_store) as door:
+            attempts = _count_attempts(door, monkeypatch)
+            calls = [door.submit([draft(f"e{n}", "o1", tenant)]) for n in range(16)]
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert [type(result) for result in results] == [Unavailable] * 16
+            assert len(attempts) == 1, "no halving: each half would fail as the whole did"
+            ledger.connection.execute(f"drop trigger {name} on events".encode())
+            accepted(await door.submit([draft("e0", "o1", tenant)]))
+    finally:
+        ledger.connection.execute(f"drop trigger if exists {name} on events".encode())
+    assert ledger.event_ids(tenant) == ["e0"]
+    ledger.check()
+
+
+def _count_attempts(door: Committer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    attempts: list[int] = []
+    append = door._append
+
+    async def counting(connection: Any, requests: Any) -> Any:
+        attempts.append(len(requests))
+        return await append(connection, requests)
+
+    monkeypatch.setattr(door, "_append", counting)
+    return attempts
+
+
+async def test_a_backend_that_is_ended_from_outside(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger
+) -> None:
+    tenant = fresh("ended")
+    async with committing(database_url, key_store) as door:
+        accepted(await door.submit([draft("e0", "o1", tenant)]))
+        for number in range(1, 4):
+            ended = ledger.rows(
+                "select pg_terminate_backend(pid, 2000) from pg_stat_activity"
+                " where application_name = 'test committer'"
+            )
+            assert (True,) in ended
+            accepted(await door.submit([draft(f"e{number}", "o1", tenant)]))
+    assert ledger.event_ids(tenant) == ["e0", "e1", "e2", "e3"]
+
+
+@pytest.fixture(scope="module")
+def _server(open_dir: Path) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(open_dir / "write-path") as server:
+        upgrade(server.url())
+        yield server
+
+
+@pytest.fixture
+def fragile(_server: EmbeddedPostgres) -> EmbeddedPostgres:
+    """A running server of this module's own, to be stopped and killed."""
+    _server.start()
+    return _server
+
+
+async def _until_accepted(door: Committer, event_id: str, tenant: str) -> int:
+    for _ in range(600):  # the limit only turns a hang into a failure
+        try:
+            (outcome,) = await door.submit([draft(event_id, "o1", tenant)])
+        except Unavailable:
+            await asyncio.sleep(0.05)
+        else:
+            return accepted([outcome])[0].event.sequence
+    pytest.fail("the door never opened again")
+
+
+async def test_a_database_that_goes_away_and_comes_back(
+    fragile: EmbeddedPostgres, key_store: FileKeyStore
+) -> None:
+    tenant = fresh("away")
+    async with committing(fragile.url(), key_store) as door:
+        assert await _until_accepted(door, "e1", tenant) == 1
+        fragile.stop()
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await door.submit([draft("e2", "o1", tenant)])
+        assert not door.available
+        assert door.queued == 0
+        fragile.start()
+        assert await _until_accepted(door, "e2", tenant) == 2
+        assert door.available
+
+
+async def test_a_database_that_is_away_at_the_start(
+    fragile: EmbeddedPostgres, key_store: FileKeyStore
+) -> None:
+    tenant = fresh("start")
+    fragile.stop()
+    async with committing(fragile.url(), key_store) as door:
+        with pytest.raises(Unavailable):
+            await door.submit([draft("e1", "o1", tenant)])
+        fragile.start()
+        assert await _until_accepted(door, "e1", tenant) == 1
+
+
+async def test_closing_while_the_database_is_away(
+    fragile: EmbeddedPostgres, key_store: FileKeyStore
+) -> None:
+    tenant = fresh("closing")
+    async with committing(fragile.url(), key_store) as door:
+        fragile.stop()
+        task = asyncio.create_task(door.submit([draft("e1", "o1", tenant)]))
+        await asyncio.sleep(0)
+        await door.close()
+        with pytest.raises(Unavailable):
+            await task
+
+
+async def test_a_server_that_is_killed_under_its_callers(
+    fragile: EmbeddedPostgres, key_store: FileKeyStore
+) -> None:
+    tenant = fresh("killed")
+    async with committing(fragile.url(), key_store) as door:
+        calls = [asyncio.create_task(_until_accepted(door, f"e{n}", tenant)) for n in range(50)]
+        first = fragile._postmaster()
+        assert first is not None
+        for process in (first, *first.children()):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        await asyncio.to_thread(fragile.ensure_running)
+        sequences = await asyncio.gather(*calls)
+    assert sorted(sequences) == list(range(1, 51))
+    with psycopg.connect(fragile.url(), options="-c search_path=cell_0") as connection:
+        ledger = Ledger(connection)
+        ledger.check()
+        assert len(ledger.event_ids(tenant)) == 50
