@@ -13,6 +13,7 @@ SECOND = 1_000_000
 """One second in microseconds, the unit of every `*_us` in this project."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -33,14 +34,15 @@ def parse_time(text: str) -> tuple[str, int]:
         raise ValueError("is not an RFC 3339 time such as 2025-08-29T12:34:56Z")
     fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{text[:19]}+00:00")
+        moment = datetime.fromisoformat(text[:19])
         if zone not in "Zz":
             moment -= _offset(zone)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"is not a time that exists: {error}") from None
-    since = moment - _EPOCH  # on the way of every event: plain arithmetic, no strftime
+    since = moment - _NAIVE_EPOCH  # on the way of every event: plain arithmetic, no strftime
     us = (since.days * 86_400 + since.seconds) * SECOND
-    canonical = moment.isoformat()[:19]
+    # Most are sent just as they are written here.
+    canonical = text[:19] if zone == "Z" and text[10] == "T" else moment.isoformat()[:19]
     if not fraction:
         return f"{canonical}Z", us
     fraction = fraction[:6]

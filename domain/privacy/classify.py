@@ -83,17 +83,13 @@ def _search_object(
     """`person`: this object is a customer or an address, or a change of one, so `name` is a
     person's. `changes_person`: so it is in a bare before, after or patch."""
     for key, value in body.items():
-        if value is None:
-            continue
         kind = type(value)
-        if (
-            key in _PERSONAL_NAMES
-            or (person and key == "name")
-            or (kind is str and "@" in value and holds_email(value))
-        ):
-            personal = not marks or marks.get(_place((*path, key)), True)
+        if key in _PERSONAL_NAMES or (person and key == "name"):
+            personal = value is not None
         else:
-            personal = bool(marks) and marks.get(_place((*path, key)), False)
+            personal = kind is str and "@" in value and holds_email(value)
+        if marks and value is not None:
+            personal = marks.get(_place((*path, key)), personal)
         if personal:
             found.append((*path, key))
         elif kind is dict or kind is list:

@@ -81,6 +81,7 @@ def seal(
     )
 
 
+@lru_cache(maxsize=10_000)  # an order's events come close together
 def originator(tenant_id: str, order_id: str) -> UUID:
     """UUIDv5(UUIDv5(ORDERS, tenant), order id)."""
     return _uuid5(_namespace(ORDERS, tenant_id), order_id)

@@ -9,6 +9,7 @@ each element behind its length, -1 for null.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from struct import Struct
 from typing import Any, ClassVar
 from uuid import UUID
@@ -57,12 +58,13 @@ class UuidColumn(Column):
 class _ColumnDumper(Dumper):
     format = Format.BINARY
     element_oid: ClassVar[int]
+    nullable: ClassVar[bool] = False
 
     def dump(self, obj: Column) -> bytes:
         values = obj.values
         if not values:
             return _HEADER.pack(0, 0, self.element_oid, 0, 1)[:12]
-        nulls = any(value is None for value in values)
+        nulls = self.nullable and None in values
         header = _HEADER.pack(1, nulls, self.element_oid, len(values), 1)
         return header + b"".join(self.elements(values))
 
@@ -74,15 +76,19 @@ class _ColumnDumper(Dumper):
 class _BytesDumper(_ColumnDumper):
     oid = 1001
     element_oid = 17
+    nullable = True
 
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
-        return [_NULL if v is None else _LENGTH(len(v)) + v for v in values]
+        if None in values:
+            return [_NULL if v is None else _LENGTH(len(v)) + v for v in values]
+        return chain.from_iterable(zip(map(_LENGTH, map(len, values)), values, strict=True))
 
 
 class _TextDumper(_ColumnDumper):
     oid = 1009
     element_oid = 25
+    nullable = True
 
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
@@ -95,7 +101,7 @@ class _BigintDumper(_ColumnDumper):
 
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
-        return [_INT8(8, v) for v in values]
+        return map(_INT8, repeat(8), values)
 
 
 class _IntDumper(_ColumnDumper):
@@ -104,7 +110,7 @@ class _IntDumper(_ColumnDumper):
 
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
-        return [_INT4(4, v) for v in values]
+        return map(_INT4, repeat(4), values)
 
 
 class _UuidDumper(_ColumnDumper):
