@@ -63,13 +63,14 @@ class OrderHistoryApi(Litestar):
     async def __call__(
         self, scope: Scope | object, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
-        if isinstance(scope, dict) and scope["type"] == "http":
-            handler = self.direct.get((scope["method"], scope["path"]))
+        asked: Any = scope
+        if isinstance(asked, dict) and asked["type"] == "http":
+            if b"%" in asked["raw_path"]:
+                asked["path"] = routing_path(asked["raw_path"].split(b"?")[0].decode("ascii"))
+            handler = self.direct.get((asked["method"], asked["path"]))
             if handler is not None:
-                await self._answer(handler, scope, receive, send)
+                await self._answer(handler, asked, receive, send)
                 return
-        if isinstance(scope, dict) and scope["type"] == "http" and b"%" in scope["raw_path"]:
-            scope["path"] = routing_path(scope["raw_path"].split(b"?")[0].decode("ascii"))
         await super().__call__(scope, receive, send)  # type: ignore[arg-type]
 
     async def _answer(self, handler: Handler, scope: Any, receive: Any, send: Any) -> None:
