@@ -38,7 +38,8 @@ class _Job(Struct):
 
 
 class Peaks:
-    """The highest resident size of processes, by name and by how much has been recorded."""
+    """The highest resident size of programs, the processes that they started included, by name and
+    by how much has been recorded."""
 
     def __init__(self, settings: Settings, pids: dict[str, int], total: int) -> None:
         self.seen = {name: dict.fromkeys(QUARTERS, 0.0) for name in pids}
@@ -66,7 +67,8 @@ class Peaks:
         """Note the sizes of now for the quarters that are not over."""
         for name, process in self._processes.items():
             try:
-                size = process.memory_info().rss / _MB
+                family = [process, *process.children(recursive=True)]
+                size = sum(one.memory_info().rss for one in family) / _MB
             except psutil.Error:
                 continue
             for part, highest in self.seen[name].items():
