@@ -84,6 +84,27 @@ async def test_a_duplicate_stays_one_through_a_lost_connection(
     assert accepted([new])[0].event.sequence == 2
 
 
+async def test_what_another_process_recorded_meanwhile_is_a_duplicate(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger
+) -> None:
+    """The attempt had failed; what the ledger holds under its event_id is not its own."""
+    tenant = fresh("meanwhile")
+    async with committing(database_url, key_store) as other:
+        connect_plainly = FaultyConnection.connecting(database_url, ["before"])
+        connections: list[Any] = []
+
+        async def connect() -> Any:
+            if connections:
+                accepted(await other.submit([draft("e1", "o1", tenant, salt="another")]))
+            connections.append(await connect_plainly())
+            return connections[-1]
+
+        async with committing(database_url, key_store, connect=connect) as door:
+            outcomes = await door.submit([draft("e1", "o1", tenant)])
+    (position,) = ledger.rows("select position from events where tenant_id = %s", tenant)
+    assert outcomes == [Duplicate(*position)]
+
+
 @pytest.mark.parametrize("fault", ["before", "after"])
 async def test_all_or_none_through_a_lost_connection(
     database_url: str, key_store: FileKeyStore, ledger: Ledger, fault: str
