@@ -316,6 +316,7 @@ def test_a_key_that_is_open_to_others_is_refused(
         json.dumps(OKPKey.generate_key("X25519").as_dict(private=True)),
         json.dumps(RSAKey.generate_key(2048).as_dict(private=True)),
     ],
+    ids=range(9),  # the keys differ from one worker of the test run to the next
 )
 def test_a_file_that_is_no_such_key_is_refused_and_kept(
     issuer: LocalIssuer, tmp_path: Path, content: str
