@@ -126,10 +126,9 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
 
 
 def _build(shape: type[Q], values: dict[str, Any], wrong: list[ParameterError]) -> Q:
-    for field in msgspec.structs.fields(shape):
-        missing = field.required and field.name not in values
-        if missing and not any(e.pointer == f"/{field.encode_name}" for e in wrong):
-            wrong.append(_error("query", field.encode_name, "is required"))
+    for attribute, name in _required(shape):
+        if attribute not in values and not any(e.pointer == f"/{name}" for e in wrong):
+            wrong.append(_error("query", name, "is required"))
     if wrong:
         raise _invalid(wrong)
     return shape(**values)
@@ -140,6 +139,14 @@ def _kinds(shape: type[Struct]) -> dict[str, tuple[str, Any]]:
     """By name in the query: the attribute, and its type without `| None`."""
     fields = msgspec.structs.fields(shape)
     return {field.encode_name: (field.name, _given(field.type)) for field in fields}
+
+
+@cache
+def _required(shape: type[Struct]) -> tuple[tuple[str, str], ...]:
+    """(attribute, name in the query) of what may not be left out. Reading a Struct's annotations
+    anew at each request cost a tenth of it."""
+    fields = msgspec.structs.fields(shape)
+    return tuple((field.name, field.encode_name) for field in fields if field.required)
 
 
 def _given(kind: Any) -> Any:
