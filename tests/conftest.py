@@ -11,10 +11,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.embedded import DATABASE, EmbeddedPostgres
 from infrastructure.postgres.migrate import upgrade
+
+# A busy machine must not fail a property: how long an example takes is not what is tested.
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("busy")
 
 _numbers = count(1)
 
