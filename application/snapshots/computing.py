@@ -10,8 +10,8 @@ from application.orders.as_of import Question
 from application.snapshots.capture import CaptureSnapshot
 from domain import canonical
 from domain.errors import FieldError, Invalid
-from domain.orders.envelope import refuse_unknown
-from domain.snapshots.incoming import check_snapshot_id, check_text
+from domain.orders.envelope import check_text, refuse_unknown
+from domain.snapshots.incoming import check_snapshot_id
 from domain.times import parse_us
 
 SNAPSHOT_COMPUTE = "snapshot_compute"
@@ -27,8 +27,8 @@ def read_compute(raw: bytes) -> dict[str, Any]:
     refuse_unknown(value, _FIELDS, "this request", errors)
     if value.get("order_id") is None:
         errors.append(FieldError("/order_id", "is required"))
-    for name in ("order_id", "snapshot_id"):
-        check_text(value.get(name), f"/{name}", 200, errors)
+    else:
+        check_text("order_id", value["order_id"], 200, errors)
     check_snapshot_id(value.get("snapshot_id"), errors)
     for name in ("at", "known_at"):
         _check_time(value.get(name), f"/{name}", errors)

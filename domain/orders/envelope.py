@@ -79,19 +79,18 @@ def _check_fields(event: dict[str, Any], errors: list[FieldError]) -> None:
     ]
     for name in _IDS:
         text = event.get(name)
-        if text is not None and _check_text(name, text, 200, errors):
-            _refuse_email(name, text, errors)
+        if text is not None:
+            check_text(name, text, 200, errors)
     for name in _NAMES:
         text = event.get(name)
-        if text is not None and _check_text(name, text, 100, errors):
-            _refuse_email(name, text, errors)
-            if holds_card(text):
-                errors.append(FieldError(f"/{name}", "must not hold a card number"))
+        if text is not None and check_text(name, text, 100, errors) and holds_card(text):
+            errors.append(FieldError(f"/{name}", "must not hold a card number"))
     _check_event_id(event, errors)
     _check_type(event, errors)
 
 
-def _check_text(name: str, text: Any, limit: int, errors: list[FieldError]) -> bool:
+def check_text(name: str, text: Any, limit: int, errors: list[FieldError]) -> bool:
+    """Append what is wrong with an id or a name; whether nothing is wrong with its form."""
     if type(text) is not str:
         errors.append(FieldError(f"/{name}", "must be a string"))
     elif not 1 <= len(text) <= limit:
@@ -99,13 +98,10 @@ def _check_text(name: str, text: Any, limit: int, errors: list[FieldError]) -> b
     elif not text.isprintable() and _CONTROL.search(text):
         errors.append(FieldError(f"/{name}", "must not hold control characters"))
     else:
+        if "@" in text and holds_email(text):
+            errors.append(FieldError(f"/{name}", "holds an email address; send a surrogate id"))
         return True
     return False
-
-
-def _refuse_email(name: str, text: str, errors: list[FieldError]) -> None:
-    if "@" in text and holds_email(text):
-        errors.append(FieldError(f"/{name}", "holds an email address; send a surrogate id"))
 
 
 def _check_event_id(event: dict[str, Any], errors: list[FieldError]) -> None:

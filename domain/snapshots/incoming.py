@@ -8,10 +8,9 @@ from msgspec import Struct
 
 from domain import canonical
 from domain.errors import FieldError, Invalid, TooLarge
-from domain.orders.envelope import ROUTE_WORDS, refuse_unknown
+from domain.orders.envelope import ROUTE_WORDS, check_text, refuse_unknown
 from domain.orders.screening import needs_screening, refuse_email_ids, screen
 from domain.privacy.cards import holds_card, mask_body, may_hold_card
-from domain.privacy.classify import holds_email
 from domain.times import SECOND, parse_time
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -48,10 +47,9 @@ def check_snapshot(value: dict[str, Any], *, now_us: int) -> SnapshotBody:
         FieldError(f"/{name}", "is required") for name in _REQUIRED if value.get(name) is None
     ]
     refuse_unknown(value, FIELDS, "a snapshot", errors)
-    for name, limit in (("snapshot_id", 200), ("source", 100)):
-        check_text(value.get(name), f"/{name}", limit, errors)
     check_snapshot_id(value.get("snapshot_id"), errors)
-    if type(value.get("source")) is str and holds_card(value["source"]):
+    source = value.get("source")
+    if source is not None and check_text("source", source, 100, errors) and holds_card(source):
         errors.append(FieldError("/source", "must not hold a card number"))
     captured_at, captured_us = _captured(value.get("captured_at"), now_us, errors)
     redactions: list[str] = []
@@ -73,19 +71,11 @@ def check_snapshot(value: dict[str, Any], *, now_us: int) -> SnapshotBody:
 
 
 def check_snapshot_id(snapshot_id: Any, errors: list[FieldError]) -> None:
-    """A word that stands in this API's paths in place of an id would never be found again."""
-    if type(snapshot_id) is str and snapshot_id in ROUTE_WORDS:
-        errors.append(FieldError("/snapshot_id", "is a word of this API's paths; choose another"))
-
-
-def check_text(text: Any, pointer: str, limit: int, errors: list[FieldError]) -> None:
-    """An id or a name: 1 to `limit` printable characters, not personal. None is not looked at."""
-    if text is None:
+    """An id as any other; a word that stands in this API's paths would never be found again."""
+    if snapshot_id is None:
         return
-    if type(text) is not str or not 1 <= len(text) <= limit or not text.isprintable():
-        errors.append(FieldError(pointer, f"must be a string of 1 to {limit} printable characters"))
-    elif holds_email(text):
-        errors.append(FieldError(pointer, "holds an email address; send a surrogate id"))
+    if check_text("snapshot_id", snapshot_id, 200, errors) and snapshot_id in ROUTE_WORDS:
+        errors.append(FieldError("/snapshot_id", "is a word of this API's paths; choose another"))
 
 
 def _captured(text: Any, now_us: int, errors: list[FieldError]) -> tuple[str, int]:

@@ -13,7 +13,8 @@ from application.jobs.ports import Job, job_view, new_job_id
 from application.snapshots.computing import SNAPSHOT_COMPUTE, read_compute
 from application.snapshots.ports import SnapshotRow
 from domain.access.permissions import Permission
-from domain.errors import NotFound
+from domain.errors import FieldError, Invalid, NotFound
+from domain.orders.envelope import check_text
 from interfaces.http.answers import (
     accepted,
     created,
@@ -36,6 +37,7 @@ from interfaces.http.endpoint import (
 )
 from interfaces.http.events import idempotency_key
 from interfaces.http.params import Page
+from interfaces.http.problems import in_place
 from interfaces.http.schemas import ComputeIn, JobView, SnapshotIn, list_of
 
 _EXAMPLE: dict[str, Any] = {
@@ -81,16 +83,19 @@ class SnapshotView(Struct, frozen=True, omit_defaults=True):
         201: Reply("Stored; its hash is on the ledger.", SnapshotItem, headers=("Location",)),
         200: Reply("Stored before, with equal content.", SnapshotItem,
                    headers=("Location", "Idempotency-Replayed")),
-        **problems(409, 413, 415, 503),
+        **problems(404, 409, 413, 415, 503),
     },
 )  # fmt: skip
 async def upload_snapshot(request: ApiRequest) -> ASGIApp:
     """Immutable. It never changes the answer to an as-of question."""
     caller = request.caller
+    order_id = request.path_value("order_id")
+    wrong: list[FieldError] = []
+    check_text("order_id", order_id, 200, wrong)
+    if wrong:
+        raise in_place(Invalid(wrong), "path")
     raw = await read_json_bytes(request, SNAPSHOT_LIMIT)
-    kept = await request.services.capture.upload(
-        caller.tenant_id, caller.subject, request.path_value("order_id"), raw
-    )
+    kept = await request.services.capture.upload(caller.tenant_id, caller.subject, order_id, raw)
     where = location("snapshots", kept.row.snapshot_id)
     return (replayed if kept.replayed else created)(msgspec.json.encode(_item(kept.row)), where)
 

@@ -167,3 +167,26 @@ async def test_what_is_just_good_enough(shop: Shop, name: str, body: bytes) -> N
     answer = await post(shop, "/events", body)
     assert answer.status_code == 201, answer.text
     assert (await shop.get("/events/evt_new")).status_code == 200
+
+
+@pytest.mark.parametrize("order_id", [bad.MAIL, "x" * 201, "a%C2%9F"])
+async def test_an_order_id_in_the_path_is_as_good_as_one_in_a_body(
+    stocked: Shop, order_id: str
+) -> None:
+    head = await stocked.head()
+    answer = await post(
+        stocked, f"/orders/{order_id}/snapshots", bad.encoded(bad.GOOD_SNAPSHOT, {})
+    )
+    assert answer.status_code == 422
+    assert (pointers(answer), answer.json()["errors"][0]["in"]) == (["/order_id"], "path")
+    assert await stocked.head() == head
+
+
+async def test_a_snapshots_ids_may_be_what_an_events_may_be(shop: Shop) -> None:
+    """A space that does not break is no control character."""
+    await shop.record("ord\u00a01")
+    body = bad.encoded(bad.GOOD_SNAPSHOT, {"snapshot_id": "snap\u00a01"})
+    answer = await post(shop, "/orders/ord%C2%A01/snapshots", body)
+    assert answer.status_code == 201
+    assert await shop.walk("/orders/ord%C2%A01/snapshots") == [answer.json()]
+    assert (await shop.get("/snapshots/snap%C2%A01")).status_code == 200

@@ -58,12 +58,13 @@ async def record(shop: Shop, sent: list[bytes]) -> dict[str, Json]:
 async def timelines(shop: Shop, orders: set[str], role: str) -> tuple[dict[str, Json], list[str]]:
     """All events of these orders by event_id, and the answers as text."""
     client = shop.as_role(role)
-    headers = {"X-Min-Sequence": str(await shop.head())}
+    head = await shop.head()
+    assert await shop.house.services.orders.wait_for(shop.tenant, head, 120)
     found: dict[str, Json] = {}
     texts: list[str] = []
     for order_id in sorted(orders):
         url = f"{BASE}/orders/{order_id}/timeline?limit=1000"
-        answer = await client.get(url, headers=headers)
+        answer = await client.get(url)
         assert answer.status_code == 200, answer.text
         page = answer.json()
         assert page["next_cursor"] is None
