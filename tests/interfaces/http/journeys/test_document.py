@@ -29,6 +29,9 @@ from schemathesis.specs.openapi.checks import (
 from interfaces.settings import Settings
 from tests.interfaces.http.journeys.house import BASE, Json, opened
 
+# The server's thread draws random numbers while hypothesis draws its examples.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 TENANT = "schemathesis"
 CHECKS = [
     not_a_server_error,
