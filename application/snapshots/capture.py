@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.orders.as_of import AsOfQueries, Question
 from application.ports import (
@@ -22,6 +22,7 @@ from application.snapshots.ports import SnapshotRow, SnapshotStore
 from domain import canonical
 from domain.errors import Conflict, NotFound
 from domain.privacy.revealing import reveal
+from domain.privacy.sealing import sealed_places
 from domain.snapshots.events import SOURCE, Captured, captured, deleted
 from domain.snapshots.incoming import SnapshotBody, check_snapshot, read_snapshot
 from domain.times import format_us
@@ -80,10 +81,13 @@ class CaptureSnapshot:
             "snapshot_id": snapshot_id,
             "captured_at": format_us(now if question.at_us is None else question.at_us),
             "source": SOURCE,
-            "state": state,
+            "state": {},
             "metadata": {"event_sequence": answer.event_sequence},
         }
-        body = check_snapshot(value, now_us=now)
+        # The state is checked no more: its events were, and ids stand in it as names of fields.
+        body = structs.replace(
+            check_snapshot(value, now_us=now), state=state, marks=sealed_places(answer.state)
+        )
         return (await self._keep(tenant_id, actor, order_id, body)).row
 
     async def delete(self, tenant_id: str, actor: str, snapshot_id: str) -> None:

@@ -116,6 +116,21 @@ def reveal(value: Any, disclosed: Mapping[str, Any], *, otherwise: Any) -> Any:
     return {key: reveal(item, disclosed, otherwise=otherwise) for key, item in value.items()}
 
 
+def sealed_places(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], bool]:
+    """Marks for the places of a value's placeholders: whatever a field is called, what was
+    personal where it came from is so here."""
+    kind = type(value)
+    if kind is dict and PLACEHOLDER in value:
+        return {path: True}
+    members = value.items() if kind is dict else (("*", item) for item in value)
+    return {
+        place: True
+        for name, inner in members
+        if type(inner) in (dict, list)
+        for place in sealed_places(inner, (*path, name))
+    }
+
+
 def _sealed(
     body: dict[str, Any], paths: Sequence[Path], salts: Sequence[str], owner: tuple[str, str]
 ) -> tuple[dict[str, Any], list[Disclosure]]:

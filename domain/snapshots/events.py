@@ -55,7 +55,7 @@ def captured(
         metadata=body.metadata,
         redactions=body.redactions,
     )
-    sealed = seal(incoming, tenant_id, random_bytes=random_bytes)
+    sealed = seal(incoming, tenant_id, body.marks, random_bytes=random_bytes)
     payload = {
         "snapshot_id": body.snapshot_id,
         "order_id": order_id,

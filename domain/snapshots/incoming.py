@@ -11,6 +11,7 @@ from domain.errors import FieldError, Invalid, TooLarge
 from domain.orders.envelope import ROUTE_WORDS, check_text, refuse_unknown
 from domain.orders.screening import needs_screening, refuse_email_ids, screen
 from domain.privacy.cards import holds_card, mask_body, may_hold_card
+from domain.privacy.classify import Marks
 from domain.times import SECOND, parse_time
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -20,7 +21,8 @@ _FUTURE_US = 5 * 60 * SECOND
 
 
 class SnapshotBody(Struct, frozen=True):
-    """A readable, valid snapshot, free of card numbers."""
+    """A readable, valid snapshot, free of card numbers. `marks`: what of its state is personal
+    whatever it is called."""
 
     snapshot_id: str
     captured_at: str
@@ -29,6 +31,7 @@ class SnapshotBody(Struct, frozen=True):
     state: dict[str, Any]
     metadata: dict[str, Any] | None
     redactions: tuple[str, ...] = ()
+    marks: Marks = {}
 
 
 def read_snapshot(raw: bytes, *, now_us: int) -> SnapshotBody:

@@ -95,6 +95,16 @@ async def test_the_same_again_and_other_content(shop: Shop) -> None:
     assert await shop.head() == 1
 
 
+@pytest.mark.parametrize("order_id", ["jo@example.org", "o" * 201])
+async def test_an_order_id_that_no_order_can_have_is_refused(shop: Shop, order_id: str) -> None:
+    answer = await upload(shop, snapshot(), order_id)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["in"], error["pointer"]) == ("path", "/order_id")
+    assert "jo@" not in error["detail"]
+    assert await shop.head() == 0
+
+
 async def test_the_list_goes_by_time_and_page(shop: Shop) -> None:
     times = ["2025-01-03T00:00:00Z", "2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z"]
     for number, captured_at in enumerate(times * 2):
@@ -157,6 +167,25 @@ async def test_a_snapshot_is_computed_by_a_job(shop: Shop) -> None:
     assert made["state"] == told["state"]
     assert made["captured_at"] in (asked["at"], "2025-01-02T00:00:00.000000Z")
     assert made["metadata"] == {"event_sequence": told["metadata"]["event_sequence"]}
+
+
+async def test_what_is_personal_stays_so_under_the_names_of_a_state(shop: Shop) -> None:
+    """A hold's `reason` is the state's `hold_reason`; a tracking number is there a field's name."""
+    await shop.record(type="order.hold.placed", payload={"reason": "Jo Roe called"})
+    await shop.record(
+        type="order.shipment.in_transit", payload={"tracking_number": "4111111111111111"}
+    )
+    investigator = shop.as_role("investigator")
+    asked = {"order_id": "ord_1", "snapshot_id": "made"}
+    accepted = await investigator.post(f"{BASE}/snapshots/compute", json=asked)
+    job = await finished(investigator, accepted.headers["location"])
+    assert (job["status"], job["errors"]) == ("succeeded", [])
+    masked = (await shop.read("/snapshots/made"))["state"]
+    assert masked["hold_reason"] == {"masked": True}
+    assert list(masked["shipments"]) == ["4111111111111111"]
+    assert (await shop.read("/snapshots/made", "support"))["state"]["hold_reason"] == (
+        "Jo Roe called"
+    )
 
 
 async def test_computing_what_is_not_known_fails(shop: Shop) -> None:
