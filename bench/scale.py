@@ -14,7 +14,7 @@ class Scale(Struct, frozen=True):
 
     rounds: int = 5
     appends: int = 20_000
-    bulk_events: int = 100_000
+    bulk_events: int = 200_000
     visible_seconds: int = 20
     stored_events: int = 100_000
     reads: int = 2_000
