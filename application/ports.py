@@ -107,13 +107,15 @@ class EventReader(Protocol):
 class Window(Struct, frozen=True):
     """Which part of an order's history is asked for. None: no bound.
 
-    `below_version` and `latest_us` bound the snapshot that may serve, not the events.
+    `below_version` and `latest_us` bound the snapshot that may serve, not the events. Of events
+    later than `later_than_us` on the first clock most may be left out, where nothing is corrected.
     """
 
     known_us: int | None = None
     known_sequence: int | None = None
     below_version: int | None = None
     latest_us: int | None = None
+    later_than_us: int | None = None
 
 
 class OrderHistories(Protocol):

@@ -47,5 +47,6 @@ def fill(settings: Settings, events: Iterable[bytes]) -> None:
 
     asyncio.run(run())
     snapshotter = Snapshotter(blocking(settings, "bench snapshots"))
-    while snapshotter.turn():
+    connection = blocking(settings, "bench snapshots")()
+    while snapshotter.turn(connection):
         pass

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LONGEST = 1000
+"""Characters of a pointer that is told or kept: by longer ones, a body whose fields have long names
+would grow a thousandfold."""
+
 
 def child(pointer: str, token: str | int) -> str:
     """The pointer to a member or an element of what `pointer` names."""

@@ -58,6 +58,7 @@ class AsOfQueries:
             known_us=question.known_us,
             known_sequence=question.known_sequence,
             latest_us=question.at_us,
+            later_than_us=question.at_us,
         )
         while True:
             state, rows = await self._histories.load(originator_id, window)
@@ -74,6 +75,10 @@ class AsOfQueries:
             if not isinstance(answer, NotServable):
                 return answer
             assert base is not None, "a fold from the first event always answers"
+            if window.later_than_us is not None:
+                # What was left out may be what a correction in the tail is about.
+                window = msgspec.structs.replace(window, later_than_us=None)
+                continue
             window = await self._older(tenant_id, originator_id, window, base, tail)
 
     async def _older(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -11,9 +12,12 @@ from application.ports import Clock, EventReader
 from domain import canonical
 from domain.errors import FieldError, Invalid
 from domain.orders.incoming import SchemaValidator, check_event
+from domain.orders.screening import shown
 from domain.privacy.classify import personal_pointers
 
 MAX_EVENTS = 1000
+MAX_POINTERS = 1000
+"""So many of an event's personal values are named."""
 
 
 class EventReport(Struct, frozen=True):
@@ -57,4 +61,5 @@ class ValidateEvents:
             return EventReport(False, error.errors, False, [])
         there = await self._reader.by_id(tenant_id, incoming.event_id)
         pointers = personal_pointers(incoming.payload, incoming.metadata, incoming.type)
-        return EventReport(True, [], there is not None, pointers)
+        told = dict.fromkeys(map(shown, islice(pointers, MAX_POINTERS)))
+        return EventReport(True, [], there is not None, list(told))

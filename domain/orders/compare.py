@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from domain.orders.events import EventBody, Incoming
+from domain.orders.screening import shown
 from domain.pointers import child
 from domain.privacy.sealing import reveal
 from domain.times import parse_us
@@ -34,7 +35,8 @@ def differing_pointers(
     `disclosed` gives personal values by digest. A personal value that is not among them is not
     compared if `erased` says that the event lost some; else it counts as different.
     """
-    return list(islice(_differences(incoming, stored, disclosed, erased), MAX_POINTERS))
+    found = islice(_differences(incoming, stored, disclosed, erased), MAX_POINTERS)
+    return [shown(pointer) for pointer in found]
 
 
 def _differences(

@@ -26,6 +26,9 @@ OWN_PREFIX = "oh_evt_"
 ROUTE_WORDS = frozenset(("bulk", "validate", "stream", "compute", "aggregate", "corrections"))
 """What may stand in a path where an id does."""
 
+MAX_ID = 200
+"""Characters that an id has at most."""
+
 FUTURE_US = 5 * 60 * SECOND
 """How far a producer's clock may be ahead of ours."""
 
@@ -80,7 +83,7 @@ def _check_fields(event: dict[str, Any], errors: list[FieldError]) -> None:
     for name in _IDS:
         text = event.get(name)
         if text is not None:
-            check_text(name, text, 200, errors)
+            check_text(name, text, MAX_ID, errors)
     for name in _NAMES:
         text = event.get(name)
         if text is not None and check_text(name, text, 100, errors) and holds_card(text):

@@ -13,7 +13,7 @@ from domain import canonical
 from domain.errors import FieldError, Invalid, TooLarge
 from domain.orders.envelope import check_envelope
 from domain.orders.events import Incoming
-from domain.orders.screening import needs_screening, refuse_email_ids, screen
+from domain.orders.screening import needs_screening, refuse_email_ids, screen, shown
 from domain.orders.vocabulary import Path, schema, time_fields
 from domain.pointers import child
 from domain.privacy.cards import mask_body, may_hold_card
@@ -109,7 +109,7 @@ def _mask(
     keys: list[str] = []
     masked = mask_body(body, pointer, redactions, keys)
     detail = "has a card number in the name of a field; remove it"
-    errors += [FieldError(place, detail) for place in dict.fromkeys(keys)]
+    errors += [FieldError(shown(place), detail) for place in dict.fromkeys(keys)]
     return masked
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from domain.orders.events import Draft, Recorded, decode_body
 from domain.orders.history import Folded, fold_all, past_event
+from domain.orders.state import PastEvent
 from domain.privacy.sealing import originator
 
 
@@ -46,19 +47,33 @@ class Order:
         return pending
 
 
+class Block(Struct, frozen=True):
+    """The versions between a snapshot and the one before it: after_version + 1 .. its own.
+
+    A question about a time before `earliest_us` need not look at them, unless one corrects.
+    """
+
+    after_version: int
+    earliest_us: int
+    corrects: bool
+
+    @classmethod
+    def of(cls, events: Sequence[PastEvent]) -> Block:
+        """Of the block's events; there is at least one."""
+        return cls(
+            events[0].version - 1,
+            min(event.occurred_us for event in events),
+            any(event.correction_of is not None for event in events),
+        )
+
+
 class OrderSnapshot(Struct, frozen=True):
     """The framework's snapshot of an order: what versions 1..originator_version fold to."""
 
     originator_id: UUID
     originator_version: int
     state: Folded
-
-    @classmethod
-    def take(cls, order: Order) -> OrderSnapshot:
-        """Of an order that was read back, not of one that only has pending facts."""
-        if order.folded is None:
-            raise ValueError("an order without recorded events has no snapshot")
-        return cls(order.id, order.version, order.folded)
+    block: Block
 
 
 def project(_initial: Order | None, events: Iterable[Recorded]) -> Order | None:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from domain.errors import FieldError
-from domain.pointers import child
+from domain.pointers import LONGEST, child
 from domain.privacy.classify import holds_email
 
 # From the last @ of a string to its end: a search that took any @ would be quadratic.
@@ -28,7 +28,7 @@ def screen(value: Any, pointer: str, errors: list[FieldError]) -> None:
     kind = type(value)
     if kind is str:
         if "\0" in value:
-            errors.append(FieldError(pointer, "must not hold U+0000"))
+            errors.append(FieldError(shown(pointer), "must not hold U+0000"))
     elif kind is list:
         for index, item in enumerate(value):
             if type(item) in (str, list, dict):
@@ -36,6 +36,13 @@ def screen(value: Any, pointer: str, errors: list[FieldError]) -> None:
     elif kind is dict:
         for key, item in value.items():
             _screen_member(key, item, pointer, errors)
+
+
+def shown(pointer: str) -> str:
+    """The pointer, or that of the nearest place around it that is short and names nobody."""
+    while len(pointer) > LONGEST or holds_email(pointer):
+        pointer = pointer[: LONGEST + 1].rpartition("/")[0]
+    return pointer
 
 
 def refuse_email_ids(body: dict[str, Any], pointer: str, errors: list[FieldError]) -> None:
@@ -55,12 +62,12 @@ def refuse_email_ids(body: dict[str, Any], pointer: str, errors: list[FieldError
 def _screen_member(key: str, item: Any, pointer: str, errors: list[FieldError]) -> None:
     if holds_email(key):
         detail = "has an email address in the name of a field; send it as a value"
-        errors.append(FieldError(pointer, detail))
+        errors.append(FieldError(shown(pointer), detail))
         return
     if "\0" in key:
-        errors.append(FieldError(pointer, "has U+0000 in the name of a field"))
+        errors.append(FieldError(shown(pointer), "has U+0000 in the name of a field"))
         return
     if key == "_sd":
         detail = "is reserved for digests of personal values; choose another name"
-        errors.append(FieldError(child(pointer, key), detail))
+        errors.append(FieldError(shown(child(pointer, key)), detail))
     screen(item, child(pointer, key), errors)

@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 from domain.canonical import decode, encode
-from domain.errors import Unreadable
-from domain.pointers import child
+from domain.errors import Invalid, Unreadable
+from domain.pointers import LONGEST, child
 
 _ISSUED = re.compile(
     rb"""
@@ -46,6 +46,9 @@ _DIGITS_TO_0 = bytes(ord("0") if chr(byte) in "0123456789" else ord("x") for byt
 _SEPARATORS = b" .-"
 _THIRTEEN = b"0" * 13
 _MASK = "[PAN ****"
+
+_MOST_PLACES = 1000
+_TOO_MANY = f"has more than {_MOST_PLACES} card numbers, or one below too long names; remove them"
 
 _EXEMPT = ("tracking_number", "sku", "correction_of")
 _CARD_NAME = re.compile(r"card|(?:^|_)(?:pan|cc)(?:_|$)", re.IGNORECASE)
@@ -98,18 +101,25 @@ def mask_body(
     """The body with card numbers in strings and integers replaced; the body itself if none is.
 
     Appends to `found` the pointers of replaced values, and to `keys` the pointers of objects that
-    have a card number in a key. Ids (see `_is_exempt`) are left alone.
+    have a card number in a key. Ids (see `_is_exempt`) are left alone. Raises Invalid when there
+    are more of them than an event could list.
     """
     changed: dict[str, Any] = {}
     for key, value in body.items():
         if len(key) >= 13 and holds_card(key):
-            keys.append(pointer)
+            _note(keys, pointer)
         if type(value) is str and len(value) < 13:
             continue
         masked = _mask_value(value, pointer, key, _is_exempt(key), found, keys)
         if masked is not value:
             changed[key] = masked
     return {**body, **changed} if changed else body
+
+
+def _note(places: list[str], pointer: str) -> None:
+    if len(pointer) > LONGEST or len(places) == _MOST_PLACES:
+        raise Invalid.field("", _TOO_MANY)
+    places.append(pointer)
 
 
 def _is_exempt(key: str) -> bool:
@@ -137,7 +147,7 @@ def _mask_value(
         return value
     replaced = mask_text(text)
     if _MASK in replaced:
-        found.append(child(parent, token))
+        _note(found, child(parent, token))
     return value if replaced == text else replaced
 
 

@@ -7,7 +7,7 @@ any string). A registered schema may mark more places, or fewer.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.pointers import of_path
@@ -64,12 +64,12 @@ def personal_pointers(
     metadata: dict[str, Any] | None,
     event_type: str,
     marks: Marks = NO_MARKS,
-) -> list[str]:
+) -> Iterator[str]:
     """JSON pointers into an event of all its personal values."""
-    return [
-        *(of_path(path, "/payload") for path in personal_paths(payload, event_type, marks)),
-        *(of_path(path, "/metadata") for path in personal_paths(metadata or {}, event_type)),
-    ]
+    for path in personal_paths(payload, event_type, marks):
+        yield of_path(path, "/payload")
+    for path in personal_paths(metadata or {}, event_type):
+        yield of_path(path, "/metadata")
 
 
 def _search_object(

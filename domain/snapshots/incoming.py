@@ -9,7 +9,7 @@ from msgspec import Struct
 from domain import canonical
 from domain.errors import FieldError, Invalid, TooLarge
 from domain.orders.envelope import ROUTE_WORDS, check_text, refuse_unknown
-from domain.orders.screening import needs_screening, refuse_email_ids, screen
+from domain.orders.screening import needs_screening, refuse_email_ids, screen, shown
 from domain.privacy.cards import holds_card, mask_body, may_hold_card
 from domain.privacy.classify import Marks
 from domain.times import SECOND, parse_time
@@ -113,5 +113,6 @@ def _clean(
         return body
     keys: list[str] = []
     masked = mask_body(body, pointer, redactions, keys)
-    errors += [FieldError(place, "has a card number in a field's name") for place in set(keys)]
+    detail = "has a card number in a field's name"
+    errors += [FieldError(shown(place), detail) for place in set(keys)]
     return masked

@@ -37,7 +37,7 @@ from application.ports import Accepted, Duplicate, Refused
 from domain.errors import EventConflict
 from domain.orders.events import Draft, Recorded
 from domain.orders.history import Folded, NotServable, fold_all, past_event
-from domain.orders.order import OrderSnapshot, order_of
+from domain.orders.order import Block, OrderSnapshot, order_of
 from infrastructure.event_store.committer import Committer
 
 SNAPSHOT_TOPIC = "order.snapshot"
@@ -50,14 +50,16 @@ select position, tenant_id, sequence, originator_id, originator_version, receive
  order by originator_version {direction} limit %s
 """
 SELECT_SNAPSHOTS = """
-select originator_id, originator_version, topic, state from aggregate_snapshots
+select originator_id, originator_version, topic, state, after_version, earliest_us, corrects
+  from aggregate_snapshots
  where originator_id = %s and originator_version > %s and originator_version <= %s
  order by originator_version {direction} limit %s
 """
 INSERT_SNAPSHOT = """
 insert into aggregate_snapshots
-       (originator_id, originator_version, topic, sequence, latest_us, received_us, state)
-values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+       (originator_id, originator_version, topic, sequence, latest_us, received_us, after_version,
+        earliest_us, corrects, state)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
 """
 NOTIFICATIONS = """
 select position, originator_id, originator_version, topic, state from events
@@ -80,16 +82,24 @@ class StoredRecorded(StoredEvent):
     recorded: Recorded
 
 
+@dataclass(frozen=True)
+class StoredSnapshot(StoredEvent):
+    """A snapshot with what stands beside its state."""
+
+    snapshot: OrderSnapshot
+
+
 class LedgerMapper(Mapper[UUID]):
     """Between domain events and rows. Stored bytes are never re-encoded."""
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         if isinstance(domain_event, OrderSnapshot):
-            return StoredEvent(
+            return StoredSnapshot(
                 domain_event.originator_id,
                 domain_event.originator_version,
                 SNAPSHOT_TOPIC,
                 msgspec.json.encode(domain_event.state),
+                domain_event,
             )
         draft = cast("Draft", domain_event)
         return StoredDraft(draft.originator_id, 0, draft.topic, b"", draft)
@@ -97,13 +107,9 @@ class LedgerMapper(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         if isinstance(stored_event, StoredRecorded):
             return stored_event.recorded
-        if stored_event.topic != SNAPSHOT_TOPIC:
-            raise ValueError(f"unknown topic {stored_event.topic!r}")
-        return OrderSnapshot(
-            cast("UUID", stored_event.originator_id),
-            stored_event.originator_version,
-            msgspec.json.decode(stored_event.state, type=Folded),
-        )
+        if isinstance(stored_event, StoredSnapshot):
+            return stored_event.snapshot
+        raise ValueError(f"unknown topic {stored_event.topic!r}")
 
 
 class DoorThread:
@@ -216,8 +222,8 @@ class SnapshotRecorder(AggregateRecorder):
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         with self._connect() as connection:
-            for stored in stored_events:
-                folded = msgspec.json.decode(stored.state, type=Folded)
+            for stored in cast("Sequence[StoredSnapshot]", stored_events):
+                folded, block = stored.snapshot.state, stored.snapshot.block
                 connection.execute(
                     INSERT_SNAPSHOT,
                     (
@@ -227,6 +233,9 @@ class SnapshotRecorder(AggregateRecorder):
                         folded.sequence,
                         folded.latest_us,
                         folded.received_us,
+                        block.after_version,
+                        block.earliest_us,
+                        block.corrects,
                         stored.state,
                     ),
                 )
@@ -244,7 +253,7 @@ class SnapshotRecorder(AggregateRecorder):
         rows = _select(
             self._connect, SELECT_SNAPSHOTS, originator_id, gt, lte, desc=desc, limit=limit
         )
-        return [StoredEvent(*row) for row in rows]
+        return [_stored_snapshot(*row) for row in rows]
 
 
 class LedgerFactory(InfrastructureFactory[Any]):
@@ -316,13 +325,21 @@ class OrderLedger(Application[UUID]):
         )
         if not events:
             return
-        order = order_of(events[-1])
-        folded = fold_all(order.order_id, [_past(event) for event in events], base)
+        order_id = order_of(events[-1]).order_id
+        tail = [_past(event) for event in events]
+        folded = fold_all(order_id, tail, base)
         if isinstance(folded, NotServable):
-            events = cast("list[Recorded]", list(self.events.get(aggregate_id, lte=version)))
-            folded = fold_all(order.order_id, [_past(event) for event in events])
-        order.version, order.folded = events[-1].originator_version, folded
-        self.snapshots.put([OrderSnapshot.take(order)])
+            whole = cast("list[Recorded]", list(self.events.get(aggregate_id, lte=version)))
+            folded = fold_all(order_id, [_past(event) for event in whole])
+        self.snapshots.put([OrderSnapshot(aggregate_id, folded.version, folded, Block.of(tail))])
+
+
+def _stored_snapshot(
+    originator_id: UUID, version: int, topic: str, state: bytes, *block: Any
+) -> StoredSnapshot:
+    folded = msgspec.json.decode(state, type=Folded)
+    snapshot = OrderSnapshot(originator_id, version, folded, Block(*block))
+    return StoredSnapshot(originator_id, version, topic, state, snapshot)
 
 
 def _past(event: Recorded) -> Any:

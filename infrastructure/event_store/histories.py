@@ -26,8 +26,17 @@ union all
   where originator_id = %(id)s
     and originator_version > coalesce((select originator_version from base), 0)
     and received_us <= %(known)s and sequence <= %(sequence)s
+    and not exists (
+        select from aggregate_snapshots b
+         where b.originator_id = %(id)s and b.earliest_us > %(skip)s and not b.corrects
+           and b.received_us <= %(known)s and b.sequence <= %(sequence)s
+           and b.after_version < events.originator_version
+           and b.originator_version > events.originator_version)
   order by originator_version)
 """
+# The last condition leaves out blocks of versions in which nothing occurred by the time asked for
+# and nothing is corrected, but for their last event: it stands for them as one that came earlier
+# and happened later, and for how far the order was known.
 
 VERSIONS = """
 select e.originator_version
@@ -51,6 +60,7 @@ class Histories:
             "latest": _bound(window.latest_us),
             "known": _bound(window.known_us),
             "sequence": _bound(window.known_sequence),
+            "skip": _bound(window.later_than_us),
         }
         with store_errors():
             async with self._pool.connection() as connection:

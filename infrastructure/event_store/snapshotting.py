@@ -45,24 +45,25 @@ class Snapshotter:
         """Until cancelled. A database that is away is waited for."""
         while True:
             try:
-                moved = await asyncio.to_thread(self.turn)
+                connection = await asyncio.to_thread(self._connect)
+                with connection:
+                    while True:
+                        if not await asyncio.to_thread(self.turn, connection):
+                            await asyncio.sleep(_LOOK_EVERY)
             except (psycopg.Error, OSError) as error:
                 log.warning("snapshots.away", error=type(error).__name__)
-                moved = False
-            if not moved:
                 await asyncio.sleep(_LOOK_EVERY)
 
-    def turn(self) -> bool:
+    def turn(self, connection: Connection[Any]) -> bool:
         """Take the snapshots of the next span of positions; whether there was any."""
-        with self._connect() as connection:
-            connection.execute(REGISTER, (MODEL,))
-            start, end = connection.execute(SPAN, (_SPAN, MODEL)).fetchone() or (0, 0)
-            if end <= start:
-                return False
-            due = connection.execute(DUE, (start, end, self._every)).fetchall()
-            if due:
-                with OrderLedger(self._connect) as ledger:
-                    for originator_id, version in due:
-                        ledger.take_snapshot(originator_id, version)
-            connection.execute(MOVE, (end, MODEL, start))
+        connection.execute(REGISTER, (MODEL,))
+        start, end = connection.execute(SPAN, (_SPAN, MODEL)).fetchone() or (0, 0)
+        if end <= start:
+            return False
+        due = connection.execute(DUE, (start, end, self._every)).fetchall()
+        if due:
+            with OrderLedger(self._connect) as ledger:
+                for originator_id, version in due:
+                    ledger.take_snapshot(originator_id, version)
+        connection.execute(MOVE, (end, MODEL, start))
         return True

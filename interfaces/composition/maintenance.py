@@ -16,6 +16,7 @@ from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.event_store.keys import unopenable_keys
 from infrastructure.event_store.statements import INSERT_TENANTS
 from infrastructure.key_store.files import FileKeyStore
+from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
@@ -44,6 +45,7 @@ async def import_file(
 ) -> Imported:
     """Record a file's events, straight onto the ledger."""
     async with writing(settings, "import") as side:
+        spare_the_collector()
         command = ImportFile(side.recording, side.jobs, side.spool, clock)
         return await command(
             tenant_id, path, submitted_by="import", progress=progress, stopping=stopping

@@ -20,6 +20,7 @@ from domain.errors import Unavailable
 from infrastructure.event_store.notifier import channel
 from infrastructure.event_store.snapshotting import Snapshotter
 from infrastructure.jobs.runner import JobRunner
+from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.settings import Settings
@@ -65,6 +66,7 @@ async def _work(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with working(settings) as loops:
         log.info("working")
+        spare_the_collector()
         tasks = [asyncio.ensure_future(run()) for run in loops]
         waiting = asyncio.create_task(stopping.wait())
         done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)

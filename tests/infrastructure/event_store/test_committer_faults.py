@@ -326,9 +326,12 @@ async def test_a_server_that_is_killed_under_its_callers(
         calls = [asyncio.create_task(_until_accepted(door, f"e{n}", tenant)) for n in range(50)]
         first = fragile._postmaster()
         assert first is not None
-        for process in (first, *first.children()):
+        family = [first, *first.children()]
+        for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        # Only a server that is seen to be dead is started again.
+        await asyncio.to_thread(psutil.wait_procs, family, 10)
         await asyncio.to_thread(fragile.ensure_running)
         sequences = await asyncio.gather(*calls)
     assert sorted(sequences) == list(range(1, 51))
