@@ -12,9 +12,11 @@ from msgspec import Struct
 
 from application.intake.lines import RawLine
 from domain import canonical
-from domain.errors import FieldError, Unreadable
+from domain.errors import FieldError, Invalid, Unreadable
+from domain.orders.envelope import MAX_ID
 from domain.orders.incoming import MAX_EVENT_BYTES
-from domain.privacy.cards import mask_body, may_hold_card, scrub_text
+from domain.orders.screening import shown
+from domain.privacy.cards import holds_card, mask_body, may_hold_card, scrub_text
 
 _BODIES = ("payload", "metadata")
 _IDS = ("event_id", "order_id", "correction_of")
@@ -45,12 +47,21 @@ def scrub(line: RawLine) -> Line:
         return Line(line.number, scrub_text(line.text))
     if type(value) is not dict:
         return Line(line.number, scrub_text(line.text))
-    return _scrub_event(line, value)
+    try:
+        return _scrub_event(line, value)
+    except Invalid as error:
+        return Line(line.number, scrub_text(line.text), refused=error.errors)
 
 
 def _may_hold_card(raw: bytes) -> bool:
     """Escapes and UTF-16 hide digits from the quick look."""
     return may_hold_card(raw) or b"\\u" in raw or b"\0" in raw
+
+
+def _is_no_id_but_a_card(value: Any) -> bool:
+    """An id may look like a card number; what stands in its place may not."""
+    is_id = value is None or (type(value) is str and len(value) <= MAX_ID)
+    return not is_id and holds_card(canonical.encode(value).decode())
 
 
 def _scrub_event(line: RawLine, value: dict[str, Any]) -> Line:
@@ -63,9 +74,10 @@ def _scrub_event(line: RawLine, value: dict[str, Any]) -> Line:
     }
     rest = {name: field for name, field in value.items() if name not in {*bodies, *_IDS}}
     mask_body(rest, "", in_places, in_names)
+    in_places += [f"/{name}" for name in _IDS if _is_no_id_but_a_card(value.get(name))]
     if in_names or in_places:
-        refused = [FieldError(place, _IN_NAME) for place in dict.fromkeys(in_names)]
-        refused += [FieldError(place, _IN_PLACE) for place in in_places]
+        refused = [FieldError(shown(place), _IN_NAME) for place in dict.fromkeys(in_names)]
+        refused += [FieldError(shown(place), _IN_PLACE) for place in in_places]
         return Line(line.number, scrub_text(line.text), refused=tuple(refused))
     if not redactions:
         return Line(line.number, line.text)

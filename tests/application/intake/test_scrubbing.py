@@ -39,6 +39,14 @@ def test_ids_may_look_like_cards() -> None:
         (event("a", source=f"shop {CARD}"), "/source"),
         (event("a", nonsense=[CARD]), "/nonsense/0"),
         (event("a", payload=[CARD]), "/payload/0"),
+        (event("a", order_id=int(CARD)), "/order_id"),
+        (event("a", order_id={"card": CARD}), "/order_id"),
+        (event("a", correction_of=[CARD]), "/correction_of"),
+        (event(f"{CARD} {'x' * 200}"), "/event_id"),
+        (event("a", **{"jo@example.org": CARD}), ""),
+        (event("a", payload={"jo@example.org": {CARD: 1}}), "/payload"),
+        (event("a", payload={"n": [CARD] * 1001}), ""),
+        (event("a", payload={"n" * 1000: CARD}), ""),
     ],
 )
 def test_a_card_where_none_may_be_refuses_the_line(text: bytes, pointer: str) -> None:

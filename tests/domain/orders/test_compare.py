@@ -146,3 +146,8 @@ def _sorted(value: Any) -> Any:
 def test_a_redelivery_is_the_same(payload: dict[str, Any]) -> None:
     event = incoming(payload=payload, metadata=payload)
     assert differing(structs.replace(event), event) == []
+
+
+def test_long_names_do_not_make_the_answer_long() -> None:
+    name = "n" * 50_000
+    assert differing(incoming(payload={name: [1]}), incoming(payload={name: [2]})) == ["/payload"]

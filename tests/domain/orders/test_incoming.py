@@ -199,3 +199,9 @@ def test_reads_the_generated_events_but_for_the_planted_bad_ones() -> None:
 )
 def test_reads_all_the_real_events(name: str, count: int) -> None:
     assert outcomes(name) == {"read": count}
+
+
+@pytest.mark.parametrize("item", [CARD, "\0", {CARD: 1}, {"_sd": 1}])
+def test_a_body_does_not_grow_by_its_own_pointers(item: Any) -> None:
+    error = refused(event(type="a.b", payload={"n" * 50_000: [item] * 2000}))
+    assert sum(len(one.pointer) for one in error.errors) < 100_000

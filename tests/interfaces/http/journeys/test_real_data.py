@@ -93,7 +93,7 @@ def value_at(event: Json, pointer: str) -> Any:
 
 def check_masked(sent: Json, masked: Json) -> set[str]:
     """Checks each classified value of an event; returns what was personal in it, as words."""
-    pointers = personal_pointers(sent["payload"], sent.get("metadata"), sent["type"])
+    pointers = list(personal_pointers(sent["payload"], sent.get("metadata"), sent["type"]))
     for pointer in pointers:
         assert value_at(masked, pointer) == {"masked": True}, pointer
     return {value for pointer in pointers if isinstance(value := value_at(sent, pointer), str)}
