@@ -121,7 +121,7 @@ FAST = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-LONG = settings(FAST, max_examples=1500, derandomize=False)
+LONG = settings(FAST, max_examples=250, derandomize=False)
 
 
 def operations(running: Running) -> list[Any]:

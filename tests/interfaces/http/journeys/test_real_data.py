@@ -14,7 +14,6 @@ from zlib import crc32
 
 import pytest
 
-from domain.privacy.classify import personal_pointers
 from domain.times import parse_us
 from tests.interfaces.http.journeys.house import BASE, Json, Shop
 
@@ -83,6 +82,36 @@ def same(sent: Json, got: Json) -> bool:
     return mine == theirs and parse_us(sent["occurred_at"]) == parse_us(got["occurred_at"])
 
 
+NAMES = """
+email first_name last_name phone line1 line2 address1 address2 street city postal_code postcode zip
+signed_by ip user_agent iban tax_id note reason description correction comment message
+"""
+PERSONAL = set(NAMES.split())
+"""The names of vocabulary.md, "Personal data", read a second time."""
+
+
+def personal(event: Json) -> Iterator[str]:
+    """Pointers of all that the vocabulary calls personal in an event."""
+
+    def below(value: Any, pointer: str, person: bool) -> Iterator[str]:
+        named = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, item in named:
+            here = f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+            if item is not None and (
+                name in PERSONAL
+                or (name == "name" and person)
+                or (isinstance(item, str) and re.search(r"\S@\S+\.\S", item))
+            ):
+                yield here
+            elif isinstance(item, (dict, list)):
+                change = name in ("before", "after", "patch") and "item" not in event["type"]
+                owner = name in ("customer", "shipping_address", "billing_address")
+                yield from below(item, here, change or owner)
+
+    yield from below(event["payload"], "/payload", False)
+    yield from below(event.get("metadata") or {}, "/metadata", False)
+
+
 def value_at(event: Json, pointer: str) -> Any:
     value: Any = event
     for token in pointer.split("/")[1:]:
@@ -93,7 +122,7 @@ def value_at(event: Json, pointer: str) -> Any:
 
 def check_masked(sent: Json, masked: Json) -> set[str]:
     """Checks each classified value of an event; returns what was personal in it, as words."""
-    pointers = list(personal_pointers(sent["payload"], sent.get("metadata"), sent["type"]))
+    pointers = list(personal(sent))
     for pointer in pointers:
         assert value_at(masked, pointer) == {"masked": True}, pointer
     return {value for pointer in pointers if isinstance(value := value_at(sent, pointer), str)}
@@ -121,9 +150,9 @@ async def hold(shop: Shop, name: str, every: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("name", "every"), [("olist", 60), ("online-retail", 40), (FILES[2], 14)])
 async def test_a_sample_comes_back_equal(shop: Shop, name: str, every: int) -> None:
-    events, personal = await hold(shop, name, every)
+    events, values = await hold(shop, name, every)
     assert events > 200
-    assert personal > 50 or name == "online-retail"
+    assert values > 50 or name == "online-retail"
 
 
 @pytest.mark.long
@@ -139,7 +168,7 @@ async def test_states_and_lists_leak_nothing_either(shop: Shop) -> None:
     words = {
         word
         for event in accepted.values()
-        for pointer in personal_pointers(event["payload"], event.get("metadata"), event["type"])
+        for pointer in personal(event)
         if isinstance(word := value_at(event, pointer), str) and len(word) > 8
     }
     assert len(words) > 100
