@@ -88,5 +88,7 @@ COMMITTER_SETTINGS = {
     "enable_bitmapscan": "off",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
+    # A process that was frozen with the lock in its hands must not stop all others for good.
+    "idle_in_transaction_session_timeout": "5s",
 }
 """Server settings of the committer's connection."""

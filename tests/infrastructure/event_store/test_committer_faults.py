@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,12 +14,14 @@ import psycopg
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from application.ports import Duplicate
+from application.ports import Duplicate, Statement
 from domain.errors import Unavailable
 from infrastructure.event_store.appending import Appending
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.framework import DoorThread
+from infrastructure.event_store.statements import COMMITTER_SETTINGS
 from infrastructure.key_store.files import FileKeyStore
+from infrastructure.postgres.connect import connect_one
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.postgres.migrate import upgrade
 from infrastructure.privacy.keyring import Keyring
@@ -134,6 +137,29 @@ def test_the_frameworks_door_through_a_lost_connection(
     with pytest.raises(IntegrityError):
         door.submit([draft("e1", "o1", tenant)])
     door.close()
+    assert ledger.event_ids(tenant) == ["e1"]
+
+
+async def test_a_process_that_was_frozen_loses_the_lock_and_begins_again(
+    database_url: str, key_store: FileKeyStore, ledger: Ledger
+) -> None:
+    tenant, name = fresh("frozen"), "idle_in_transaction_session_timeout"
+    settings = {**COMMITTER_SETTINGS, name: "100ms"}
+    assert COMMITTER_SETTINGS[name] == "5s", "or nobody else writes until it wakes up"
+    pauses = [0.4]
+
+    async def connect() -> Any:
+        return await connect_one(database_url, "cell_0", name="test frozen", settings=settings)
+
+    def freeze(_outcomes: object) -> list[Statement]:
+        if pauses:
+            time.sleep(pauses.pop())
+        return []
+
+    async with committing(database_url, key_store, connect=connect) as door:
+        (first,) = accepted(await door.submit([draft("e1", "o1", tenant)], beside=freeze))
+    assert pauses == []
+    assert first.event.sequence == 1
     assert ledger.event_ids(tenant) == ["e1"]
 
 
