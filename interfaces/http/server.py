@@ -28,6 +28,9 @@ from interfaces.http.problems import describe_error
 from interfaces.http.services import Services
 
 GRACE_SECONDS = 5
+KEEP_ALIVE_SECONDS = 75
+"""Longer than load balancers keep an idle connection, so that they close it and never meet a
+closed one."""
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request line and its headers; what arrives in one piece may be a little longer."""
 Composition = Callable[[], AbstractAsyncContextManager[Services]]
@@ -67,6 +70,7 @@ async def _serve(composition: Composition, listener: socket.socket, build: Build
             server_header=False,
             proxy_headers=False,
             headers=[("X-Content-Type-Options", "nosniff")],
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         _keep_values_out_of_the_log()
