@@ -19,24 +19,32 @@ with base as materialized (
   select originator_version, state from aggregate_snapshots
    where originator_id = %(id)s and originator_version < %(below)s
      and latest_us <= %(latest)s and received_us <= %(known)s and sequence <= %(sequence)s
-   order by originator_version desc limit 1)
+   order by originator_version desc limit 1),
+start as materialized (
+  select coalesce((select originator_version from base), 0) as version),
+blocks as materialized (
+  select greatest(start.version, case when s.earliest_us > %(skip)s and not s.corrects
+                                      then s.originator_version - 1 else s.after_version end)
+           as after_version,
+         s.originator_version as last_version
+    from aggregate_snapshots s, start
+   where s.originator_id = %(id)s and s.originator_version > start.version
+     and s.received_us <= %(known)s and s.sequence <= %(sequence)s),
+wanted as materialized (
+  select after_version, last_version from blocks
+  union all
+  select coalesce((select max(last_version) from blocks), start.version), 2147483647 from start)
 select 0::bigint, 0::bigint, originator_version, 0::bigint, ''::bytea, ''::bytea, state from base
 union all
-(select position, sequence, originator_version, received_us, entry, ledger_hash, state from events
-  where originator_id = %(id)s
-    and originator_version > coalesce((select originator_version from base), 0)
-    and received_us <= %(known)s and sequence <= %(sequence)s
-    and not exists (
-        select from aggregate_snapshots b
-         where b.originator_id = %(id)s and b.earliest_us > %(skip)s and not b.corrects
-           and b.received_us <= %(known)s and b.sequence <= %(sequence)s
-           and b.after_version < events.originator_version
-           and b.originator_version > events.originator_version)
-  order by originator_version)
+select e.position, e.sequence, e.originator_version, e.received_us, e.entry, e.ledger_hash, e.state
+  from wanted w
+  join events e on e.originator_id = %(id)s and e.originator_version > w.after_version
+                and e.originator_version <= w.last_version
+ where e.received_us <= %(known)s and e.sequence <= %(sequence)s
 """
-# The last condition leaves out blocks of versions in which nothing occurred by the time asked for
-# and nothing is corrected, but for their last event: it stands for them as one that came earlier
-# and happened later, and for how far the order was known.
+# Of a block of versions in which nothing occurred by the time asked for, and nothing is corrected,
+# only the last event is wanted: it stands for the block as one that came earlier and happened
+# later, and for how far the order was known.
 
 VERSIONS = """
 select e.originator_version
@@ -67,7 +75,8 @@ class Histories:
                 cursor = await connection.execute(LOAD, parameters, binary=True)
                 rows = await cursor.fetchall()
         base = next((row[6] for row in rows if row[0] == 0), None)
-        return base, [StoredRow(*row) for row in rows if row[0] != 0]
+        tail = {row[2]: StoredRow(*row) for row in rows if row[0] != 0}
+        return base, [tail[version] for version in sorted(tail)]
 
     async def versions(
         self, tenant_id: str, originator_id: UUID, event_ids: Sequence[str]
