@@ -168,7 +168,13 @@ class KeyStore(Protocol):
 class Wake(Protocol):
     """Wakes readers when something was committed. A hint: readers poll each second as well."""
 
-    async def wait(self, timeout: float) -> None: ...
+    def moment(self) -> int:
+        """Take it before looking, and wait with it after: nothing in between is missed."""
+        ...
+
+    async def wait(self, since: int, timeout: float) -> None:
+        """Return when something was committed after `since`, or after `timeout` seconds."""
+        ...
 
 
 class Clock(Protocol):

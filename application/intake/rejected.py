@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from application.intake.chunks import JobCipher
+from application.intake.chunks import JobCipher, SpoolDamaged
 from application.intake.ports import KeptLine, SpoolStore
 from application.jobs.ports import JobStore
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
-from domain.errors import Forbidden, NotFound
+from domain.errors import Forbidden, KeyUnavailable, NotFound
 
 
 class RejectedLines:
@@ -42,7 +42,10 @@ class RejectedLines:
 
     def _view(self, tenant_id: str, job_id: str, line: KeptLine) -> bytes:
         view: dict[str, Any] = {"line": line.line, "outcome": line.outcome, "reason": line.reason}
-        raw = self._cipher.open_line(tenant_id, job_id, line.line, line.sealed)
+        try:
+            raw = self._cipher.open_line(tenant_id, job_id, line.line, line.sealed)
+        except SpoolDamaged as error:
+            raise KeyUnavailable("the key of this job's lines is not there any more") from error
         try:
             view["text"] = raw.decode()
         except UnicodeDecodeError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import monotonic
 
 from application.jobs.ports import Job, JobQueue, JobStore
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
-from domain.errors import NotFound
+from domain.errors import NotFound, Unavailable
 
 MAX_WAIT = 60
 """Seconds that a request may wait for the end of a job."""
@@ -30,7 +31,9 @@ class Jobs:
         submitter and idempotency_key, if there is one."""
         made = await self._store.create(job)
         if not made.is_over:
-            await self._queue.enqueue(made.tenant_id, made.job_id)
+            # The job is durable: a worker finds it by itself within seconds.
+            with suppress(Unavailable):
+                await self._queue.enqueue(made.tenant_id, made.job_id)
         return made
 
     async def get(self, caller: Caller, job_id: str) -> Job:

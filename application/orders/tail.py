@@ -27,9 +27,10 @@ class Tail:
         Ends never; the consumer decides. Raises Unavailable when the store is away.
         """
         while True:
+            moment = self._wake.moment()
             rows = await self._reader.after(tenant_id, after, _PAGE)
             if rows:
                 after = rows[-1].sequence
             yield after, [row for row in rows if wanted(row)]
             if len(rows) < _PAGE:
-                await self._wake.wait(_POLL)
+                await self._wake.wait(moment, _POLL)

@@ -60,7 +60,10 @@ def sequence_of(public: str) -> int | None:
     digits = public.removeprefix("oh_evt_")
     if len(digits) == len(public) or not (12 <= len(digits) <= 18):
         return None
-    return int(digits) if digits.isascii() and digits.isdigit() else None
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    sequence = int(digits)
+    return sequence if public_id(sequence) == public else None
 
 
 def event_view(row: StoredRow, show: Show) -> bytes:

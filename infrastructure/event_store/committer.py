@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
-from application.ports import Beside, Outcome, Refused
+from application.ports import Beside, Outcome
 from domain.errors import Invalid, OrderHistoryError, Overloaded, Unavailable
 from domain.orders.events import Draft
 from infrastructure.event_store.appending import Appending, Request
@@ -55,7 +55,8 @@ class Committer:
     @property
     def available(self) -> bool:
         """Whether a submission would be tried at all."""
-        return self._connection is not None and not self._closing
+        running = self._task is not None and not self._task.done()
+        return self._connection is not None and running and not self._closing
 
     @property
     def queued(self) -> int:
@@ -245,8 +246,3 @@ def _fail(batch: Sequence[tuple[Request, asyncio.Future[Any]]], error: Exception
     for _, future in batch:
         if not future.done():
             future.set_exception(error)
-
-
-def refusals(outcomes: Sequence[Outcome]) -> list[OrderHistoryError]:
-    """The errors among outcomes."""
-    return [outcome.error for outcome in outcomes if isinstance(outcome, Refused)]

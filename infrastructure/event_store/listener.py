@@ -23,6 +23,7 @@ class Listener:
         self._connect = connect
         self._listen = sql.SQL("listen {}").format(sql.Identifier(channel(cell)))
         self._woken = asyncio.Event()
+        self._moment = 0
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -34,8 +35,14 @@ class Listener:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    async def wait(self, timeout: float) -> None:
-        """Return when something was committed after this call, or after `timeout` seconds."""
+    def moment(self) -> int:
+        """How often it has woken so far."""
+        return self._moment
+
+    async def wait(self, since: int, timeout: float) -> None:
+        """Return when it has woken after `since`, or after `timeout` seconds."""
+        if self._moment != since:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._woken.wait()
@@ -50,5 +57,6 @@ class Listener:
             await asyncio.sleep(_RETRY)
 
     def _wake(self) -> None:
+        self._moment += 1
         woken, self._woken = self._woken, asyncio.Event()
         woken.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -64,6 +65,17 @@ class Snapshotter:
         if due:
             with OrderLedger(self._connect) as ledger:
                 for originator_id, version in due:
-                    ledger.take_snapshot(originator_id, version)
+                    _take(ledger, originator_id, version)
         connection.execute(MOVE, (end, MODEL, start))
         return True
+
+
+def _take(ledger: OrderLedger, originator_id: UUID, version: int) -> None:
+    """An order that does not fold keeps none of the others from being kept. Its error is named by
+    class alone: a message may carry values of an event."""
+    try:
+        ledger.take_snapshot(originator_id, version)
+    except (psycopg.Error, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - costs time, never truth
+        log.error("snapshot.failed", version=version, error=type(error).__name__)  # noqa: TRY400

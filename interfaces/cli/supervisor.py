@@ -29,7 +29,7 @@ GRACE = 10.0
 USAGE = 2
 """The exit code for a wrong option or setting. Starting again would not put it right."""
 
-SUPERVISED = "ORDER_HISTORYSUPERVISED"
+SUPERVISED = "ORDER_HISTORY_SUPERVISED"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from application.intake.spool import BULK_INGEST
 from application.intake.sweeping import Sweep
 from application.jobs.running import Handler, RunJob
 from application.snapshots.computing import SNAPSHOT_COMPUTE, ComputeSnapshot
-from domain.errors import Unavailable
+from domain.errors import OrderHistoryError, Unavailable
 from infrastructure.event_store.notifier import channel
 from infrastructure.event_store.snapshotting import Snapshotter
 from infrastructure.jobs.runner import JobRunner
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.writing import WriteSide, writing
+from interfaces.http.problems import describe_error
 from interfaces.settings import Settings
 from projections.hub import Hub
 from projections.registry import MODELS
@@ -31,6 +32,10 @@ SWEEP_MINUTES = 5
 
 Loop = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
+
+
+class WorkerFailed(OrderHistoryError):
+    """A loop of the worker ended by an error; the line before names its class and its place."""
 
 
 def handlers(side: WriteSide) -> dict[str, Handler]:
@@ -74,7 +79,9 @@ async def _work(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*tasks, waiting, return_exceptions=True)
         for task in done:
-            task.result()
+            if task is not waiting and (error := task.exception()) is not None:
+                log.error("worker failed", **describe_error(error))
+                raise WorkerFailed
 
 
 def _schedule(sweep: Sweep) -> AsyncIOScheduler:
