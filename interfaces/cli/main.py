@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         _say("stopped")
         sys.exit(130)
+    except OSError as error:
+        _say(f"{error.strerror or type(error).__name__}: {error.filename or ''}".rstrip(": "))
+        sys.exit(1)
     except OrderHistoryError as error:
         _say(str(error))
         sys.exit(1)

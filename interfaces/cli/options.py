@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from domain.access.caller import is_tenant_id
 from interfaces.composition.database import embedded, prepare_database
@@ -35,9 +37,22 @@ def database_options(function: F) -> F:
         "--database-url",
         envvar="ORDER_HISTORY_DATABASE_URL",
         metavar="URL",
+        callback=_check_url,
         help="A PostgreSQL 15 or later, as postgresql://user@host/db. Embedded if left out.",
     )
     return data_dir_option(url(function))
+
+
+def _check_url(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """The value is not repeated: it may hold a password."""
+    if value:
+        try:
+            conninfo_to_dict(value)
+        except ProgrammingError as error:
+            raise click.BadParameter(
+                "is not a PostgreSQL URL, such as postgresql://user@host/db"
+            ) from error
+    return value
 
 
 def tenant_option(*, required: bool = True) -> Callable[[F], F]:
