@@ -61,4 +61,5 @@ def _competitors(settings: Settings, requests: int) -> dict[str, Callable[[str],
             drive(running.port, sent[: count // 10], connections=CONNECTIONS)  # warms up
             return drive(running.port, sent[count // 10 :], connections=CONNECTIONS)
 
+    # mypy knows no type for a lambda with a default; each keeps its own name by it.
     return {name: lambda prefix, name=name: run(name, prefix) for name in commands}  # type: ignore[misc]

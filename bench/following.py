@@ -44,6 +44,7 @@ async def _catch_up(settings: Settings, count: int) -> float:
     started = time.perf_counter()
     running = asyncio.create_task(hub.run())
     names = [model.name for model in MODELS]
+    # The worker is another process: there is nothing to be woken by.
     while any(one.position < count for one in await status(watching, names)):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     seconds = time.perf_counter() - started

@@ -14,7 +14,7 @@ from typing import Self
 
 import httpx
 import msgspec
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it ships no types
 from msgspec import Struct
 
 from bench.figures import Aim, Row

@@ -107,6 +107,7 @@ class RunJob:
         except Exception as error:  # noqa: BLE001  # whatever it is, the job must not hang
             # Its message may carry values of a payload: the class has to do, here and in the log.
             name = type(error).__name__
+            # The class alone: a traceback may show values of an event.
             log.error("job failed", job_id=job_id, kind=job.kind, error=name)  # noqa: TRY400
             wrong = {"pointer": "", "detail": f"an unexpected error ({name}) ended the job"}
             await self._store.finish(tenant_id, job_id, "failed", errors=[wrong])

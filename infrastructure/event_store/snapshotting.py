@@ -78,4 +78,5 @@ def _take(ledger: OrderLedger, originator_id: UUID, version: int) -> None:
     except (psycopg.Error, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - costs time, never truth
+        # No traceback, which may show an event's values.
         log.error("snapshot.failed", version=version, error=type(error).__name__)  # noqa: TRY400

@@ -70,6 +70,7 @@ class _ColumnDumper(Dumper):
 
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
+        """Each element behind its length; by the class of each column."""
         raise NotImplementedError
 
 

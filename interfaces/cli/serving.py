@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -43,13 +44,15 @@ def serve(data_dir: Path, database_url: str | None, host: str, port: int) -> int
         return _supervise(data_dir, server.url(), host, port, server.ensure_running)
 
 
-def _supervise(data_dir: Path, url: str, host: str, port: int, on_tick: object) -> int:
+def _supervise(
+    data_dir: Path, url: str, host: str, port: int, on_tick: Callable[[], None] | None
+) -> int:
     env = {"ORDER_HISTORY_DATABASE_URL": url, "ORDER_HISTORY_DATA_DIR": str(data_dir)}
     program = [sys.executable, "-m", "interfaces.cli.main"]
     api_argv = [*program, "api", "--host", host, "--port", str(port)]
     children = [Child("api", api_argv, env), Child("worker", [*program, "worker"], env)]
     say(f"API at http://{host}:{port}/docs; data in {data_dir}")
-    return Supervisor(children, on_tick=on_tick).run()  # type: ignore[arg-type]
+    return Supervisor(children, on_tick=on_tick).run()
 
 
 @click.command(cls=rich_click.RichCommand)

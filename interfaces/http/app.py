@@ -27,6 +27,7 @@ from interfaces.http import (
     orders,
     pages,
     snapshots,
+    states,
     stream,
 )
 from interfaces.http.answers import BASE_PATH
@@ -40,6 +41,7 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *events.HANDLERS,
     *stream.HANDLERS,
     *orders.HANDLERS,
+    *states.HANDLERS,
     *snapshots.HANDLERS,
     *bulk.HANDLERS,
     *jobs.HANDLERS,
@@ -71,7 +73,7 @@ class OrderHistoryApi(Litestar):
             if handler is not None:
                 await self._answer(handler, asked, receive, send)
                 return
-        await super().__call__(scope, receive, send)  # type: ignore[arg-type]
+        await super().__call__(scope, receive, send)  # type: ignore[arg-type]  # narrowed above
 
     async def _answer(self, handler: Handler, scope: Any, receive: Any, send: Any) -> None:
         scope["litestar_app"] = self

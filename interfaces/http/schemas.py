@@ -86,7 +86,7 @@ def list_of(item: type[Struct]) -> Any:
     """The envelope of a list of these: one type for each, whoever asks."""
     return msgspec.defstruct(
         f"{item.__name__}List",
-        [("items", list[item]), ("next_cursor", str | None)],  # type: ignore[valid-type]
+        [("items", list[item]), ("next_cursor", str | None)],  # type: ignore[valid-type]  # made at run time
     )
 
 
