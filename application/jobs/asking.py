@@ -6,10 +6,11 @@ import asyncio
 from contextlib import suppress
 from time import monotonic
 
-from application.jobs.ports import Job, JobQueue, JobStore
+from application.jobs.ports import Job, JobQueue, JobStore, Submitted
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
-from domain.errors import NotFound, Unavailable
+from domain.errors import Invalid, NotFound, Unavailable
+from domain.ledger.append import IDEMPOTENCY_KEY
 
 MAX_WAIT = 60
 """Seconds that a request may wait for the end of a job."""
@@ -26,15 +27,18 @@ class Jobs:
         self._store = store
         self._queue = queue
 
-    async def submit(self, job: Job) -> Job:
-        """Make the job durable and wake a worker. Gives back the earlier job with the same
-        submitter and idempotency_key, if there is one."""
+    async def submit(self, job: Job) -> Submitted:
+        """Make the job durable and wake a worker; or give back the one that the same request made
+        with the same submitter and idempotency_key. Raises Invalid when that was another request.
+        """
         made = await self._store.create(job)
+        if (made.kind, made.request) != (job.kind, job.request):
+            raise Invalid.field(IDEMPOTENCY_KEY, "was used for another request; send a new key")
         if not made.is_over:
             # The job is durable: a worker finds it by itself within seconds.
             with suppress(Unavailable):
                 await self._queue.enqueue(made.tenant_id, made.job_id)
-        return made
+        return Submitted(made, replayed=made.job_id != job.job_id)
 
     async def get(self, caller: Caller, job_id: str) -> Job:
         """Raises NotFound."""

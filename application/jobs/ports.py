@@ -16,7 +16,8 @@ LIVE: tuple[Status, ...] = ("queued", "running")
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A job as it stands. Nothing in it is personal: `request`, `result` and `errors` are shown.
+    """A job as it stands. Nothing in it is personal: `result` and `errors` are shown; `request` is
+    not, and tells a repeated request from another one with its idempotency_key.
 
     `done` and `total` count the job's own units (lines, events); `total` None: not known.
     """
@@ -38,6 +39,13 @@ class Job(Struct, frozen=True, kw_only=True):
     @property
     def is_over(self) -> bool:
         return self.status not in LIVE
+
+
+class Submitted(Struct, frozen=True):
+    """The job of a request; `replayed` when the same request had made it before."""
+
+    job: Job
+    replayed: bool
 
 
 class JobStore(Protocol):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
+from application.jobs.ports import Job
 from application.jobs.running import Finished, Run
 from application.orders.as_of import Question
 from application.snapshots.capture import CaptureSnapshot
@@ -12,14 +12,16 @@ from domain import canonical
 from domain.errors import FieldError, Invalid
 from domain.orders.envelope import check_text, refuse_unknown
 from domain.snapshots.incoming import check_snapshot_id
-from domain.times import parse_us
+from domain.times import format_us, parse_us
 
 SNAPSHOT_COMPUTE = "snapshot_compute"
-_FIELDS = ("order_id", "snapshot_id", "at", "known_at")
+_TIMES = ("at", "known_at")
+_FIELDS = ("order_id", "snapshot_id", *_TIMES)
 
 
 def read_compute(raw: bytes) -> dict[str, Any]:
-    """The request of a job, from a body. Raises Unreadable, or Invalid with all that is wrong."""
+    """The request of a job, from a body: what was asked for and no more, times in UTC, so that
+    equal requests are equal. Raises Unreadable, or Invalid with all that is wrong."""
     value = canonical.decode(raw)
     if type(value) is not dict:
         raise Invalid.field("", "must be a JSON object")
@@ -30,20 +32,35 @@ def read_compute(raw: bytes) -> dict[str, Any]:
     else:
         check_text("order_id", value["order_id"], 200, errors)
     check_snapshot_id(value.get("snapshot_id"), errors)
-    for name in ("at", "known_at"):
-        _check_time(value.get(name), f"/{name}", errors)
+    times = {name: _time(value.get(name), f"/{name}", errors) for name in _TIMES}
     if errors:
         raise Invalid(errors)
     asked = {name: value[name] for name in _FIELDS if value.get(name) is not None}
-    return {"snapshot_id": f"snap_{uuid4().hex}", **asked}
+    return {**asked, **{name: text for name, text in times.items() if text is not None}}
 
 
-def _check_time(text: Any, pointer: str, errors: list[FieldError]) -> None:
+def _time(text: Any, pointer: str, errors: list[FieldError]) -> str | None:
+    if text is None:
+        return None
     try:
-        if text is not None:
-            parse_us(text if type(text) is str else "")
+        return format_us(parse_us(text if type(text) is str else ""))
     except ValueError as error:
         errors.append(FieldError(pointer, str(error)))
+        return None
+
+
+def snapshot_id_of(job: Job) -> str:
+    """The id of the snapshot that a job makes: the one asked for, or one that is as random as the
+    job's own, and the same whenever the job is run again."""
+    return str(job.request.get("snapshot_id") or f"snap_{job.job_id.removeprefix('job_')}")
+
+
+def question_of(request: dict[str, Any]) -> Question:
+    """Which state a request asks for."""
+    at, known_at = (request.get(name) for name in _TIMES)
+    return Question(
+        None if at is None else parse_us(at), None if known_at is None else parse_us(known_at)
+    )
 
 
 class ComputeSnapshot:
@@ -53,17 +70,13 @@ class ComputeSnapshot:
         self._capture = capture
 
     async def __call__(self, run: Run) -> Finished:
-        asked = run.job.request
-        at, known_at = asked.get("at"), asked.get("known_at")
+        job = run.job
         row = await self._capture.compute(
-            run.job.tenant_id,
-            run.job.submitted_by,
-            asked["order_id"],
-            asked["snapshot_id"],
-            Question(
-                None if at is None else parse_us(at),
-                None if known_at is None else parse_us(known_at),
-            ),
+            job.tenant_id,
+            job.submitted_by,
+            job.request["order_id"],
+            snapshot_id_of(job),
+            question_of(job.request),
         )
         return Finished(
             {

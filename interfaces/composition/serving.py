@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from application.access.authenticate import Authenticator, TokenVerifier
+from application.intake.fingerprint import Fingerprinter
 from application.intake.rejected import RejectedLines
 from application.intake.spool import ReceiveBulk
 from application.jobs.asking import Jobs
@@ -75,7 +76,14 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             capture=side.capture,
             snapshots=side.snapshots,
             jobs=Jobs(side.jobs, queue),
-            bulk=ReceiveBulk(side.jobs, queue, side.spool, side.job_cipher, clock),
+            bulk=ReceiveBulk(
+                side.jobs,
+                queue,
+                side.spool,
+                side.job_cipher,
+                Fingerprinter(side.key_store),
+                clock,
+            ),
             rejected=RejectedLines(side.jobs, side.spool, side.job_cipher),
         )
 

@@ -19,6 +19,7 @@ RawHeader = tuple[bytes, bytes]
 
 _JSON: RawHeader = (b"content-type", b"application/json")
 _OCTETS: RawHeader = (b"content-type", b"application/octet-stream")
+REPLAYED: RawHeader = (b"idempotency-replayed", b"true")
 READ_HEADERS: tuple[RawHeader, ...] = (
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Authorization, X-Tenant-ID"),
@@ -56,13 +57,14 @@ def created(body: bytes, location: str) -> Answer:
 
 def replayed(body: bytes, location: str) -> Answer:
     """200: the same write came before; this is what it answered then."""
-    headers = (_JSON, (b"location", location.encode("ascii")), (b"idempotency-replayed", b"true"))
-    return Answer(200, headers, body)
+    return Answer(200, (_JSON, (b"location", location.encode("ascii")), REPLAYED), body)
 
 
-def accepted(body: bytes, location: str) -> Answer:
-    """202: a job that goes on; `location` tells how far it is."""
-    return Answer(202, (_JSON, (b"location", location.encode("ascii"))), body)
+def accepted(body: bytes, location: str, *, replayed: bool = False) -> Answer:
+    """202: a job that goes on; `location` tells how far it is. `replayed`: the same request came
+    before, and made it then."""
+    headers: tuple[RawHeader, ...] = (_JSON, (b"location", location.encode("ascii")))
+    return Answer(202, (*headers, REPLAYED) if replayed else headers, body)
 
 
 def no_content() -> Answer:

@@ -10,7 +10,8 @@ from litestar.types import ASGIApp
 from application.jobs.asking import MAX_WAIT
 from application.jobs.ports import job_view
 from domain.access.permissions import Permission
-from interfaces.http.answers import accepted, json_answer, location
+from domain.errors import Invalid
+from interfaces.http.answers import REPLAYED, RawHeader, accepted, json_answer, location
 from interfaces.http.bodies import NDJSON_TYPES, body_chunks, require_encoding, require_media_type
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import (
@@ -22,7 +23,7 @@ from interfaces.http.endpoint import (
     endpoint,
     problems,
 )
-from interfaces.http.events import idempotency_key
+from interfaces.http.idempotency import idempotency_key, of_key
 from interfaces.http.schemas import JobView
 
 _BODY: dict[str, Any] = {
@@ -44,29 +45,41 @@ _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:[,;]|$)", re.I
     headers=(IDEMPOTENCY_KEY, PREFER, _ENCODING),
     content=(Content(_BODY, "application/x-ndjson"),),
     replies={
-        202: Reply("Received; the job records it.", JobView, headers=("Location",)),
-        200: Reply("The job is over.", JobView, headers=("Location", "Preference-Applied")),
+        202: Reply("Received; the job records it.", JobView,
+                   headers=("Location", "Idempotency-Replayed")),
+        200: Reply("The job is over.", JobView,
+                   headers=("Location", "Preference-Applied", "Idempotency-Replayed")),
         **problems(413, 415, 503),
     },
-)
+)  # fmt: skip
 async def record_events(request: ApiRequest) -> ASGIApp:
     """Lines are recorded in their order. A bad line never stops the rest: it is kept with its
-    reason, at /jobs/{job_id}/rejected. The body has no size limit; a line has that of an event."""
+    reason, at /jobs/{job_id}/rejected. The body has no size limit; a line has that of an event.
+
+    An Idempotency-Key that came before with the same lines, however packed, answers the job of
+    that time, with `Idempotency-Replayed: true`, and records nothing; with other lines 422."""
     services = request.services
     require_media_type(request, NDJSON_TYPES)
     encoding = require_encoding(request, _ENCODINGS)
     key = idempotency_key(request)
     wait = preferred_wait(request.header(b"prefer"))
-    job = await services.bulk(
-        request.caller, body_chunks(request), gzip=encoding == "gzip", idempotency_key=key
-    )
+    try:
+        received = await services.bulk(
+            request.caller, body_chunks(request), gzip=encoding == "gzip", idempotency_key=key
+        )
+    except Invalid as error:
+        raise of_key(error) from None
+    job = await services.jobs.wait(received.job, wait) if wait else received.job
     path = location("jobs", job.job_id)
-    if wait:
-        job = await services.jobs.wait(job, wait)
     if not (wait and job.is_over):
-        return accepted(job_view(job), path)
-    headers = ((b"location", path.encode("ascii")), (b"preference-applied", b"wait=%d" % wait))
-    return json_answer(job_view(job), headers=headers)
+        return accepted(job_view(job), path, replayed=received.replayed)
+    headers: tuple[RawHeader, ...] = (
+        (b"location", path.encode("ascii")),
+        (b"preference-applied", b"wait=%d" % wait),
+    )
+    return json_answer(
+        job_view(job), headers=(*headers, REPLAYED) if received.replayed else headers
+    )
 
 
 def preferred_wait(prefer: str | None) -> int:

@@ -85,7 +85,8 @@ IF_NONE_MATCH = Header(
 )
 IDEMPOTENCY_KEY = Header(
     "Idempotency-Key",
-    "Makes a repeated request the same request, beside event_id.",
+    "Makes a repeated request the same request: it is answered as the first one was, with "
+    "`Idempotency-Replayed: true`. With another request the same key is 422.",
     {"type": "string", "minLength": 1, "maxLength": 255},
 )
 PREFER = Header("Prefer", "`wait=N`: seconds to wait for the end of the job.", {"type": "string"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import msgspec
@@ -15,8 +14,6 @@ from application.orders.views import EventView, public_id, sequence_of
 from application.ports import StoredRow
 from domain.access.permissions import Permission
 from domain.errors import Invalid, NotFound
-from domain.ledger.append import IDEMPOTENCY_KEY as KEY_POINTER
-from domain.privacy.cards import holds_card
 from interfaces.http.answers import (
     created,
     json_answer,
@@ -37,8 +34,8 @@ from interfaces.http.endpoint import (
     endpoint,
     problems,
 )
+from interfaces.http.idempotency import idempotency_key, of_key
 from interfaces.http.params import Text, Window
-from interfaces.http.problems import ParameterError, in_place
 from interfaces.http.reading import await_sequence
 from interfaces.http.schemas import EVENT_EXAMPLE, STORED_EXAMPLE, EventIn, list_of
 
@@ -51,7 +48,6 @@ TypePattern = Annotated[
         description="A type, or `order.payment.*` for one or more further segments.",
     ),
 ]
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class EventsQuery(Window, frozen=True, kw_only=True):
@@ -229,23 +225,7 @@ async def record(request: ApiRequest, prepared: Prepared) -> RecordedAnswer:
     try:
         return await request.services.record(request.caller, prepared, key)
     except Invalid as error:
-        if error.errors[0].pointer != KEY_POINTER:
-            raise
-        raise in_place(error, "header") from None
-
-
-def idempotency_key(request: ApiRequest) -> str | None:
-    """The Idempotency-Key header. Raises Invalid for one that cannot be kept."""
-    key = request.header(b"idempotency-key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        detail = "must be 1 to 255 printable ASCII characters without spaces"
-    elif holds_card(key):
-        detail = "contains a card number; use a random value"
-    else:
-        return key
-    raise Invalid([ParameterError(KEY_POINTER, detail, place="header")])
+        raise of_key(error) from None
 
 
 HANDLERS = (

@@ -35,7 +35,7 @@ from interfaces.http.endpoint import (
     endpoint,
     problems,
 )
-from interfaces.http.events import idempotency_key
+from interfaces.http.idempotency import idempotency_key, of_key
 from interfaces.http.params import Page
 from interfaces.http.problems import in_place
 from interfaces.http.schemas import ComputeIn, JobView, SnapshotIn, list_of
@@ -174,12 +174,16 @@ async def delete_snapshot(request: ApiRequest) -> ASGIApp:
     headers=(IDEMPOTENCY_KEY,),
     content=(Content(ComputeIn, example={"order_id": "ord_123"}),),
     replies={
-        202: Reply("A job, whose result names the snapshot.", JobView, headers=("Location",)),
+        202: Reply("A job, whose result names the snapshot.", JobView,
+                   headers=("Location", "Idempotency-Replayed")),
         **problems(413, 415, 503),
     },
-)
+)  # fmt: skip
 async def compute_snapshot(request: ApiRequest) -> ASGIApp:
-    """The job fails when nothing is known about the order at that moment."""
+    """The job fails when nothing is known about the order at that moment.
+
+    An Idempotency-Key that came before with the same request answers the job of that time, with
+    `Idempotency-Replayed: true`; with another request 422."""
     services, caller = request.services, request.caller
     asked = read_compute(await read_json_bytes(request, EVENT_LIMIT))
     job = Job(
@@ -191,8 +195,12 @@ async def compute_snapshot(request: ApiRequest) -> ASGIApp:
         request=asked,
         idempotency_key=idempotency_key(request),
     )
-    made = await services.jobs.submit(job)
-    return accepted(job_view(made), location("jobs", made.job_id))
+    try:
+        made = await services.jobs.submit(job)
+    except Invalid as error:
+        raise of_key(error) from None
+    where = location("jobs", made.job.job_id)
+    return accepted(job_view(made.job), where, replayed=made.replayed)
 
 
 def _item(row: SnapshotRow) -> SnapshotItem:

@@ -13,6 +13,7 @@ import msgspec
 
 from application.intake.bulk import BulkIngest
 from application.intake.chunks import JobCipher
+from application.intake.fingerprint import Fingerprinter
 from application.intake.importing import ImportFile
 from application.intake.preparing import PrepareHere
 from application.intake.recording import Recording
@@ -78,7 +79,9 @@ class Intake:
             self.spool,
             self.cipher,
         )
-        self.receive = ReceiveBulk(self.jobs, self.queue, self.spool, self.cipher, self.clock)
+        self.receive = ReceiveBulk(
+            self.jobs, self.queue, self.spool, self.cipher, Fingerprinter(key_store), self.clock
+        )
         self.bulk = BulkIngest(self.recording, self.spool, self.cipher)
         self.importing = ImportFile(self.recording, self.jobs, self.spool, self.clock)
         self.rejected = RejectedLines(self.jobs, self.spool, self.cipher)
@@ -89,7 +92,7 @@ class Intake:
 
     async def send(self, body: bytes, *, block: int = 65536, **options: Any) -> Job:
         """Receive a body in blocks, and give back its job."""
-        return await self.receive(self.caller, blocks(body, block), **options)
+        return (await self.receive(self.caller, blocks(body, block), **options)).job
 
     async def run(self, job: Job) -> Job:
         """Run a job as a worker would, and give it back as it stands then."""

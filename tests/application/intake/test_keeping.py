@@ -7,13 +7,14 @@ import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from application.intake.sweeping import KEPT_FOR_US, ORPHAN_AFTER_US
 from application.jobs.running import Cancelled, Run
-from domain.errors import Forbidden, NotFound, Unavailable, Unreadable
+from domain.errors import Forbidden, Invalid, NotFound, Unavailable, Unreadable
 from domain.orders.incoming import MAX_EVENT_BYTES
 from infrastructure.key_store.files import FileKeyStore
 from tests.application.intake.kit import Intake, blocks, event
@@ -195,15 +196,63 @@ async def test_memory_stays_bounded_over_a_long_line(intake: Intake, size: int) 
     assert "3000000 bytes" in after.errors[0]["errors"][0]["detail"]
 
 
-async def test_two_bodies_with_one_key_make_one_job(intake: Intake) -> None:
+async def test_two_uploads_with_one_key_at_once_make_one_job(intake: Intake) -> None:
     one, two = await asyncio.gather(
-        *(
-            intake.receive(intake.caller, blocks(event(f"{n}")), idempotency_key="k")
-            for n in range(2)
-        )
+        *(intake.receive(intake.caller, blocks(event("a")), idempotency_key="k") for _ in range(2))
     )
-    assert one.job_id == two.job_id
+    assert one.job.job_id == two.job.job_id
+    assert sorted([one.replayed, two.replayed]) == [False, True]
     assert await intake.count("job_chunks") == await intake.count("jobs") == 1
     other: Any = intake.as_role("producer", "another")
     three = await intake.receive(other, blocks(event("x")), idempotency_key="k")
-    assert three.job_id != one.job_id
+    assert three.job.job_id != one.job.job_id
+
+
+async def test_of_two_bodies_with_one_key_at_once_one_is_refused(
+    intake: Intake, key_store: FileKeyStore
+) -> None:
+    ended = await asyncio.gather(
+        *(
+            intake.receive(intake.caller, blocks(event(f"{n}")), idempotency_key="k")
+            for n in range(2)
+        ),
+        return_exceptions=True,
+    )
+    (refused,) = [one for one in ended if isinstance(one, Invalid)]
+    assert refused.errors[0].pointer == "/Idempotency-Key"
+    assert await intake.count("job_chunks") == await intake.count("jobs") == 1
+    assert keys(key_store) == ["spool"]
+
+
+def fingerprints(intake: Intake) -> Any:
+    return intake.rows("select request->'fingerprint' from jobs where tenant_id = %s")
+
+
+async def test_a_fingerprint_tells_nothing_of_a_body(intake: Intake) -> None:
+    """Neither a card number nor a plain hash that could be guessed at is kept."""
+    seen = set()
+    for number in range(2):
+        intake.tenant = f"{intake.tenant}-{number}"
+        intake.caller = intake.as_role("producer", "shop")
+        body = event("a", payload={"note": f"Maria paid with {CARD}"})
+        await intake.send(body, idempotency_key="k")
+        ((kept,),) = await fingerprints(intake)
+        assert set(kept) == {"key_id", "mac"}
+        seen.add(kept["mac"])
+        other = body.replace(CARD.encode(), b"4242000000041111")
+        replay = await intake.receive(intake.caller, blocks(other), idempotency_key="k")
+        assert replay.replayed, "what differs in a card number alone says the same once scrubbed"
+    assert len(seen) == 2, "another tenant has another key"
+
+
+async def test_a_fingerprint_outlives_a_rotated_key_and_not_a_destroyed_one(
+    intake: Intake, key_store: FileKeyStore
+) -> None:
+    await intake.send(event("a"), idempotency_key="k")
+    ((kept,),) = await fingerprints(intake)
+    key_store.rotate_bucket(intake.tenant, 0)
+    again = await intake.receive(intake.caller, blocks(event("a")), idempotency_key="k")
+    assert again.replayed
+    key_store.destroy_bucket_key(intake.tenant, 0, UUID(kept["key_id"]))
+    with pytest.raises(Invalid, match="too long ago"):
+        await intake.receive(intake.caller, blocks(event("a")), idempotency_key="k")

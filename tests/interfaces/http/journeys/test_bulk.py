@@ -72,13 +72,56 @@ async def test_an_empty_body_is_a_job_without_lines(shop: Shop) -> None:
     assert set(job["result"].values()) == {0}
 
 
-async def test_the_same_key_is_the_same_job(shop: Shop) -> None:
-    first = await send(shop, lines([shop.event()]), **{"Idempotency-Key": "k-1"})
-    again = await send(shop, lines([shop.event()]), **{"Idempotency-Key": "k-1"})
-    other = await send(shop, lines([shop.event()]), **{"Idempotency-Key": "k-2"})
-    assert again.json() == first.json()
+async def test_the_same_key_and_body_are_the_same_job(shop: Shop) -> None:
+    body = lines([shop.event(), b"{bad", shop.event()])
+    first = await send(shop, body, **{"Idempotency-Key": "k-1"})
+    packed = {"Idempotency-Key": "k-1", "Content-Encoding": "gzip"}
+    for again in (
+        await send(shop, body, **{"Idempotency-Key": "k-1"}),
+        await send(shop, body + b"\r\n", **{"Idempotency-Key": "k-1"}),
+        await send(shop, gzip.compress(body, mtime=1), **packed),
+        await send(shop, gzip.compress(body, 1, mtime=2), **packed),
+    ):
+        assert (again.status_code, again.json()) == (200, first.json())
+        assert again.headers["idempotency-replayed"] == "true"
+        assert again.headers["location"] == first.headers["location"]
+    assert "idempotency-replayed" not in first.headers
+    other = await send(shop, body, **{"Idempotency-Key": "k-2"})
     assert other.json()["job_id"] != first.json()["job_id"]
+    assert "idempotency-replayed" not in other.headers
+    at_once = await send(shop, body, NDJSON, **{"Idempotency-Key": "k-1"})
+    assert (at_once.status_code, at_once.json()) == (202, first.json())
+    assert at_once.headers["idempotency-replayed"] == "true"
+
+
+async def test_a_key_used_for_another_body_is_refused(shop: Shop) -> None:
+    body = lines([shop.event(payload={"note": "Jane"}), shop.event()])
+    first = await send(shop, body, **{"Idempotency-Key": "k-1"})
+    for other in (
+        body.replace(b"Jane", b"Jame"),
+        body + b"\n" + body,
+        body.partition(b"\n")[0],
+        b"\n" + body,
+        b"",
+    ):
+        answer = await send(shop, other, **{"Idempotency-Key": "k-1"})
+        assert answer.status_code == 422
+        assert pointers(answer) == ["/Idempotency-Key"]
+        assert answer.json()["errors"][0]["in"] == "header"
+        assert "Ja" not in answer.text
     assert len(await shop.walk("/events")) == 2
+    path = first.headers["location"]
+    assert (await shop.as_role("producer").get(path)).json() == first.json()
+
+
+async def test_a_key_is_its_submitters_own(shop: Shop) -> None:
+    await send(shop, lines([shop.event()]), **{"Idempotency-Key": "k-1"})
+    other = shop.house.client("producer", shop.tenant, subject="another")
+    answer = await other.post(
+        f"{BASE}/events/bulk", content=b"", headers={**WAIT, "Idempotency-Key": "k-1"}
+    )
+    assert answer.status_code == 200
+    assert "idempotency-replayed" not in answer.headers
 
 
 @pytest.mark.parametrize(

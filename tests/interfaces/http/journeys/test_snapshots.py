@@ -213,3 +213,51 @@ async def test_the_event_names_the_state_by_its_hash(shop: Shop) -> None:
     (event,) = await shop.walk("/events", type="history.*")
     canonical = '{"a":[1.5,"ö"],"b":1}'.encode()
     assert event["payload"]["sha256"] == hashlib.sha256(canonical).hexdigest()
+
+
+async def compute(shop: Shop, asked: Json, key: str | None = None) -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return await shop.as_role("investigator").post(
+        f"{BASE}/snapshots/compute", json=asked, headers=headers
+    )
+
+
+async def test_a_key_of_computing_belongs_to_one_request(shop: Shop) -> None:
+    await shop.record()
+    for asked in (
+        {"order_id": "ord_1"},
+        {"order_id": "ord_1", "snapshot_id": "s", "at": "2025-01-02T01:00:00.0+01:00"},
+    ):
+        key = f"k-{len(asked)}"
+        first = await compute(shop, asked, key)
+        same = {**asked, "at": "2025-01-02T00:00:00Z"} if "at" in asked else asked
+        for again in (await compute(shop, same, key), await compute(shop, asked, key)):
+            assert again.status_code == 202
+            assert again.json()["job_id"] == first.json()["job_id"]
+            assert again.headers["idempotency-replayed"] == "true"
+            assert again.headers["location"] == first.headers["location"]
+        assert "idempotency-replayed" not in first.headers
+        for other in (
+            {**asked, "order_id": "ord_2"},
+            {**asked, "snapshot_id": "another"},
+            {**asked, "at": "2025-01-03T00:00:00Z"},
+            {**asked, "known_at": "2025-01-02T00:00:00Z"},
+        ):
+            answer = await compute(shop, other, key)
+            assert answer.status_code == 422, other
+            assert pointers(answer) == ["/Idempotency-Key"]
+            assert answer.json()["errors"][0]["in"] == "header"
+
+
+async def test_a_key_may_serve_two_endpoints(shop: Shop) -> None:
+    await shop.record()
+    await shop.as_role("admin").post(
+        f"{BASE}/events/bulk",
+        content=b"",
+        headers={"Content-Type": "application/x-ndjson", "Idempotency-Key": "k"},
+    )
+    answer = await shop.as_role("admin").post(
+        f"{BASE}/snapshots/compute", json={"order_id": "ord_1"}, headers={"Idempotency-Key": "k"}
+    )
+    assert answer.status_code == 202
+    assert "idempotency-replayed" not in answer.headers
