@@ -32,13 +32,18 @@ class Jobs:
         with the same submitter and idempotency_key. Raises Invalid when that was another request.
         """
         made = await self._store.create(job)
-        if (made.kind, made.request) != (job.kind, job.request):
-            raise Invalid.field(IDEMPOTENCY_KEY, "was used for another request; send a new key")
         if not made.is_over:
             # The job is durable: a worker finds it by itself within seconds.
             with suppress(Unavailable):
                 await self._queue.enqueue(made.tenant_id, made.job_id)
-        return Submitted(made, replayed=made.job_id != job.job_id)
+        return _submitted(job, made)
+
+    async def repeated(self, job: Job) -> Submitted | None:
+        """What `submit` would give back if the job's key was used before; None if it was not."""
+        if job.idempotency_key is None:
+            return None
+        made = await self._store.with_key(job.tenant_id, job.submitted_by, job.idempotency_key)
+        return None if made is None else _submitted(job, made)
 
     async def get(self, caller: Caller, job_id: str) -> Job:
         """Raises NotFound."""
@@ -66,3 +71,9 @@ class Jobs:
             caller.require(Permission.JOBS_RUN)
         await self._store.finish(job.tenant_id, job_id, "cancelled")
         return await self.get(caller, job_id)
+
+
+def _submitted(asked: Job, made: Job) -> Submitted:
+    if (made.kind, made.request) != (asked.kind, asked.request):
+        raise Invalid.field(IDEMPOTENCY_KEY, "was used for another request; send a new key")
+    return Submitted(made, replayed=made.job_id != asked.job_id)

@@ -20,12 +20,15 @@ from application.ports import (
 )
 from application.snapshots.ports import SnapshotRow, SnapshotStore
 from domain import canonical
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, Invalid, NotFound
 from domain.privacy.revealing import reveal
 from domain.privacy.sealing import sealed_places
 from domain.snapshots.events import SOURCE, Captured, captured, deleted
 from domain.snapshots.incoming import SnapshotBody, check_snapshot, read_snapshot
 from domain.times import format_us
+
+_TAKEN = "a snapshot with this snapshot_id has other content"
+_DELETED = "a snapshot with this snapshot_id was deleted; choose another id"
 
 
 class Kept(Struct, frozen=True):
@@ -59,20 +62,46 @@ class CaptureSnapshot:
     async def upload(self, tenant_id: str, actor: str, order_id: str, raw: bytes) -> Kept:
         """Keep a producer's snapshot. Raises Unreadable, TooLarge, Invalid, Conflict."""
         body = read_snapshot(raw, now_us=self._clock())
-        return await self._keep(tenant_id, actor, order_id, body)
+        if body.source == SOURCE:
+            raise Invalid.field("/source", f"{SOURCE!r} is for what is computed here; name yours")
+        row = await self._keep(tenant_id, actor, order_id, body)
+        if row is not None:
+            return Kept(row, replayed=False)
+        return Kept(await self._same(tenant_id, order_id, body), replayed=True)
 
     async def compute(
         self, tenant_id: str, actor: str, order_id: str, snapshot_id: str, question: Question
     ) -> SnapshotRow:
         """Fold the order's events and keep the state; or the row of an earlier attempt.
 
-        Raises NotFound before the order's first event, Conflict when another order has the id.
+        Raises NotFound before the order's first event, Conflict when the id is taken by another
+        snapshot or the answer to another question.
         """
-        there = await self._store.get(tenant_id, snapshot_id)
+        there = await self.computed(tenant_id, order_id, snapshot_id, question)
         if there is not None:
-            if there.order_id != order_id or there.source != SOURCE:
-                raise Conflict("a snapshot with this snapshot_id has other content")
             return there
+        body = await self._fold(tenant_id, order_id, snapshot_id, question)
+        made = await self._keep(tenant_id, actor, order_id, body)
+        made = made or await self.computed(tenant_id, order_id, snapshot_id, question)
+        if made is None:
+            raise Conflict(_DELETED)
+        return made
+
+    async def computed(
+        self, tenant_id: str, order_id: str, snapshot_id: str, question: Question
+    ) -> SnapshotRow | None:
+        """The snapshot of this id, None if there is none. Raises Conflict when it is not the answer
+        to this question about this order."""
+        row = await self._store.get(tenant_id, snapshot_id)
+        if row is None:
+            return None
+        if row.order_id != order_id or row.source != SOURCE or not _answers(row, question):
+            raise Conflict(_TAKEN)
+        return row
+
+    async def _fold(
+        self, tenant_id: str, order_id: str, snapshot_id: str, question: Question
+    ) -> SnapshotBody:
         answer = await self._as_of.state(tenant_id, order_id, question)
         disclosed = await self._disclosures.of_order(tenant_id, order_id)
         state = msgspec.json.decode(reveal(msgspec.json.encode(answer.state), disclosed))
@@ -82,13 +111,12 @@ class CaptureSnapshot:
             "captured_at": format_us(now if question.at_us is None else question.at_us),
             "source": SOURCE,
             "state": {},
-            "metadata": {"event_sequence": answer.event_sequence},
+            "metadata": {"event_sequence": answer.event_sequence, **_asked(question)},
         }
         # The state is checked no more: its events were, and ids stand in it as names of fields.
-        body = structs.replace(
+        return structs.replace(
             check_snapshot(value, now_us=now), state=state, marks=sealed_places(answer.state)
         )
-        return (await self._keep(tenant_id, actor, order_id, body)).row
 
     async def delete(self, tenant_id: str, actor: str, snapshot_id: str) -> None:
         """Remove the state and its personal values; leave a tombstone. Raises NotFound."""
@@ -110,7 +138,10 @@ class CaptureSnapshot:
         if isinstance(outcome, Refused):
             raise outcome.error
 
-    async def _keep(self, tenant_id: str, actor: str, order_id: str, body: SnapshotBody) -> Kept:
+    async def _keep(
+        self, tenant_id: str, actor: str, order_id: str, body: SnapshotBody
+    ) -> SnapshotRow | None:
+        """The new row; None when there is or was one of this id. Raises what the door refuses."""
         self._warm(tenant_id)
         now_us = self._clock()
         new = captured(
@@ -132,16 +163,16 @@ class CaptureSnapshot:
 
         (outcome,) = await self._door.submit([new.draft], beside=beside)
         if isinstance(outcome, Accepted):
-            return Kept(_row(order_id, body, new, outcome.event.sequence), replayed=False)
+            return _row(order_id, body, new, outcome.event.sequence)
         if isinstance(outcome, Refused):
             raise outcome.error
-        return Kept(await self._same(tenant_id, order_id, body), replayed=True)
+        return None
 
     async def _same(self, tenant_id: str, order_id: str, body: SnapshotBody) -> SnapshotRow:
         """The stored snapshot, if it says what `body` says. Raises Conflict."""
         row = await self._store.get(tenant_id, body.snapshot_id)
         if row is None:
-            raise Conflict("a snapshot with this snapshot_id was deleted; choose another id")
+            raise Conflict(_DELETED)
         disclosed = await self._disclosures.of(tenant_id, [row.sequence])
         same = (
             row.order_id == order_id
@@ -151,8 +182,21 @@ class CaptureSnapshot:
             and _revealed(row.metadata, disclosed) == _encoded(body.metadata)
         )
         if not same:
-            raise Conflict("a snapshot with this snapshot_id has other content")
+            raise Conflict(_TAKEN)
         return row
+
+
+def _asked(question: Question) -> dict[str, str]:
+    """What was asked for, as the metadata of a computed snapshot keeps it."""
+    asked = {"at": question.at_us, "known_at": question.known_us}
+    return {name: format_us(us) for name, us in asked.items() if us is not None}
+
+
+def _answers(row: SnapshotRow, question: Question) -> bool:
+    metadata = msgspec.json.decode(row.metadata or b"{}")
+    return {name: metadata[name] for name in ("at", "known_at") if name in metadata} == _asked(
+        question
+    )
 
 
 def _revealed(metadata: bytes | None, disclosed: Mapping[str, object]) -> bytes | None:

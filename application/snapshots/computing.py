@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from application.jobs.ports import Job
+from application.jobs.asking import Jobs
+from application.jobs.ports import Job, Submitted, new_job_id
 from application.jobs.running import Finished, Run
 from application.orders.as_of import Question
+from application.ports import Clock
 from application.snapshots.capture import CaptureSnapshot
 from domain import canonical
+from domain.access.caller import Caller
 from domain.errors import FieldError, Invalid
 from domain.orders.envelope import check_text, refuse_unknown
 from domain.snapshots.incoming import check_snapshot_id
@@ -61,6 +64,39 @@ def question_of(request: dict[str, Any]) -> Question:
     return Question(
         None if at is None else parse_us(at), None if known_at is None else parse_us(known_at)
     )
+
+
+class RequestSnapshot:
+    """The command behind POST /snapshots/compute."""
+
+    def __init__(self, jobs: Jobs, capture: CaptureSnapshot, clock: Clock) -> None:
+        self._jobs = jobs
+        self._capture = capture
+        self._clock = clock
+
+    async def __call__(
+        self, caller: Caller, raw: bytes, idempotency_key: str | None = None
+    ) -> Submitted:
+        """Make the job. Raises as `read_compute`; Invalid for a key that came with another request;
+        Conflict when the snapshot_id is taken by anything but the answer to this question."""
+        asked = read_compute(raw)
+        job = Job(
+            tenant_id=caller.tenant_id,
+            job_id=new_job_id(),
+            kind=SNAPSHOT_COMPUTE,
+            submitted_by=caller.subject,
+            submitted_us=self._clock(),
+            request=asked,
+            idempotency_key=idempotency_key,
+        )
+        repeated = await self._jobs.repeated(job)
+        if repeated is not None:
+            return repeated
+        if "snapshot_id" in asked:
+            await self._capture.computed(
+                caller.tenant_id, asked["order_id"], asked["snapshot_id"], question_of(asked)
+            )
+        return await self._jobs.submit(job)
 
 
 class ComputeSnapshot:

@@ -19,6 +19,7 @@ from application.orders.record import RecordEvent
 from application.orders.tail import Tail
 from application.orders.validate import ValidateEvents
 from application.orders.views import Viewer
+from application.snapshots.computing import RequestSnapshot
 from domain.access.permissions import BuiltInRoles
 from domain.errors import OrderHistoryError
 from infrastructure.access.jwks import JwksVerifier
@@ -55,6 +56,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(listener.close)
         queue = ProcrastinateQueue(settings.database_url, settings.cell, name="api queue")
         await stack.enter_async_context(queue.opened())
+        jobs = Jobs(side.jobs, queue)
         verifier = await _verifier(settings, stack)
         cursor_key = _cursor_key(settings.data_dir)
         yield Services(
@@ -74,8 +76,9 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             as_of=side.as_of,
             tail=Tail(side.reader, listener),
             capture=side.capture,
+            compute=RequestSnapshot(jobs, side.capture, clock),
             snapshots=side.snapshots,
-            jobs=Jobs(side.jobs, queue),
+            jobs=jobs,
             bulk=ReceiveBulk(
                 side.jobs,
                 queue,

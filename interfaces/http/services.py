@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from application.orders.views import Viewer
     from application.ports import Clock, Disclosures, EventReader
     from application.snapshots.capture import CaptureSnapshot
+    from application.snapshots.computing import RequestSnapshot
     from application.snapshots.ports import SnapshotStore
     from interfaces.http.caller import Authenticator
     from interfaces.http.health import Health
@@ -42,6 +43,7 @@ class Services:
     as_of: AsOfQueries
     tail: Tail
     capture: CaptureSnapshot
+    compute: RequestSnapshot
     snapshots: SnapshotStore
     jobs: Jobs
     bulk: ReceiveBulk

@@ -9,8 +9,7 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import Raw, Struct
 
-from application.jobs.ports import Job, job_view, new_job_id
-from application.snapshots.computing import SNAPSHOT_COMPUTE, read_compute
+from application.jobs.ports import job_view
 from application.snapshots.ports import SnapshotRow
 from domain.access.permissions import Permission
 from domain.errors import FieldError, Invalid, NotFound
@@ -87,7 +86,8 @@ class SnapshotView(Struct, frozen=True, omit_defaults=True):
     },
 )  # fmt: skip
 async def upload_snapshot(request: ApiRequest) -> ASGIApp:
-    """Immutable. It never changes the answer to an as-of question."""
+    """Immutable. It never changes the answer to an as-of question. The source `order-history` is
+    that of computed snapshots."""
     caller = request.caller
     order_id = request.path_value("order_id")
     wrong: list[FieldError] = []
@@ -176,27 +176,18 @@ async def delete_snapshot(request: ApiRequest) -> ASGIApp:
     replies={
         202: Reply("A job, whose result names the snapshot.", JobView,
                    headers=("Location", "Idempotency-Replayed")),
-        **problems(413, 415, 503),
+        **problems(409, 413, 415, 503),
     },
 )  # fmt: skip
 async def compute_snapshot(request: ApiRequest) -> ASGIApp:
-    """The job fails when nothing is known about the order at that moment.
+    """The job fails when nothing is known about the order at that moment. A `snapshot_id` that is
+    taken by an upload, or by the answer to another question, is 409.
 
     An Idempotency-Key that came before with the same request answers the job of that time, with
     `Idempotency-Replayed: true`; with another request 422."""
-    services, caller = request.services, request.caller
-    asked = read_compute(await read_json_bytes(request, EVENT_LIMIT))
-    job = Job(
-        tenant_id=caller.tenant_id,
-        job_id=new_job_id(),
-        kind=SNAPSHOT_COMPUTE,
-        submitted_by=caller.subject,
-        submitted_us=services.clock(),
-        request=asked,
-        idempotency_key=idempotency_key(request),
-    )
+    raw, key = await read_json_bytes(request, EVENT_LIMIT), idempotency_key(request)
     try:
-        made = await services.jobs.submit(job)
+        made = await request.services.compute(request.caller, raw, key)
     except Invalid as error:
         raise of_key(error) from None
     where = location("jobs", made.job.job_id)

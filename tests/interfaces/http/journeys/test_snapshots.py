@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from application.orders.as_of import Question
+from domain.errors import Conflict
 from tests.interfaces.http.journeys.house import BASE, Json, Shop, pointers
 
 pytestmark = pytest.mark.anyio
@@ -166,7 +168,9 @@ async def test_a_snapshot_is_computed_by_a_job(shop: Shop) -> None:
     told = await shop.read("/orders/ord_1/snapshot", "support", at=asked["at"])
     assert made["state"] == told["state"]
     assert made["captured_at"] in (asked["at"], "2025-01-02T00:00:00.000000Z")
-    assert made["metadata"] == {"event_sequence": told["metadata"]["event_sequence"]}
+    assert made["metadata"] == {
+        "event_sequence": told["metadata"]["event_sequence"], "at": "2025-01-02T00:00:00.000000Z",
+    }  # fmt: skip
 
 
 async def test_what_is_personal_stays_so_under_the_names_of_a_state(shop: Shop) -> None:
@@ -261,3 +265,55 @@ async def test_a_key_may_serve_two_endpoints(shop: Shop) -> None:
     )
     assert answer.status_code == 202
     assert "idempotency-replayed" not in answer.headers
+
+
+async def test_computing_under_a_taken_id_is_the_same_question_or_a_conflict(shop: Shop) -> None:
+    await shop.record()
+    await shop.record("ord_2")
+    received = (await shop.record())["received_at"]
+    asked = {
+        "order_id": "ord_1", "snapshot_id": "s", "at": "2025-01-02T00:00:00Z",
+        "known_at": received,
+    }  # fmt: skip
+    investigator = shop.as_role("investigator")
+    first = await finished(investigator, (await compute(shop, asked)).headers["location"])
+    assert first["status"] == "succeeded"
+    again = await finished(investigator, (await compute(shop, asked)).headers["location"])
+    assert again["result"] == first["result"]
+    assert again["job_id"] != first["job_id"]
+    for other in (
+        {**asked, "order_id": "ord_2"},
+        {**asked, "at": "2025-01-02T00:00:00.000001Z"},
+        {**asked, "known_at": "2099-01-01T00:00:00Z"},
+        {name: value for name, value in asked.items() if name != "known_at"},
+        {"order_id": "ord_1", "snapshot_id": "s"},
+    ):
+        answer = await compute(shop, other)
+        assert answer.status_code == 409, other
+        assert pointers(answer) == []
+
+
+async def test_computing_under_the_id_of_an_upload_is_a_conflict(shop: Shop) -> None:
+    await shop.record()
+    await upload(shop, snapshot("s", captured_at="2025-01-02T00:00:00Z"))
+    asked = {"order_id": "ord_1", "snapshot_id": "s", "at": "2025-01-02T00:00:00Z"}
+    assert (await compute(shop, asked)).status_code == 409
+
+
+async def test_two_jobs_at_once_with_one_question_make_one_snapshot(shop: Shop) -> None:
+    await shop.record()
+    capture = shop.house.services.capture
+    made = await asyncio.gather(
+        *(capture.compute(shop.tenant, "me", "ord_1", "s", Question()) for _ in range(3))
+    )
+    assert len({row.sequence for row in made}) == 1
+    assert await shop.head() == 2
+    with pytest.raises(Conflict):
+        await capture.compute(shop.tenant, "me", "ord_1", "s", Question(at_us=2**50))
+
+
+async def test_an_upload_does_not_pass_as_computed(shop: Shop) -> None:
+    answer = await upload(shop, snapshot(source="order-history"))
+    assert answer.status_code == 422
+    assert pointers(answer) == ["/source"]
+    assert await shop.head() == 0
