@@ -26,6 +26,7 @@ from infrastructure.access.jwks import JwksVerifier
 from infrastructure.access.local_issuer import ISSUER, LocalIssuer
 from infrastructure.access.tokens import VerifierByIssuer
 from infrastructure.event_store.listener import Listener
+from infrastructure.event_store.recorded_ids import RecordedIds
 from infrastructure.jobs.queue import ProcrastinateQueue
 from infrastructure.key_store import durable
 from infrastructure.postgres.connect import store_errors
@@ -68,7 +69,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             clock=clock,
             preparer=side.preparer,
             record=RecordEvent(side.committer, side.reader, side.disclosures, side.comparer),
-            validate=ValidateEvents(side.reader, side.schemas, clock),
+            validate=ValidateEvents(RecordedIds(side.pool), side.schemas, clock),
             reader=side.reader,
             disclosures=side.disclosures,
             viewer=Viewer(side.disclosures),

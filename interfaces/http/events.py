@@ -102,7 +102,9 @@ async def record_event(request: ApiRequest) -> ASGIApp:
     },
 )  # fmt: skip
 async def validate_events(request: ApiRequest) -> ASGIApp:
-    """One event or a list of up to 1,000. `pii` are the pointers that would be kept as digests."""
+    """One event or a list of up to 1,000, of 4 MiB together; `results` are in their order, and an
+    event that is too large is one that is not valid. `pii` are the pointers that would be kept as
+    digests."""
     raw = await read_json_bytes(request, SNAPSHOT_LIMIT)
     report = await request.services.validate(request.caller.tenant_id, raw)
     return json_answer(msgspec.json.encode(report))

@@ -106,6 +106,11 @@ async def test_validating_a_list_tells_of_each(stocked: Shop) -> None:
     assert [result["duplicate"] for result in results] == [False, False, True, False]
     assert results[0]["pii"] == ["/payload/note", "/payload/a/city"]
     assert answer.json()["valid"] is False
+    large = stocked.event(payload={"x": "y" * 300_000})
+    told = await post(stocked, "/events/validate", bad.encoded({}, [good, large, there]))
+    assert told.status_code == 200
+    assert [result["valid"] for result in told.json()["results"]] == [True, False, True]
+    assert [error["pointer"] for error in told.json()["results"][1]["errors"]] == [""]
     empty = await post(stocked, "/events/validate", b"[]")
     assert empty.json() == {"valid": True, "results": []}
 
