@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.errors import OrderHistoryError
+from domain.errors import KeyUnavailable, OrderHistoryError
 from domain.orders.events import Draft, Recorded
 
 Statement = tuple[str, Sequence[object]]
@@ -146,6 +146,10 @@ class Disclosures(Protocol):
         ...
 
 
+class KeyMissing(KeyUnavailable):
+    """The key store answers, and lacks a key that it once gave."""
+
+
 class KeyStore(Protocol):
     """Keys that must never lie in the database. A key is durable before it is returned, and gone
     from the medium after `destroy`. Safe from several processes at once."""
@@ -155,7 +159,8 @@ class KeyStore(Protocol):
         ...
 
     def bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> bytes:
-        """A given bucket key. Raises KeyUnavailable when it is not there."""
+        """A given bucket key. Raises KeyMissing when it is not there, KeyUnavailable when that
+        cannot be told."""
         ...
 
     def job_key(self, job_id: str, purpose: str) -> bytes:

@@ -26,7 +26,8 @@ class CommitterState(Protocol):
 class InstallationHealth:
     """Implements `interfaces.http.health.Health`.
 
-    ping, models, waiting_jobs ask the database; check_keys raises when the key store is broken.
+    ping, models, waiting_jobs ask the database; check_keys raises when the key store is broken or
+    not that of the database.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class InstallationHealth:
         ping: Callable[[], Awaitable[object]],
         committer: CommitterState,
         models: Callable[[], Awaitable[Sequence[ModelStatus]]],
-        check_keys: Callable[[], object],
+        check_keys: Callable[[], Awaitable[None]],
         waiting_jobs: Callable[[], Awaitable[int]],
     ) -> None:
         self._ping = ping
@@ -75,7 +76,7 @@ class InstallationHealth:
         return Subsystem("ok")
 
     async def _keys(self) -> Subsystem:
-        self._check_keys()
+        await self._check_keys()
         return Subsystem("ok")
 
     async def _jobs(self) -> Subsystem:

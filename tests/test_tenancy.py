@@ -19,6 +19,7 @@ OF_A_WHOLE_CELL = {
     "infrastructure.event_store.snapshotting.DUE",
     "infrastructure.event_store.snapshotting.SPAN",
     "infrastructure.event_store.auditing.POSITIONS",
+    "infrastructure.event_store.keys.ANY_EVENT",
     "infrastructure.event_store.framework.NOTIFICATIONS",
     "projections.progress._HEAD",
     "projections.progress._STATUS",

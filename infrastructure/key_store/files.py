@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Struct
 
+from application.ports import KeyMissing
 from domain.errors import KeyUnavailable
 from infrastructure.key_store import durable
 
@@ -65,14 +66,14 @@ class FileKeyStore:
         return current.id, current.key
 
     def bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> bytes:
-        """A given key of a bucket, current or retired. Raises KeyUnavailable."""
+        """A given key of a bucket, current or retired. Raises KeyMissing, KeyUnavailable."""
         tenant = self._cached(tenant_id)
         if tenant is not None:
             current = tenant.buckets[_checked(bucket)]
             for one in (current, *tenant.retired.get(bucket, [])):
                 if one.id == key_id:
                     return one.key
-        raise KeyUnavailable(f"the key store has no key {key_id} for bucket {bucket}")
+        raise KeyMissing(f"the key store has no key {key_id} for bucket {bucket}")
 
     def rotate_bucket(self, tenant_id: str, bucket: int) -> tuple[UUID, bytes]:
         """Give the bucket a new current key; the old one stays until it is destroyed."""

@@ -58,6 +58,11 @@ _START_TIMEOUT = 60
 _ORPHANS_TIMEOUT = 10.0
 
 
+def has_cluster(data_dir: Path) -> bool:
+    """Whether a data directory holds a database of ours, running or not."""
+    return (data_dir / "postgres" / "PG_VERSION").exists()
+
+
 class EmbeddedPostgres:
     """The server of `data_dir`/postgres. Use as a context manager, or `start` and `stop`.
 
@@ -136,7 +141,7 @@ class EmbeddedPostgres:
         binaries.check_reach(self._root)
 
     def _bring_up(self) -> None:
-        if not (self._data / "PG_VERSION").exists():
+        if not has_cluster(self._root):
             self._initialise()
         if not self.is_running():
             self._clear_remains()

@@ -11,7 +11,6 @@ import rich_click
 from domain.errors import OrderHistoryError
 from interfaces.cli import backups, benching, data, diagnosis, serving, tenants, tokens
 
-rich_click.rich_click.USE_MARKDOWN = False
 rich_click.rich_click.MAX_WIDTH = 96
 
 

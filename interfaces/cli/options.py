@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from domain.access.caller import is_tenant_id
 from interfaces.composition.database import embedded, prepare_database
+from interfaces.composition.installations import require_database
 from interfaces.settings import DEFAULT_DATA_DIR, Settings, jwks_from
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,13 +73,21 @@ def check_tenant(
 
 
 @contextmanager
-def installation(data_dir: Path, database_url: str | None) -> Iterator[Settings]:
+def installation(
+    data_dir: Path, database_url: str | None, *, make: bool = False
+) -> Iterator[Settings]:
     """The settings of an installation whose database is up: the given one, or the embedded one,
-    started or joined. Raises OrderHistoryError, in one line, when it is not to be had."""
+    started or joined, and with `make` made when missing. A mistyped directory must not become an
+    empty installation that a command then finds nothing in.
+
+    Raises OrderHistoryError, in one line, when it is not to be had.
+    """
     if database_url:
         prepare_database(database_url, own=False, say=say)
         yield settings_of(data_dir, database_url)
         return
+    if not make:
+        require_database(data_dir)
     with embedded(data_dir) as server:
         prepare_database(server.url(), own=True, say=say)
         yield settings_of(data_dir, server.url())

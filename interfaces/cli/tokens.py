@@ -10,6 +10,7 @@ import rich_click
 
 from domain.access.permissions import BUILT_IN
 from interfaces.cli.options import data_dir_option, tenant_option
+from interfaces.composition.installations import require_installation
 from interfaces.composition.serving import issuer
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -39,6 +40,7 @@ def _seconds(_context: click.Context, _option: click.Parameter, value: str) -> i
 @data_dir_option
 def token(tenant: str, roles: tuple[str, ...], subject: str, ttl: int, data_dir: Path) -> None:
     """Print a token for one tenant, and nothing else. Works while `serve` runs."""
+    require_installation(data_dir)
     click.echo(issuer(data_dir).mint(subject, [tenant], list(roles), ttl))
 
 

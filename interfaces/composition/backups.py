@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from infrastructure.postgres.backup import backup, restore
+from interfaces.composition.installations import require_installation, require_keys
 from interfaces.settings import Settings
 
 
 def back_up(settings: Settings, directory: Path) -> None:
-    """Raises BackupRefused, in one line."""
+    """A backup without the keys of its database would open no personal value.
+
+    Raises BackupRefused, NoInstallation or WrongKeyStore, in one line.
+    """
+    require_installation(settings.data_dir)
+    asyncio.run(require_keys(settings))
     backup(settings.database_url, settings.data_dir, directory)
 
 

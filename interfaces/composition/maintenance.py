@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from psycopg import AsyncConnection
 
 from application.intake.importing import Imported, ImportFile
 from application.intake.importing import Progress as ImportProgress
@@ -18,6 +20,8 @@ from infrastructure.event_store.statements import INSERT_TENANTS
 from infrastructure.key_store.files import FileKeyStore
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
+from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
+from interfaces.composition.lifelines import lifelines
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
 from projections.progress import status
@@ -46,7 +50,7 @@ async def import_file(
     """Record a file's events, straight onto the ledger."""
     async with writing(settings, "import") as side:
         spare_the_collector()
-        command = ImportFile(side.recording, side.jobs, side.spool, clock)
+        command = ImportFile(side.recording, side.jobs, side.spool, lifelines(side), clock)
         return await command(
             tenant_id, path, submitted_by="import", progress=progress, stopping=stopping
         )
@@ -84,9 +88,10 @@ def audit_ledgers(
 
 async def examine(settings: Settings, report: Report) -> list[Finding]:
     """Everything that can be checked without changing anything."""
-    findings = [_ledgers(settings, report), _keys(settings)]
+    findings = [_ledgers(settings, report)]
     connection = await connecting(settings, "doctor")()
     async with connection:
+        findings.append(await _keys(settings, connection))
         for model in await status(connection, [model.name for model in MODELS]):
             detail = f"{model.lag} events behind, {model.dead_letters} dead letters"
             findings.append(Finding(f"read model {model.model}", not model.degraded, detail))
@@ -112,11 +117,15 @@ def _ledgers(settings: Settings, report: Report) -> Finding:
     return Finding("ledger", not differences and not missing, detail)
 
 
-def _keys(settings: Settings) -> Finding:
-    directory = settings.data_dir / "keys"
+async def _keys(settings: Settings, connection: AsyncConnection[Any]) -> Finding:
+    directory = key_directory(settings.data_dir)
     try:
-        with blocking(settings, "doctor")() as connection:
-            lost = unopenable_keys(connection, FileKeyStore(directory))
+        if not await keys_belong(connection, settings.data_dir):
+            return Finding("key store", False, str(WrongKeyStore(settings.data_dir)))
+        if not directory.is_dir():
+            return Finding("key store", True, "nothing recorded yet, no key made")
+        with blocking(settings, "doctor")() as reading:
+            lost = unopenable_keys(reading, FileKeyStore(directory))
     except (OrderHistoryError, OSError) as error:
         return Finding("key store", False, str(error))
     if lost:

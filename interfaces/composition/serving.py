@@ -31,6 +31,7 @@ from infrastructure.jobs.queue import ProcrastinateQueue
 from infrastructure.key_store import durable
 from infrastructure.postgres.connect import store_errors
 from interfaces.composition.connections import clock, connecting
+from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.health import InstallationHealth
 from interfaces.http.services import Services
@@ -122,11 +123,19 @@ def _health(side: WriteSide) -> InstallationHealth:
             async with side.pool.connection() as connection:
                 return await status(connection, [model.name for model in MODELS])
 
+    async def check_keys() -> None:
+        directory = side.settings.data_dir
+        list(key_directory(directory).iterdir())
+        with store_errors():
+            async with side.pool.connection() as connection:
+                if not await keys_belong(connection, directory, side.key_store):
+                    raise WrongKeyStore
+
     return InstallationHealth(
         ping=lambda: ask("select 1"),
         committer=side.committer,
         models=models,
-        check_keys=lambda: list((side.settings.data_dir / "keys").iterdir()),
+        check_keys=check_keys,
         waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
     )
 

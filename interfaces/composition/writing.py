@@ -28,6 +28,7 @@ from infrastructure.privacy.keyring import Keyring
 from infrastructure.schemas import PayloadSchemas
 from infrastructure.snapshots.store import Snapshots
 from interfaces.composition.connections import clock, connecting
+from interfaces.composition.installations import key_directory, require_keys
 from interfaces.settings import Settings
 
 
@@ -56,13 +57,17 @@ class WriteSide:
 
 @asynccontextmanager
 async def writing(settings: Settings, name: str, readers: int = 4) -> AsyncIterator[WriteSide]:
-    """`readers`: connections to read with. The committer finishes what is queued on leaving."""
+    """`readers`: connections to read with. The committer finishes what is queued on leaving.
+
+    Raises WrongKeyStore before anything is connected or made.
+    """
+    await require_keys(settings)
     async with AsyncExitStack() as stack:
         pool = await open_pool(
             settings.database_url, settings.cell, min=2, max=readers, name=f"{name} readers"
         )
         stack.push_async_callback(pool.close)
-        key_store = FileKeyStore(settings.data_dir / "keys")
+        key_store = FileKeyStore(key_directory(settings.data_dir))
         keyring = Keyring(key_store)
         committer = await _committer(settings, name, keyring, stack)
         side = _put_together(settings, pool, key_store, keyring, committer)

@@ -22,6 +22,7 @@ import uvloop
 from litestar import Litestar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from domain.errors import OrderHistoryError
 from interfaces.collector import spare_the_collector
 from interfaces.http.app import create_app
 from interfaces.http.problems import describe_error
@@ -48,9 +49,9 @@ def run(composition: Composition, host: str, port: int, build: Build = create_ap
     the last one. What it raises on entering is raised here.
     """
     try:
-        listener = _listen(host, port)
-    except OSError as error:
-        sys.stderr.write(f"cannot listen on {host}:{port}: {_reason(error)}\n")
+        listener = listen(host, port)
+    except CannotListen as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     with listener:
         uvloop.run(_serve(composition, listener, build))
@@ -118,9 +119,17 @@ class Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._stopping.set)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+class CannotListen(OrderHistoryError):
+    """The port cannot be had."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises CannotListen, in one line."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}:{port}: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:

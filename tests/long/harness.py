@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.postgres.connect import address, connect_one
-from infrastructure.postgres.embedded import EmbeddedPostgres
+from infrastructure.postgres.embedded import EmbeddedPostgres, has_cluster
 from projections.progress import status
 from projections.rebuild import compare
 from projections.registry import MODELS
@@ -123,6 +123,8 @@ class Installation:
             str(self.port),
         )
         self.program.start()
+        while not has_cluster(data_dir) and self.program.running:
+            time.sleep(0.05)
         self.tokens = tokens(data_dir)
 
 

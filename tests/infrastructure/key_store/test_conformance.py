@@ -8,8 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from application.ports import KeyStore
-from domain.errors import KeyUnavailable
+from application.ports import KeyMissing, KeyStore
 from infrastructure.key_store.files import FileKeyStore
 
 Reopen = Callable[[], KeyStore]
@@ -52,14 +51,14 @@ def test_two_openers_agree_whoever_comes_first(store: KeyStore, reopen: Reopen) 
     assert other.job_key("j", "lines") == store.job_key("j", "lines")
 
 
-def test_a_key_that_is_not_there_is_unavailable(store: KeyStore) -> None:
+def test_a_key_that_is_not_there_is_missing(store: KeyStore) -> None:
     key_id, _ = store.bucket("acme", 1)
     for tenant, bucket, wanted in (
         ("acme", 1, uuid4()),
         ("acme", 2, key_id),
         ("other", 1, key_id),
     ):
-        with pytest.raises(KeyUnavailable):
+        with pytest.raises(KeyMissing):
             store.bucket_key(tenant, bucket, wanted)
 
 

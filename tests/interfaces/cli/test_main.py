@@ -27,7 +27,7 @@ def test_a_url_that_is_none_is_a_wrong_option() -> None:
 def test_a_data_dir_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     where = str(tmp_path / "file" / "below")
-    code, line = said("token", "--tenant", "t", "--role", "admin", "--data-dir", where)
+    code, line = said("serve", "--port", "0", "--data-dir", where)
     assert code == 1
     assert line.count("\n") == 1
     assert "Not a directory" in line

@@ -1,0 +1,36 @@
+"""What `GET /health` says of the real parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.postgres.migrate import upgrade
+from interfaces.settings import Settings
+from tests.interfaces.http.journeys.house import BASE, Shop, opened
+
+pytestmark = pytest.mark.anyio
+
+
+async def key_store(shop: Shop) -> dict[str, Any]:
+    answer = await shop.as_role("operator").get(f"{BASE}/health")
+    return dict(answer.json()["subsystems"]["key_store"])
+
+
+async def test_a_key_store_that_lost_its_keys(empty_url: str, tmp_path: Path) -> None:
+    upgrade(empty_url)
+    async with opened(Settings(database_url=empty_url, data_dir=tmp_path)) as house:
+        shop = house.shop()
+        assert await key_store(shop) == {"status": "ok", "reason": None}
+        await shop.record(payload={"note": "ring twice"})
+        assert await key_store(shop) == {"status": "ok", "reason": None}
+        keys = tmp_path / "keys" / "tenants" / f"{shop.tenant}.keys"
+        keys.rename(tmp_path / "lost")
+        assert await key_store(shop) == {
+            "status": "down",
+            "reason": "The key store lacks keys that the database names.",
+        }
+        (tmp_path / "lost").rename(keys)
+        assert await key_store(shop) == {"status": "ok", "reason": None}
