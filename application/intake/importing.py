@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from time import monotonic
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,18 +18,23 @@ from application.intake.chunks import chunks_of
 from application.intake.lines import STEP, gunzipped, plain_blocks
 from application.intake.ports import SpoolStore, Tally
 from application.intake.recording import JobRef, PreparedChunk, Recording, ahead
-from application.jobs.ports import Job, JobStore, new_job_id
-from application.jobs.running import Interrupted
+from application.jobs.ports import Job, JobStore, Lifelines, new_job_id
+from application.jobs.running import Cancelled, Interrupted, Run, pause_for
 from application.ports import Clock
-from domain.errors import OrderHistoryError, Unavailable
+from domain.errors import OrderHistoryError, TooLarge, Unavailable, Unreadable
 
 IMPORT = "import"
+RETRY_FIRST = 1.0
+"""Seconds before a step is tried again while the store is away; then twice as many, and so on."""
+
+_ATTEMPTS = 6
+_LOOK_EVERY = 1.0
 _GZIP = b"\x1f\x8b"
-_PATIENCE = 5
-"""Attempts at a chunk while the store is away, a second, two, four ... apart."""
 
 Progress = Callable[[int, Tally], None]
 """Told after each chunk: bytes of the file read so far, and what became of its lines."""
+
+T = TypeVar("T")
 
 
 class Imported(Struct, frozen=True):
@@ -40,11 +49,17 @@ class ImportFile:
     """The command behind `order-history import`. A second import of a file records nothing."""
 
     def __init__(
-        self, recording: Recording, jobs: JobStore, spool: SpoolStore, clock: Clock
+        self,
+        recording: Recording,
+        jobs: JobStore,
+        spool: SpoolStore,
+        lifelines: Lifelines,
+        clock: Clock,
     ) -> None:
         self._recording = recording
         self._jobs = jobs
         self._spool = spool
+        self._lifelines = lifelines
         self._clock = clock
 
     async def __call__(
@@ -56,11 +71,13 @@ class ImportFile:
         progress: Progress,
         stopping: asyncio.Event,
     ) -> Imported:
-        """Record every line of the file (NDJSON, gzip or not), until `stopping` is set.
+        """Record every line of the file (NDJSON, gzip or not), until `stopping` is set or somebody
+        cancels the job. Its row ends as failed should this process be killed.
 
-        Raises OSError, Unreadable for damaged gzip (what came before stays recorded), Unavailable.
+        Raises OSError; Unreadable for damaged gzip and TooLarge for a bomb, with the file's name
+        (what came before stays recorded); Unavailable when the store stays away.
         """
-        file = _File(path)
+        await self._lifelines.bury(IMPORT)
         job = Job(
             tenant_id=tenant_id,
             job_id=new_job_id(),
@@ -68,51 +85,111 @@ class ImportFile:
             submitted_by=submitted_by,
             submitted_us=self._clock(),
             status="running",
-            request={"file": path.name.encode(errors="replace").decode()},
             result=msgspec.to_builtins(Tally()),
         )
-        await self._jobs.create(job)
-        ref = (tenant_id, job.job_id)
-        tally = Tally()
-        try:
-            prepared = ahead(self._prepared(tenant_id, file.blocks(), stopping))
-            async for settled in ahead(self._submitted(ref, prepared)):
-                tally += await self._recording.count(ref, settled, spooled=False)
-                progress(file.read, tally)
-        except Interrupted:
-            await self._jobs.finish(*ref, "cancelled")
-            return Imported(job.job_id, tally, complete=False)
-        except (OrderHistoryError, OSError) as error:
-            # Whoever imports is told more by the error itself: an OSError names the file.
-            detail = str(error) if isinstance(error, OrderHistoryError) else type(error).__name__
-            await self._jobs.finish(*ref, "failed", errors=[{"pointer": "", "detail": detail}])
-            raise
-        await self._jobs.finish(
-            *ref, "succeeded", errors=await self._spool.reasons(ref, SHOWN_ERRORS)
-        )
-        return Imported(job.job_id, tally, complete=True)
+        async with self._lifelines.held(job.job_id):
+            await self._jobs.create(job)
+            steps = _Steps(self._recording, self._jobs, Run(job, self._jobs, stopping), stopping)
+            return await self._record(steps, path, progress)
 
-    async def _prepared(
-        self, tenant_id: str, blocks: AsyncIterator[bytes], stopping: asyncio.Event
-    ) -> AsyncIterator[PreparedChunk]:
+    async def _record(self, steps: _Steps, path: Path, progress: Progress) -> Imported:
+        ref, file = steps.ref, _File(path)
+        try:
+            async for counted in steps.counted(file):
+                progress(file.read, counted)
+            errors = await steps.patiently(lambda: self._spool.reasons(ref, SHOWN_ERRORS))
+            await steps.patiently(lambda: self._jobs.finish(*ref, "succeeded", errors=errors))
+        except (Interrupted, Cancelled):
+            with suppress(Unavailable):  # then it is buried
+                await self._jobs.finish(*ref, "cancelled")
+            return Imported(ref[1], steps.tally, complete=False)
+        except (OrderHistoryError, OSError) as error:
+            # An OSError's own words, and ours at the terminal, name the file: it may be personal.
+            detail = str(error) if isinstance(error, OrderHistoryError) else type(error).__name__
+            with suppress(Unavailable):
+                await self._jobs.finish(*ref, "failed", errors=[{"pointer": "", "detail": detail}])
+            raise _of_file(error, path, steps.tally) from error
+        return Imported(ref[1], steps.tally, complete=True)
+
+
+class _Steps:
+    """The steps of one import. `tally`: what became of the lines so far."""
+
+    def __init__(
+        self, recording: Recording, jobs: JobStore, run: Run, stopping: asyncio.Event
+    ) -> None:
+        self.ref: JobRef = (run.job.tenant_id, run.job.job_id)
+        self.tally = Tally()
+        self._recording = recording
+        self._jobs = jobs
+        self._run = run
+        self._stopping = stopping
+        self._looked = monotonic()
+
+    async def counted(self, file: _File) -> AsyncIterator[Tally]:
+        """The tally after each chunk. Raises Interrupted, Cancelled, and what reading raises."""
+        async for settled in ahead(self._submitted(ahead(self._prepared(file.blocks())))):
+            self.tally = await self._count(settled)
+            yield self.tally
+
+    async def patiently(self, step: Callable[[], Awaitable[T]]) -> T:
+        """What the step gives, which is tried again while the store is away. Raises Interrupted
+        when there is no time for that, Unavailable in the end."""
+        for attempt in range(_ATTEMPTS - 1):
+            with suppress(Unavailable):
+                return await step()
+            await pause_for(RETRY_FIRST * 2**attempt, self._stopping)
+        return await step()
+
+    async def _prepared(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[PreparedChunk]:
+        prepare = self._recording.prepare
         async for chunk in chunks_of(blocks):
-            if stopping.is_set():
-                raise Interrupted
-            yield await self._recording.prepare(tenant_id, chunk)
+            await self._checkpoint()
+            yield await self.patiently(partial(prepare, self.ref[0], chunk))
+
+    async def _checkpoint(self) -> None:
+        """Raises Interrupted at once, Cancelled soon: to look each time would cost."""
+        if self._stopping.is_set() or monotonic() - self._looked >= _LOOK_EVERY:
+            await self.patiently(self._run.checkpoint)
+            self._looked = monotonic()
 
     async def _submitted(
-        self, ref: JobRef, prepared: AsyncIterator[PreparedChunk]
+        self, prepared: AsyncIterator[PreparedChunk]
     ) -> AsyncIterator[PreparedChunk]:
+        submit = partial(self._recording.submit, self.ref, spooled=False)
         async for chunk in prepared:
-            yield await self._submit(ref, chunk)
+            yield await self.patiently(partial(submit, chunk))
 
-    async def _submit(self, ref: JobRef, chunk: PreparedChunk) -> PreparedChunk:
-        for attempt in range(_PATIENCE):
-            try:
-                return await self._recording.submit(ref, chunk, spooled=False)
-            except Unavailable:
-                await asyncio.sleep(2**attempt)
-        return await self._recording.submit(ref, chunk, spooled=False)
+    async def _count(self, settled: PreparedChunk) -> Tally:
+        """The tally with this chunk's lines, counted once: an attempt that seemed to fail may have
+        come through, and no other process counts for this job."""
+
+        async def again() -> Tally:
+            job = await self._jobs.settled(*self.ref)
+            if job is not None and job.done > self.tally.lines:
+                return msgspec.convert(job.result, Tally)
+            return await once()
+
+        async def once() -> Tally:
+            return self.tally + await self._recording.count(self.ref, settled, spooled=False)
+
+        with suppress(Unavailable):
+            return await once()
+        return await self.patiently(again)
+
+
+def _of_file(
+    error: OrderHistoryError | OSError, path: Path, tally: Tally
+) -> OrderHistoryError | OSError:
+    """The error for who imports."""
+    if isinstance(error, Unreadable):
+        return Unreadable(
+            f"{path}: its gzip data is damaged or ends early, after {tally.lines} lines, which are "
+            "recorded or kept as rejected; import a whole file to go on"
+        )
+    if isinstance(error, TooLarge):
+        return TooLarge(f"{path}: {error} {tally.lines} lines were read before.")
+    return error
 
 
 class _File:

@@ -1,9 +1,12 @@
-"""Removing what nobody will ask for any more, together with the keys that open it."""
+"""Removing what nobody will ask for any more, together with the keys that open it; and ending the
+imports whose process died."""
 
 from __future__ import annotations
 
 from application.intake.chunks import JobCipher
+from application.intake.importing import IMPORT
 from application.intake.ports import SpoolStore
+from application.jobs.ports import Lifelines
 from application.ports import Clock
 from domain.times import SECOND
 
@@ -17,14 +20,18 @@ KEPT_FOR_US = 30 * 24 * 3600 * SECOND
 class Sweep:
     """To be called every few minutes, by any number of workers."""
 
-    def __init__(self, spool: SpoolStore, cipher: JobCipher, clock: Clock) -> None:
+    def __init__(
+        self, spool: SpoolStore, cipher: JobCipher, lifelines: Lifelines, clock: Clock
+    ) -> None:
         self._spool = spool
         self._cipher = cipher
+        self._lifelines = lifelines
         self._clock = clock
 
     async def __call__(self) -> int:
-        """The number of jobs of which something was removed. Raises Unavailable."""
+        """The number of jobs that it did something about. Raises Unavailable."""
         now = self._clock()
+        buried = await self._lifelines.bury(IMPORT)
         orphans = await self._spool.orphans(now - ORPHAN_AFTER_US)
         for tenant_id, job_id in orphans:
             await self._spool.clear((tenant_id, job_id))
@@ -33,4 +40,4 @@ class Sweep:
         for tenant_id, job_id in outdated:
             await self._spool.clear_lines((tenant_id, job_id))
             self._cipher.destroy_lines_key(job_id)
-        return len(orphans) + len(outdated)
+        return buried + len(orphans) + len(outdated)

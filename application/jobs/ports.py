@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol
 from uuid import uuid4
 
@@ -61,6 +62,11 @@ class JobStore(Protocol):
 
     async def get(self, tenant_id: str, job_id: str) -> Job | None: ...
 
+    async def settled(self, tenant_id: str, job_id: str) -> Job | None:
+        """The job, once whoever is changing it has ended: also a transaction whose client is gone
+        and cannot know whether it came through."""
+        ...
+
     async def with_key(self, tenant_id: str, submitted_by: str, key: str) -> Job | None:
         """The job that this submitter made with this idempotency_key."""
         ...
@@ -87,6 +93,20 @@ class JobStore(Protocol):
 
     async def live(self, kinds: Sequence[str]) -> list[tuple[str, str]]:
         """(tenant, job id) of all live jobs of these kinds."""
+        ...
+
+
+class Lifelines(Protocol):
+    """Signs of life of jobs that run outside the workers, in a process of their own."""
+
+    def held(self, job_id: str) -> AbstractAsyncContextManager[None]:
+        """Show that the job's process lives, for as long as this is held or the process lives.
+        Take it before the job is made. Raises Unavailable."""
+        ...
+
+    async def bury(self, kind: str) -> int:
+        """End as failed the running jobs of this kind that nobody holds; how many there were. One
+        whose process has just lost the store may be among them. Raises Unavailable."""
         ...
 
 

@@ -89,7 +89,7 @@ class RunJob:
                 return
             except Unavailable as error:
                 log.warning("job waits", job_id=job_id, error=type(error).__name__)
-            await _sleep(pause, stopping)
+            await pause_for(pause, stopping)
             pause = min(2 * pause, RETRY_MOST)
 
     async def _attempt(self, tenant_id: str, job_id: str, stopping: asyncio.Event) -> None:
@@ -123,7 +123,8 @@ class RunJob:
         return await handler(run)
 
 
-async def _sleep(seconds: float, stopping: asyncio.Event) -> None:
+async def pause_for(seconds: float, stopping: asyncio.Event) -> None:
+    """Raises Interrupted when `stopping` is set, before or meanwhile."""
     try:
         async with asyncio.timeout(seconds):
             await stopping.wait()

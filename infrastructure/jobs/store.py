@@ -20,6 +20,7 @@ VALUES = ", ".join(["%s"] * len(Job.__struct_fields__))
 _LIVE = "status in ('queued', 'running')"
 
 GET = f"select {COLUMNS} from jobs where tenant_id = %s and job_id = %s"
+SETTLED = f"{GET} for share"
 WITH_KEY = (
     f"select {COLUMNS} from jobs "
     "where tenant_id = %s and submitted_by = %s and idempotency_key = %s"
@@ -63,6 +64,9 @@ class PostgresJobStore:
 
     async def get(self, tenant_id: str, job_id: str) -> Job | None:
         return await self._one(GET, (tenant_id, job_id))
+
+    async def settled(self, tenant_id: str, job_id: str) -> Job | None:
+        return await self._one(SETTLED, (tenant_id, job_id))
 
     async def with_key(self, tenant_id: str, submitted_by: str, key: str) -> Job | None:
         return await self._one(WITH_KEY, (tenant_id, submitted_by, key))

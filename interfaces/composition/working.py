@@ -22,6 +22,7 @@ from infrastructure.event_store.snapshotting import Snapshotter
 from infrastructure.jobs.runner import JobRunner
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
+from interfaces.composition.lifelines import lifelines
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.http.problems import describe_error
 from interfaces.settings import Settings
@@ -55,7 +56,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         snapshotter = Snapshotter(blocking(settings, "snapshots"))
         run_job = RunJob(side.jobs, handlers(side))
         runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)
-        scheduler = _schedule(Sweep(side.spool, side.job_cipher, clock))
+        scheduler = _schedule(Sweep(side.spool, side.job_cipher, lifelines(side), clock))
         stack.callback(scheduler.shutdown, wait=False)
         yield [hub.run, snapshotter.run, runner.run]
 

@@ -35,5 +35,10 @@ async def committer(database_url: str, key_store: FileKeyStore) -> AsyncIterator
 
 
 @pytest.fixture
-async def intake(pool: Pool, committer: Committer, key_store: FileKeyStore) -> Intake:
-    return Intake(pool, committer, key_store)
+async def intake(
+    database_url: str, pool: Pool, committer: Committer, key_store: FileKeyStore
+) -> Intake:
+    async def connect() -> Any:
+        return await connect_one(database_url, "cell_0", name="test lifeline")
+
+    return Intake(pool, committer, key_store, connect)

@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
+from psycopg import AsyncConnection
 
 from application.intake.bulk import BulkIngest
 from application.intake.chunks import JobCipher
@@ -27,6 +28,7 @@ from domain.access.caller import Caller
 from domain.access.permissions import permissions_of
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.reader import Reader
+from infrastructure.jobs.lifelines import PostgresLifelines
 from infrastructure.jobs.spool import PostgresSpool
 from infrastructure.jobs.store import PostgresJobStore
 from infrastructure.key_store.files import FileKeyStore
@@ -61,7 +63,13 @@ class Clock:
 class Intake:
     """All of it for one tenant, put together as the composition root does."""
 
-    def __init__(self, pool: Pool, committer: Committer, key_store: FileKeyStore) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        committer: Committer,
+        key_store: FileKeyStore,
+        connect: Callable[[], Awaitable[AsyncConnection[Any]]],
+    ) -> None:
         self.pool = pool
         self.clock = Clock()
         self.tenant = f"intake{next(_tenants)}"
@@ -83,12 +91,16 @@ class Intake:
             self.jobs, self.queue, self.spool, self.cipher, Fingerprinter(key_store), self.clock
         )
         self.bulk = BulkIngest(self.recording, self.spool, self.cipher)
-        self.importing = ImportFile(self.recording, self.jobs, self.spool, self.clock)
+        self.lifelines = PostgresLifelines(connect, pool, self.clock)
+        self.importing = self.importer(self.recording)
         self.rejected = RejectedLines(self.jobs, self.spool, self.cipher)
-        self.sweep = Sweep(self.spool, self.cipher, self.clock)
+        self.sweep = Sweep(self.spool, self.cipher, self.lifelines, self.clock)
 
     def as_role(self, role: str, subject: str) -> Caller:
         return Caller(subject, self.tenant, frozenset({role}), permissions_of([role]), 2**62)
+
+    def importer(self, recording: Recording) -> ImportFile:
+        return ImportFile(recording, self.jobs, self.spool, self.lifelines, self.clock)
 
     async def send(self, body: bytes, *, block: int = 65536, **options: Any) -> Job:
         """Receive a body in blocks, and give back its job."""
