@@ -21,6 +21,7 @@ from infrastructure.key_store.files import FileKeyStore
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
+from interfaces.composition.lifelines import lifelines
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
 from projections.progress import status
@@ -49,7 +50,7 @@ async def import_file(
     """Record a file's events, straight onto the ledger."""
     async with writing(settings, "import") as side:
         spare_the_collector()
-        command = ImportFile(side.recording, side.jobs, side.spool, clock)
+        command = ImportFile(side.recording, side.jobs, side.spool, lifelines(side), clock)
         return await command(
             tenant_id, path, submitted_by="import", progress=progress, stopping=stopping
         )
