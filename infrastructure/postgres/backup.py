@@ -3,8 +3,11 @@
 A backup directory (mode 0700) holds
     database.dump    pg_dump's custom format: ciphertext of personal data, no keys
     data/            the data directory but the server's files: keys/, the issuer's key, and so on
-    manifest.json    versions, and the SHA-256 of every other file; written last, so that a backup
-                     that was cut short has none
+    manifest.json    versions, and the SHA-256 of every other file; written last
+It is written beside its place, as <name>.<random>.incomplete, and renamed when it is whole. What
+fails or is stopped is removed; only a killed program or a power cut leaves an `.incomplete`, which
+has no manifest and is not restored.
+
 `data/` and `database.dump` together open every personal value: keep them apart, or encrypted.
 
 Why no key is ever missed: a key is durable before a row that needs it is committed, and destroyed
@@ -17,8 +20,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,6 +44,7 @@ DUMP = "database.dump"
 MANIFEST = "manifest.json"
 
 _DATA = "data"
+_INCOMPLETE = ".incomplete"
 _OF_THE_SERVER = "postgres"
 _VERSIONS = """
 select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -69,16 +75,36 @@ class Manifest(Struct, frozen=True):
 def backup(url: str, data_dir: Path, target_dir: Path) -> Manifest:
     """Write a backup into `target_dir`, which must be empty or missing. Safe while serving.
 
-    `url` is the database owner's. Returns when everything is flushed to disk.
-    Raises BackupRefused for a target that is not empty or lies in the data directory,
-    PostgresFailed when pg_dump fails.
+    `url` is the database owner's. Returns when everything is flushed to disk; before that nothing
+    of it is there. Raises BackupRefused for a target that is not empty, is a mount point or lies
+    in the data directory, PostgresFailed when pg_dump fails.
     """
     target, source = target_dir.resolve(), data_dir.resolve()
     if target == source or source in target.parents:
         raise BackupRefused(f"{target_dir} lies in the data directory; choose another place")
-    _refuse_what_is_there(target, "a backup goes into an empty directory")
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target.chmod(0o700)
+    if target.is_dir() and any(target.iterdir()):
+        raise BackupRefused(f"{target_dir} is not empty; a backup goes into an empty directory")
+    if target.is_mount():
+        raise BackupRefused(f"{target_dir} is a mount point; name a directory in it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _renamed_when_whole(target) as fresh:
+        return _take(url, source, fresh)
+
+
+@contextmanager
+def _renamed_when_whole(target: Path) -> Iterator[Path]:
+    """A directory of our own beside the target, which becomes it, or is gone."""
+    fresh = Path(tempfile.mkdtemp(_INCOMPLETE, f"{target.name}.", target.parent))
+    try:
+        yield fresh
+        fresh.rename(target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    durable.flush_directory(target.parent)
+
+
+def _take(url: str, source: Path, target: Path) -> Manifest:
     taken_at = format_us(time.time_ns() // 1000)
     with psycopg.connect(url) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
@@ -110,10 +136,10 @@ def restore(source_dir: Path, url: str, data_dir: Path) -> Manifest:
     Raises BackupRefused, before anything is written, for a backup that is not whole and for a
     target that is not empty.
     """
-    manifest = _read_manifest(source_dir)
+    manifest = read_manifest(source_dir)
     _check(source_dir, manifest)
     target = data_dir.resolve()
-    _refuse_what_is_there(target, "a backup is restored into a new data directory")
+    _refuse_what_is_there(target)
     with psycopg.connect(url) as connection:
         if _one(connection, _RELATIONS) != 0:
             raise BackupRefused("the database is not empty; restore into a new one")
@@ -132,10 +158,12 @@ def restore(source_dir: Path, url: str, data_dir: Path) -> Manifest:
     return manifest
 
 
-def _refuse_what_is_there(directory: Path, why: str) -> None:
+def _refuse_what_is_there(directory: Path) -> None:
     """The embedded server's own files do not count."""
     if directory.is_dir() and any(_kept(one.name) for one in directory.iterdir()):
-        raise BackupRefused(f"{directory} is not empty; {why}")
+        raise BackupRefused(
+            f"{directory} is not empty; a backup is restored into a new data directory"
+        )
 
 
 def _kept(name: str) -> bool:
@@ -181,11 +209,14 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_manifest(source: Path) -> Manifest:
+def read_manifest(source: Path) -> Manifest:
+    """What a backup says of itself. Raises BackupRefused for one that is not whole."""
     try:
         manifest = msgspec.json.decode((source / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
-        raise BackupRefused(f"{source} holds no whole backup: {MANIFEST} is missing") from None
+        raise BackupRefused(
+            f"{source} holds no whole backup: {MANIFEST} is missing, as after an interruption"
+        ) from None
     except msgspec.DecodeError as error:
         raise BackupRefused(f"{MANIFEST} is damaged: {error}") from None
     if manifest.format != FORMAT:

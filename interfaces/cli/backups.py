@@ -9,7 +9,7 @@ import rich_click
 
 from interfaces.cli.options import database_options, installation, say, settings_of
 from interfaces.cli.progress import progress_bar
-from interfaces.composition.backups import back_up, bring_back
+from interfaces.composition.backups import back_up, bring_back, refuse_incomplete
 from interfaces.composition.database import embedded
 from interfaces.composition.maintenance import audit_ledgers
 from interfaces.settings import Settings
@@ -38,6 +38,7 @@ def restore(directory: Path, data_dir: Path, database_url: str | None) -> int:
 
     Exit code 1, naming the first event that does not hold, when the backup is not what was stored.
     """
+    refuse_incomplete(directory)
     if database_url:
         return _restore(directory, settings_of(data_dir, database_url))
     with embedded(data_dir) as server:

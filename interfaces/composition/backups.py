@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from infrastructure.postgres.backup import backup, restore
+from infrastructure.postgres.backup import backup, read_manifest, restore
 from interfaces.composition.installations import require_installation, require_keys
 from interfaces.settings import Settings
 
@@ -18,6 +18,11 @@ def back_up(settings: Settings, directory: Path) -> None:
     require_installation(settings.data_dir)
     asyncio.run(require_keys(settings))
     backup(settings.database_url, settings.data_dir, directory)
+
+
+def refuse_incomplete(directory: Path) -> None:
+    """Before a database is started for it. Raises BackupRefused."""
+    read_manifest(directory)
 
 
 def bring_back(settings: Settings, directory: Path) -> None:

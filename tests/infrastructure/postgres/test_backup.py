@@ -15,6 +15,7 @@ from psycopg import errors
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres import backup, binaries, connect, migrate
 from infrastructure.postgres.backup import BackupRefused
+from infrastructure.postgres.binaries import PostgresFailed
 
 
 @pytest.fixture
@@ -125,6 +126,47 @@ def test_a_target_that_is_not_empty_is_refused(
         backup.backup(database_url, data_dir, tmp_path / "full")
     with pytest.raises(BackupRefused, match="data directory"):
         backup.backup(database_url, data_dir, data_dir / "backup")
+
+
+def test_a_mount_point_is_refused_for_nothing_can_be_renamed_over_it(
+    database_url: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "volume").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "volume")
+    with pytest.raises(BackupRefused, match="name a directory in it"):
+        backup.backup(database_url, data_dir, tmp_path / "volume")
+    backup.backup(database_url, data_dir, tmp_path / "volume" / "today")
+
+
+def test_an_empty_directory_is_taken(database_url: str, data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir(mode=0o755)
+    backup.backup(database_url, data_dir, tmp_path / "empty")
+    assert stat.S_IMODE((tmp_path / "empty").stat().st_mode) == 0o700
+    assert (tmp_path / "empty" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("error", [PostgresFailed("the disk is full"), KeyboardInterrupt()])
+def test_a_backup_that_does_not_end_leaves_nothing(
+    database_url: str,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    there: list[str] = []
+
+    def fail(_program: str, _url: str, *arguments: str) -> None:
+        Path(arguments[2]).write_bytes(b"half a dump")
+        there.extend(one.name for one in tmp_path.iterdir() if one != data_dir)
+        raise error
+
+    monkeypatch.setattr(backup, "_client", fail)
+    with pytest.raises(type(error)):
+        backup.backup(database_url, data_dir, tmp_path / "backup")
+    assert len(there) == 1
+    assert there[0].startswith("backup.")
+    assert there[0].endswith(".incomplete")
+    assert list(tmp_path.iterdir()) == [data_dir]
 
 
 def test_nothing_is_restored_over_something(
