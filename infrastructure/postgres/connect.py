@@ -6,6 +6,7 @@ change what is recorded. Statements take no schema names.
 
 from __future__ import annotations
 
+import re
 import select
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import psycopg
 from psycopg import AsyncConnection, conninfo
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from domain.errors import Overloaded, Unavailable
+from domain.errors import OrderHistoryError, Overloaded, Unavailable
 from infrastructure.postgres.tables import APP_ROLE
 
 CONNECT_TIMEOUT = 2
@@ -37,6 +38,18 @@ _TCP = {
 # SQLSTATE classes and codes (PostgreSQL manual, appendix A) after which asking again may work.
 _AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
 _AWAY_CODES = frozenset({"25006", "40001", "40P01", "55P03"})
+
+_REFUSALS = re.compile(
+    r"(database|role) \".*\" does not exist|authentication failed|no pg_hba\.conf entry"
+    r"|pg_hba\.conf rejects|is not permitted to log in|permission denied for database"
+    r"|no password supplied|no such (database|user)"
+)
+"""How a server, libpq or a pooler says what waiting does not change (SQLSTATE 3D000, 28xxx, 42501).
+libpq keeps no SQLSTATE of a connection that failed; words in another language are waited for."""
+
+
+class DatabaseRefused(OrderHistoryError):
+    """The database is there, and does not let this program in."""
 
 
 def address(
@@ -170,7 +183,8 @@ def store_errors() -> Iterator[None]:
 def wait_for_database(url: str, timeout: float, say: Callable[[str], None]) -> None:
     """Return once the database answers. Says once why it waits.
 
-    Raises Unavailable, in one line without credentials, after `timeout` seconds.
+    Raises, in one line without a password, DatabaseRefused at once when the server is there and
+    does not know or admit the database or the role; Unavailable after `timeout` seconds.
     """
     parts = conninfo.conninfo_to_dict(url)
     where = f"{parts.get('dbname') or 'database'} at {parts.get('host') or 'the local socket'}"
@@ -182,6 +196,11 @@ def wait_for_database(url: str, timeout: float, say: Callable[[str], None]) -> N
             return
         except psycopg.OperationalError as error:
             reason = str(error).strip().splitlines()[0]
+            if _REFUSALS.search(reason):
+                raise DatabaseRefused(
+                    f"the database {where} cannot be used: {reason}; correct --database-url, or "
+                    "make the database or the role"
+                ) from error
             if monotonic() >= deadline:
                 raise Unavailable(
                     f"gave up waiting for the database {where} after {timeout:g} s: {reason}"

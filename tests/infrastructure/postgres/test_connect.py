@@ -14,7 +14,13 @@ from psycopg_pool import PoolTimeout
 
 from domain.errors import Overloaded, Unavailable
 from infrastructure.postgres import connect
-from infrastructure.postgres.connect import Pool, store_errors, translate, wait_for_database
+from infrastructure.postgres.connect import (
+    DatabaseRefused,
+    Pool,
+    store_errors,
+    translate,
+    wait_for_database,
+)
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.postgres.migrate import upgrade
 
@@ -165,6 +171,50 @@ def test_a_database_that_answers_is_not_waited_for(database_url: str) -> None:
     said: list[str] = []
     wait_for_database(database_url, 5, said.append)
     assert said == []
+
+
+def never(_line: str) -> None:
+    pytest.fail("it waits")
+
+
+def test_a_database_that_does_not_exist_is_told_at_once(postgres: EmbeddedPostgres) -> None:
+    with pytest.raises(DatabaseRefused, match='database "nowhere" does not exist') as refused:
+        wait_for_database(postgres.url("nowhere"), 60, never)
+    assert "\n" not in str(refused.value)
+    assert "--database-url" in str(refused.value)
+
+
+def test_a_role_that_does_not_exist_is_told_at_once(database_url: str) -> None:
+    url = database_url.replace("//postgres@", "//nobody@")
+    with pytest.raises(DatabaseRefused, match='role "nobody" does not exist'):
+        wait_for_database(url, 60, never)
+
+
+def test_a_role_that_may_not_log_in_is_told_at_once(database_url: str) -> None:
+    url = database_url.replace("//postgres@", "//order_history_app:s3cret@")
+    with pytest.raises(DatabaseRefused, match="not permitted to log in") as refused:
+        wait_for_database(url, 60, never)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.fixture
+def strict(open_dir: Path) -> Iterator[str]:
+    """The URL, without a password, of a role of a server that asks for one."""
+    with EmbeddedPostgres(open_dir / "strict") as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("create role teller login password 'right'")
+            hba = Path(str(connection.execute("show hba_file").fetchone()[0]))  # type: ignore[index]  # always a row
+            hba.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+            connection.execute("select pg_reload_conf()")
+        yield server.url().replace("//postgres@", "//teller@")
+
+
+def test_a_wrong_password_is_told_at_once(strict: str) -> None:
+    for given, words in (("teller:s3cret@", "authentication failed"), ("teller@", "no password")):
+        with pytest.raises(DatabaseRefused, match=words) as refused:
+            wait_for_database(strict.replace("teller@", given), 60, never)
+        assert "s3cret" not in str(refused.value)
+    wait_for_database(strict.replace("teller@", "teller:right@"), 60, never)
 
 
 def test_waiting_says_so_once_and_gives_up_in_one_line() -> None:
