@@ -16,6 +16,9 @@ from interfaces.cli.progress import progress_bar
 from interfaces.composition.maintenance import import_file, rebuild_models
 from interfaces.settings import Settings
 
+STOPPED = 130
+"""Exit code of what a signal ended, as of a shell's Ctrl-C."""
+
 
 @click.command("import", cls=rich_click.RichCommand)
 @click.argument(
@@ -28,15 +31,26 @@ def import_(files: tuple[Path, ...], tenant: str, data_dir: Path, database_url: 
 
     What cannot be recorded is kept with its line number and the reason. Importing a file again
     records nothing twice; an import that was stopped is gone on with by starting it again.
+
+    \b
+    Exit code
+      0: every line is recorded, or was before.
+      1: some are not (rejected, or in conflict with what is recorded),
+         or a file could not be read to its end.
+    130: stopped (Ctrl-C, SIGTERM, or the job was cancelled).
     """
+    whole = True
     with installation(data_dir, database_url) as settings:
-        complete = True
         for path in files:
-            complete = _import(settings, tenant, path) and complete
-    return 0 if complete else 130
+            imported = _import(settings, tenant, path)
+            if not imported.complete:
+                say("stopped; import the file again to go on")
+                return STOPPED
+            whole = _say_what_is_not_recorded(path, imported) and whole
+    return 0 if whole else 1
 
 
-def _import(settings: Settings, tenant: str, path: Path) -> bool:
+def _import(settings: Settings, tenant: str, path: Path) -> Imported:
     size = path.stat().st_size
     with progress_bar(path.name) as progress:
 
@@ -50,9 +64,16 @@ def _import(settings: Settings, tenant: str, path: Path) -> bool:
 
         done = asyncio.run(run())
     click.echo(f"{path.name}: {summary(done.tally)}, job {done.job_id}")
-    if not done.complete:
-        say("stopped; import the file again to go on")
-    return done.complete
+    return done
+
+
+def _say_what_is_not_recorded(path: Path, imported: Imported) -> bool:
+    """Whether all of the file is recorded."""
+    missing = imported.tally.conflicts + imported.tally.rejected
+    if missing:
+        reasons = f"/jobs/{imported.job_id}/rejected"
+        say(f"{missing} lines of {path.name} were not recorded; {reasons} says why")
+    return not missing
 
 
 def summary(tally: Tally) -> str:
