@@ -7,24 +7,29 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct, field
 
 from application.intake.scrubbing import Line
 from application.orders.record import Preparer
 from domain.errors import EventConflict, FieldError, Invalid, OrderHistoryError, Unavailable
 from domain.orders.events import Draft, Incoming
 
-PreparedLine = Draft | list[FieldError]
-"""A line as an event to be recorded, or why it is none."""
-
 _AT_ONCE = 16
 """Lines that are prepared before others on the event loop have their turn: under a millisecond."""
+
+
+class PreparedLines(Struct, array_like=True):
+    """The events of some lines, in order, and why the others are none, by their index."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    refused: dict[int, list[FieldError]] = field(default_factory=dict)
 
 
 class Preparing(Protocol):
     """Prepares lines, off the event loop or in small portions on it."""
 
-    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> list[PreparedLine]:
-        """One for each line. Raises Unavailable."""
+    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> PreparedLines:
+        """Raises Unavailable."""
         ...
 
     def read(self, line: Line) -> Incoming:
@@ -38,28 +43,31 @@ class PrepareHere:
     def __init__(self, preparer: Preparer) -> None:
         self._preparer = preparer
 
-    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> list[PreparedLine]:
-        prepared: list[PreparedLine] = []
-        for line in lines:
-            if len(prepared) % _AT_ONCE == 0:
+    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> PreparedLines:
+        prepared = PreparedLines()
+        for index, line in enumerate(lines):
+            if index % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-            prepared.append(prepare_line(self._preparer, tenant_id, line))
+            prepare_line(self._preparer, tenant_id, index, line, prepared)
         return prepared
 
     def read(self, line: Line) -> Incoming:
         return read_line(self._preparer, line)
 
 
-def prepare_line(preparer: Preparer, tenant_id: str, line: Line) -> PreparedLine:
-    """Raises KeyUnavailable."""
+def prepare_line(
+    preparer: Preparer, tenant_id: str, index: int, line: Line, prepared: PreparedLines
+) -> None:
+    """Add what the line comes to. Raises KeyUnavailable."""
     if line.refused:
-        return list(line.refused)
+        prepared.refused[index] = list(line.refused)
+        return
     try:
-        return preparer.seal(tenant_id, read_line(preparer, line)).draft
+        prepared.drafts.append(preparer.seal(tenant_id, read_line(preparer, line)).draft)
     except Unavailable:
         raise
     except OrderHistoryError as error:
-        return reasons(error)
+        prepared.refused[index] = reasons(error)
 
 
 def read_line(preparer: Preparer, line: Line) -> Incoming:

@@ -18,27 +18,29 @@ from msgspec import Struct
 
 from application.intake.chunks import Chunk, JobCipher
 from application.intake.ports import KeptLine, SpoolStore, Tally
-from application.intake.preparing import PreparedLine, Preparing, reasons
+from application.intake.preparing import PreparedLines, Preparing, reasons
 from application.intake.scrubbing import Line
 from application.orders.record import Comparer
 from application.ports import Accepted, Door, Duplicate, Outcome, Statement
 from domain.errors import EventConflict, FieldError, OrderHistoryError
-from domain.orders.events import Draft, Incoming
+from domain.orders.events import Incoming
 
 JobRef = tuple[str, str]
 """Tenant, job id."""
 
-Settled = None | int | list[FieldError]
-"""What became of a line: recorded; there already, at this position; refused, for these reasons."""
+Settled = int | list[FieldError]
+"""What became of a line that was not recorded: there already, at this position; or refused, for
+these reasons."""
 
 Item = TypeVar("Item")
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Settlement(Struct, frozen=True, array_like=True):
-    """The outcome of a chunk, a line each. `last_sequence` 0: it recorded nothing."""
+    """The outcome of a chunk: which lines, by index, it did not record. `last_sequence` 0: it
+    recorded nothing."""
 
-    lines: list[Settled]
+    unrecorded: dict[int, Settled]
     last_sequence: int = 0
 
 
@@ -46,11 +48,11 @@ _decode = msgspec.msgpack.Decoder(Settlement).decode
 
 
 class PreparedChunk(Struct, frozen=True):
-    """A chunk's lines, each as an event or as the reasons why it is none. `settlement` is known
-    already if an earlier attempt got that far."""
+    """A chunk and what its lines come to. `settlement` is known already if an earlier attempt got
+    that far."""
 
     chunk: Chunk
-    events: list[PreparedLine]
+    events: PreparedLines
     settlement: Settlement | None = None
 
 
@@ -82,7 +84,7 @@ class Recording:
         """Record what can be recorded; the chunk with its settlement. Raises Unavailable."""
         if prepared.settlement is not None:
             return prepared
-        drafts = [event for event in prepared.events if isinstance(event, Draft)]
+        drafts = prepared.events.drafts
         settlement = _settle(prepared, [])
         if drafts:
             number = prepared.chunk.number
@@ -100,21 +102,20 @@ class Recording:
     async def count(self, job: JobRef, prepared: PreparedChunk, *, spooled: bool) -> Tally:
         """Tell conflicts from duplicates, keep what is not recorded, count. Raises Unavailable."""
         assert prepared.settlement is not None
-        lines = prepared.settlement.lines
+        lines, unrecorded = prepared.chunk.lines, prepared.settlement.unrecorded
         differing = await self._differing(job[0], prepared)
         kept: list[KeptLine] = []
         conflicts = rejected = 0
-        for index, (line, settled) in enumerate(zip(prepared.chunk.lines, lines, strict=True)):
+        for index, settled in sorted(unrecorded.items()):
             if isinstance(settled, list):
                 rejected += 1
-                kept.append(self._kept(job, line, "rejected", settled))
+                kept.append(self._kept(job, lines[index], "rejected", settled))
             elif index in differing:
                 conflicts += 1
-                kept.append(self._kept(job, line, "conflict", differing[index]))
-        recorded = lines.count(None)
+                kept.append(self._kept(job, lines[index], "conflict", differing[index]))
         tally = Tally(
-            recorded=recorded,
-            duplicates=len(lines) - recorded - conflicts - rejected,
+            recorded=len(lines) - len(unrecorded),
+            duplicates=len(unrecorded) - conflicts - rejected,
             conflicts=conflicts,
             rejected=rejected,
             last_sequence=prepared.settlement.last_sequence,
@@ -130,7 +131,7 @@ class Recording:
         found: dict[int, list[FieldError]] = {}
         pairs: list[tuple[Incoming, int]] = []
         indexes: list[int] = []
-        for index, settled in enumerate(prepared.settlement.lines):
+        for index, settled in sorted(prepared.settlement.unrecorded.items()):
             if not isinstance(settled, int):
                 continue
             try:
@@ -153,24 +154,18 @@ class Recording:
 
 def _settle(prepared: PreparedChunk, outcomes: Sequence[Outcome]) -> Settlement:
     """The settlement of a chunk from the outcomes of its drafts, in their order."""
-    settled: list[Settled] = []
+    refused = prepared.events.refused
+    unrecorded: dict[int, Settled] = dict(refused)
+    events = (index for index in range(len(prepared.chunk.lines)) if index not in refused)
     last_sequence = 0
-    remaining = iter(outcomes)
-    for event in prepared.events:
-        if not isinstance(event, Draft):
-            settled.append(event)
-            continue
-        outcome = next(remaining, None)
-        if outcome is None:
-            break
+    for index, outcome in zip(events, outcomes, strict=False):
         if isinstance(outcome, Accepted):
-            settled.append(None)
-            last_sequence = max(last_sequence, outcome.event.sequence)
+            last_sequence = outcome.event.sequence
         elif isinstance(outcome, Duplicate):
-            settled.append(outcome.position)
+            unrecorded[index] = outcome.position
         else:
-            settled.append(reasons(outcome.error))
-    return Settlement(settled, last_sequence)
+            unrecorded[index] = reasons(outcome.error)
+    return Settlement(unrecorded, last_sequence)
 
 
 async def ahead(source: AsyncIterator[Item]) -> AsyncIterator[Item]:

@@ -127,9 +127,11 @@ class RecordEvent:
         (outcome,) = await self._door.submit([prepared.draft], idempotency=idempotency)
         if isinstance(outcome, Accepted):
             show: Show = mask
-            if caller.sees_personal and prepared.draft.disclosures:
-                texts = [disclosure.text for disclosure in prepared.draft.disclosures]
-                show = revealing(open_disclosures(texts))
+            if caller.sees_personal:
+                disclosed: dict[str, Any] = {}
+                for one in prepared.draft.disclosed:
+                    disclosed |= open_disclosures(one.text)
+                show = revealing(disclosed)
             row = stored_row(outcome.event)
             return RecordedAnswer(row.sequence, event_view(row, show), replayed=False)
         if isinstance(outcome, Refused):

@@ -7,9 +7,8 @@ writes what was accepted. Two processes never hold a `LedgerEnd` of the same cel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from domain.errors import EventConflict, Forbidden, Invalid, OrderHistoryError
@@ -21,31 +20,38 @@ IDEMPOTENCY_KEY = "/Idempotency-Key"
 """What an error points at when the key of a request was used before for another event."""
 
 
-class Located(Struct, frozen=True):
+class Located(Struct, frozen=True, gc=False):
     """Where an event_id stands already, and what a correction of it must know."""
 
     position: int
-    originator_id: UUID
+    originator: bytes
     is_correction: bool
     entry: bytes
+
+
+class TenantEnd(Struct):
+    """The end of one tenant's ledger. located: event_id -> where; idempotency: (caller, key) ->
+    event_id; of these, at least all that the drafts to be placed name. `closed`: the tenant is not
+    registered, where registration is asked for."""
+
+    sequence: int = 0
+    ledger_hash: bytes = GENESIS
+    located: dict[str, Located] = field(default_factory=dict)
+    idempotency: dict[tuple[str, str], str] = field(default_factory=dict)
+    closed: bool = False
 
 
 class LedgerEnd(Struct):
     """Everything that decides about a batch, loaded under the lock and moved on by `place`.
 
-    heads: tenant -> (sequence, ledger_hash); versions: originator -> version; located: (tenant,
-    event_id) -> where; idempotency: (tenant, caller, key) -> event_id. Absent means none yet.
+    tenants: by tenant_id; versions: originator -> version; both absent before their first event.
     `received_us` is the moment of this batch, later than every received_at before it.
     """
 
     position: int
     received_us: int
-    heads: dict[str, tuple[int, bytes]]
-    versions: dict[UUID, int]
-    located: dict[tuple[str, str], Located]
-    idempotency: dict[tuple[str, str, str], str]
-    closed_to: frozenset[str] = frozenset()
-    """Tenants that are not registered, where registration is asked for."""
+    tenants: dict[str, TenantEnd]
+    versions: dict[bytes, int]
 
 
 class Repeated(Struct, frozen=True):
@@ -65,15 +71,17 @@ def place(
     atomic: bool = False,
     idempotency: tuple[str, str] | None = None,
 ) -> list[Placed]:
-    """Append the drafts of one request to the end of the ledger; one result each, in order.
+    """Append the drafts of one request, all of one tenant, to the end of the ledger; one result
+    each, in order.
 
     `atomic`: if one draft cannot be placed, none is, and each result is its error; drafts that are
     all there already are each Repeated. `idempotency` is (caller, key): a key used before for
     another event is an error.
     """
+    end.tenants.setdefault(drafts[0].tenant_id, TenantEnd())
     if not atomic:
         return _place(end, drafts, idempotency)
-    tried = _place(_copy(end), drafts, idempotency)
+    tried = _place(_copy(end, drafts[0].tenant_id), drafts, idempotency)
     if all(isinstance(result, Repeated) for result in tried):
         return tried  # nothing is written either way
     if obstacle := next((one for one in map(_obstacle, drafts, tried) if one), None):
@@ -84,20 +92,22 @@ def place(
 def _place(
     end: LedgerEnd, drafts: Sequence[Draft], idempotency: tuple[str, str] | None
 ) -> list[Placed]:
-    received_at = format_us(end.received_us)
+    received_at = format_us(end.received_us).encode()
+    tenant = end.tenants[drafts[0].tenant_id]
     results: list[Placed] = []
     for draft in drafts:
-        found = _decide(end, draft, idempotency)
-        results.append(_append(end, draft, received_at) if found is None else found)
+        found = _decide(tenant, draft, idempotency)
+        results.append(_append(end, tenant, draft, received_at) if found is None else found)
         if found is None and idempotency is not None:
-            end.idempotency[draft.tenant_id, *idempotency] = draft.event_id
+            tenant.idempotency[idempotency] = draft.event_id
     return results
 
 
-def _copy(end: LedgerEnd) -> LedgerEnd:
-    """One that `_place` may move on without moving this one."""
-    names = ("heads", "versions", "located", "idempotency")
-    return replace(end, **{name: dict(getattr(end, name)) for name in names})
+def _copy(end: LedgerEnd, tenant_id: str) -> LedgerEnd:
+    """One that `_place` may move on, for this tenant, without moving this one."""
+    tenant = end.tenants[tenant_id]
+    copied = replace(tenant, located=dict(tenant.located), idempotency=dict(tenant.idempotency))
+    return replace(end, tenants={tenant_id: copied}, versions=dict(end.versions))
 
 
 def _obstacle(draft: Draft, placed: Placed) -> OrderHistoryError | None:
@@ -107,28 +117,28 @@ def _obstacle(draft: Draft, placed: Placed) -> OrderHistoryError | None:
 
 
 def _decide(
-    end: LedgerEnd, draft: Draft, idempotency: tuple[str, str] | None
+    tenant: TenantEnd, draft: Draft, idempotency: tuple[str, str] | None
 ) -> Repeated | OrderHistoryError | None:
     """None: append it."""
-    if draft.tenant_id in end.closed_to:
+    if tenant.closed:
         return Forbidden("this tenant is not registered")
     if idempotency is not None:
-        used_for = end.idempotency.get((draft.tenant_id, *idempotency))
+        used_for = tenant.idempotency.get(idempotency)
         if used_for is not None and used_for != draft.event_id:
             return Invalid.field(IDEMPOTENCY_KEY, "was used for another event; send a new key")
-    there = end.located.get((draft.tenant_id, draft.event_id))
+    there = tenant.located.get(draft.event_id)
     if there is not None:
         return Repeated(there.position, there.entry)
-    return _check_target(end, draft) if draft.correction_of is not None else None
+    return _check_target(tenant, draft) if draft.correction_of is not None else None
 
 
-def _check_target(end: LedgerEnd, draft: Draft) -> OrderHistoryError | None:
-    target = end.located.get((draft.tenant_id, draft.correction_of or ""))
+def _check_target(tenant: TenantEnd, draft: Draft) -> OrderHistoryError | None:
+    target = tenant.located.get(draft.correction_of or "")
     if target is None:
         if draft.target_required:
             return Invalid.field("/correction_of", "names no recorded event of this order")
         return None
-    if target.originator_id != draft.originator_id:
+    if target.originator != draft.originator:
         return Invalid.field("/correction_of", "names an event of another order")
     if target.is_correction:
         return Invalid.field(
@@ -137,26 +147,25 @@ def _check_target(end: LedgerEnd, draft: Draft) -> OrderHistoryError | None:
     return None
 
 
-def _append(end: LedgerEnd, draft: Draft, received_at: str) -> Recorded:
-    sequence, previous = end.heads.get(draft.tenant_id, (0, GENESIS))
-    version = end.versions.get(draft.originator_id, 0) + 1
+def _append(end: LedgerEnd, tenant: TenantEnd, draft: Draft, received_at: bytes) -> Recorded:
+    originator = draft.originator
+    position, sequence = end.position + 1, tenant.sequence + 1
+    version = end.versions.get(originator, 0) + 1
     state = event_bytes(draft, version, received_at)
     digest = entry(state)
-    recorded = Recorded(
-        position=end.position + 1,
-        tenant_id=draft.tenant_id,
-        sequence=sequence + 1,
-        originator_id=draft.originator_id,
-        originator_version=version,
-        received_us=end.received_us,
-        entry=digest,
-        ledger_hash=chain(previous, digest),
-        state=state,
+    head = chain(tenant.ledger_hash, digest)
+    end.position, tenant.sequence, tenant.ledger_hash = position, sequence, head
+    end.versions[originator] = version
+    is_correction = draft.correction_of is not None
+    tenant.located[draft.event_id] = Located(position, originator, is_correction, digest)
+    return Recorded(
+        position,
+        draft.tenant_id,
+        sequence,
+        originator,
+        version,
+        end.received_us,
+        digest,
+        head,
+        state,
     )
-    end.position = recorded.position
-    end.heads[draft.tenant_id] = (recorded.sequence, recorded.ledger_hash)
-    end.versions[draft.originator_id] = version
-    end.located[draft.tenant_id, draft.event_id] = Located(
-        recorded.position, draft.originator_id, draft.correction_of is not None, digest
-    )
-    return recorded

@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Raw, Struct
 
-from domain.orders.events import Draft
+from domain.orders.events import Content, Draft, Frame
 
 GENESIS = bytes(32)
 """The ledger hash before a tenant's first event."""
@@ -39,36 +39,53 @@ class _Hashed(Struct, kw_only=True, omit_defaults=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_RECEIVED = b',"received_at":"'
+_PAYLOAD = b',"payload":'
+_STREAM_VERSION = b',"stream_version":'
 
 
-def event_bytes(draft: Draft, version: int, received_at: str) -> bytes:
-    """RFC 8785 bytes of an event: what is stored, hashed and proven.
-
-    `version` is the order's, or the stream's for the service's own acts; `received_at` is text
-    with six fraction digits. The draft's payload, metadata and redactions are canonical already.
-    """
-    own = draft.stream is not None
-    return _encode(
+def frame_of(content: Content) -> Frame:
+    """The RFC 8785 bytes of an event (what is stored, hashed and proven), but for the places of its
+    version and of received_at: made before the ledger's lock, filled in under it."""
+    own = content.stream is not None
+    text = _encode(
         _Hashed(
-            correction_of=draft.correction_of,
-            event_id=draft.event_id,
-            metadata=None if draft.metadata is None else Raw(draft.metadata),
-            occurred_at=draft.occurred_at,
-            order_id=draft.order_id,
-            order_version=None if own else version,
-            payload=Raw(draft.payload),
-            received_at=received_at,
-            redactions=None if draft.redactions is None else Raw(draft.redactions),
-            salt=draft.salt,
-            schema_version=draft.schema_version,
-            source=draft.source,
-            stream=draft.stream,
-            stream_version=version if own else None,
-            tenant_id=draft.tenant_id,
-            type=draft.type,
+            correction_of=content.correction_of,
+            event_id=content.event_id,
+            metadata=None if content.metadata is None else Raw(content.metadata),
+            occurred_at=content.occurred_at,
+            order_id=content.order_id,
+            order_version=None if own else 0,
+            payload=Raw(content.payload),
+            received_at="",
+            redactions=None if content.redactions is None else Raw(content.redactions),
+            salt=content.salt,
+            schema_version=content.schema_version,
+            source=content.source,
+            stream=content.stream,
+            stream_version=0 if own else None,
+            tenant_id=content.tenant_id,
+            type=content.type,
             v=VERSION,
         )
     )
+    # After it come only strings, in which every quote is escaped: the last is the field itself.
+    received = text.rindex(_RECEIVED) + len(_RECEIVED)
+    if own:
+        version = text.rindex(_STREAM_VERSION) + len(_STREAM_VERSION)
+        return Frame(text[:received], text[received:version], text[version + 1 :], True)
+    # The version's digit stands before `,"payload":...,"received_at":"`.
+    version = received - len(_RECEIVED) - len(content.payload) - len(_PAYLOAD) - 1
+    return Frame(text[:version], text[version + 1 : received], text[received:])
+
+
+def event_bytes(draft: Draft, version: int, received_at: bytes) -> bytes:
+    """The bytes of an event. `version` is the order's, or the stream's for the service's own acts;
+    `received_at` is text with six fraction digits."""
+    frame = draft.frame
+    if frame.version_last:
+        return b"%b%b%b%d%b" % (frame.first, received_at, frame.second, version, frame.third)
+    return b"%b%d%b%b%b" % (frame.first, version, frame.second, received_at, frame.third)
 
 
 def entry(state: bytes) -> bytes:

@@ -36,27 +36,26 @@ class Incoming(Struct, frozen=True):
     redactions: tuple[str, ...] = ()
 
 
-class Disclosure(Struct, frozen=True):
-    """One classified value that left a body for a digest (formats.md, "Personal data").
+class Disclosed(Struct, frozen=True, array_like=True):
+    """Classified values that left an event for digests (formats.md, "Personal data").
 
-    `owner` says whose data key encrypts it: ("order", order id) or ("actor", actor id).
-    `text` is base64url(JSON [salt, name, value]); the digest in the body is SHA-256 of it.
+    `owner` says whose data key encrypts them: ("order", order id) or ("actor", actor id). `text` is
+    their disclosures, each base64url(JSON [salt, name, value]), with a full stop between two; the
+    digest in the body is SHA-256 of the disclosure.
     """
 
     owner: tuple[str, str]
     text: str
 
 
-class Draft(Struct):
-    """An event ready to be committed: everything but what only the committer's lock can give.
+class Content(Struct, frozen=True):
+    """What an event says, before it has its place on the ledger.
 
-    `payload`, `metadata` and `redactions` are canonical JSON with personal values as digests. A
-    draft of the service's own acts has `stream` in place of `order_id`.
+    `payload`, `metadata` and `redactions` are canonical JSON with personal values as digests. Of
+    the service's own acts `stream` stands in place of `order_id`.
     """
 
     tenant_id: str
-    originator_id: UUID
-    topic: str
     event_id: str
     order_id: str | None
     stream: str | None
@@ -69,17 +68,55 @@ class Draft(Struct):
     redactions: bytes | None
     correction_of: str | None
     salt: str
-    disclosures: tuple[Disclosure, ...] = ()
+
+
+class Frame(Struct, frozen=True, array_like=True, gc=False):
+    """The bytes of an event around the two values that only the ledger gives: its version and
+    received_at, in this order, or the other way round if `version_last`."""
+
+    first: bytes
+    second: bytes
+    third: bytes
+    version_last: bool = False
+
+
+class Draft(Struct, array_like=True):
+    """An event ready to be committed: everything but what only the committer's lock can give.
+
+    `originator` is the 16 bytes of the order's (or stream's) UUID.
+    """
+
+    tenant_id: str
+    originator: bytes
+    topic: str
+    event_id: str
+    correction_of: str | None
+    frame: Frame
+    disclosed: tuple[Disclosed, ...] = ()
     target_required: bool = False
     """A correction whose original must be there already (POST /corrections)."""
+
+    @property
+    def originator_id(self) -> UUID:
+        """As the framework wants it."""
+        return UUID(bytes=self.originator)
 
     @property
     def originator_version(self) -> int:
         """Zero: "whatever is next". The committer gives the version under its lock."""
         return 0
 
+    @property
+    def size(self) -> int:
+        """Its bytes that count, those that are to be encrypted beside it among them."""
+        frame = self.frame
+        size = len(frame.first) + len(frame.second) + len(frame.third)
+        for disclosed in self.disclosed:
+            size += len(disclosed.text)
+        return size
 
-class Recorded(Struct, frozen=True):
+
+class Recorded(Struct, frozen=True, gc=False):
     """An event of the ledger: where it stands, and its bytes, from which all else is read.
 
     Satisfies the framework's DomainEventProtocol through originator_id and originator_version.
@@ -88,12 +125,17 @@ class Recorded(Struct, frozen=True):
     position: int
     tenant_id: str
     sequence: int
-    originator_id: UUID
+    originator: bytes
     originator_version: int
     received_us: int
     entry: bytes
     ledger_hash: bytes
     state: bytes
+
+    @property
+    def originator_id(self) -> UUID:
+        """As the framework wants it."""
+        return UUID(bytes=self.originator)
 
 
 class EventBody(Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ Base64url is without padding throughout.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha1, sha256
 from typing import Any
@@ -17,7 +17,8 @@ from uuid import UUID
 import msgspec
 
 from domain import canonical
-from domain.orders.events import Disclosure, Draft, Incoming
+from domain.ledger.sealing import frame_of
+from domain.orders.events import Content, Disclosed, Draft, Incoming
 from domain.privacy.classify import NO_MARKS, Marks, Path, personal_paths
 
 TOPIC = "order.recorded"
@@ -45,7 +46,19 @@ def seal(
     *,
     random_bytes: Callable[[int], bytes],
 ) -> Draft:
-    """The draft of an event that was read and checked.
+    """The draft of an order's event that was read and checked; arguments as for `conceal`."""
+    content, disclosed = conceal(incoming, tenant_id, marks, random_bytes=random_bytes)
+    return draft_of(content, disclosed, originator(tenant_id, incoming.order_id), TOPIC)
+
+
+def conceal(
+    incoming: Incoming,
+    tenant_id: str,
+    marks: Marks = NO_MARKS,
+    *,
+    random_bytes: Callable[[int], bytes],
+) -> tuple[Content, tuple[Disclosed, ...]]:
+    """What the event says with its personal values as digests, and these values by owner.
 
     `marks` are the schema's `x-pii` marks of the payload; `random_bytes(n)` gives n bytes from a
     cryptographic source, asked once. The incoming event stays as it is.
@@ -55,29 +68,45 @@ def seal(
     metadata_paths = personal_paths(metadata, incoming.type) if metadata else []
     salts = _salts(1 + len(payload_paths) + len(metadata_paths), random_bytes)
     order = ("order", incoming.order_id)
-    payload, disclosures = _sealed(incoming.payload, payload_paths, salts[1:], order)
+    disclosures: dict[tuple[str, str], list[str]] = {}
+    payload = incoming.payload
+    if payload_paths:
+        payload, disclosures[order] = _sealed(payload, payload_paths, salts[1:])
     if metadata is not None and metadata_paths:
         actor = metadata.get("actor_id")
         owner = ("actor", actor) if type(actor) is str and actor else order
-        metadata, more = _sealed(metadata, metadata_paths, salts[1 + len(payload_paths) :], owner)
-        disclosures += more
+        metadata, more = _sealed(metadata, metadata_paths, salts[1 + len(payload_paths) :])
+        disclosures.setdefault(owner, []).extend(more)
+    content = Content(
+        tenant_id,
+        incoming.event_id,
+        incoming.order_id,
+        None,
+        incoming.occurred_at,
+        incoming.source,
+        incoming.type,
+        incoming.schema_version,
+        canonical.encode(payload),
+        None if metadata is None else canonical.encode(metadata),
+        _encode(incoming.redactions) if incoming.redactions else None,
+        incoming.correction_of,
+        salts[0],
+    )
+    return content, tuple(Disclosed(who, ".".join(all_)) for who, all_ in disclosures.items())
+
+
+def draft_of(
+    content: Content, disclosed: tuple[Disclosed, ...], originator_id: UUID, topic: str
+) -> Draft:
+    """The draft of an event of the order, or of the stream of acts, with this originator id."""
     return Draft(
-        tenant_id=tenant_id,
-        originator_id=originator(tenant_id, incoming.order_id),
-        topic=TOPIC,
-        event_id=incoming.event_id,
-        order_id=incoming.order_id,
-        stream=None,
-        occurred_at=incoming.occurred_at,
-        source=incoming.source,
-        type=incoming.type,
-        schema_version=incoming.schema_version,
-        payload=canonical.encode(payload),
-        metadata=None if metadata is None else canonical.encode(metadata),
-        redactions=_encode(incoming.redactions) if incoming.redactions else None,
-        correction_of=incoming.correction_of,
-        salt=salts[0],
-        disclosures=tuple(disclosures),
+        content.tenant_id,
+        originator_id.bytes,
+        topic,
+        content.event_id,
+        content.correction_of,
+        frame_of(content),
+        disclosed,
     )
 
 
@@ -92,11 +121,10 @@ def history_originator(tenant_id: str, stream: str) -> UUID:
     return _uuid5(_namespace(HISTORY, tenant_id), stream)
 
 
-def open_disclosures(texts: Iterable[str]) -> dict[str, Any]:
-    """digest -> value of disclosures. Raises ValueError for one that is damaged."""
+def open_disclosures(text: str) -> dict[str, Any]:
+    """digest -> value of the disclosures of a `Disclosed`. Raises ValueError for damaged ones."""
     opened: dict[str, Any] = {}
-    for text in texts:
-        raw = text.encode("ascii")
+    for raw in text.encode("ascii").split(b"."):
         decoded = a2b_base64(raw.translate(_to_standard) + b"=" * (-len(raw) % 4))
         _salt, _name, value = msgspec.json.decode(decoded, type=tuple[str, str, Any])
         opened[_base64url(sha256(raw).digest())] = value
@@ -132,11 +160,10 @@ def sealed_places(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...
 
 
 def _sealed(
-    body: dict[str, Any], paths: Sequence[Path], salts: Sequence[str], owner: tuple[str, str]
-) -> tuple[dict[str, Any], list[Disclosure]]:
-    """The body with digests at the paths, sharing with the old one what did not change."""
-    if not paths:
-        return body, []
+    body: dict[str, Any], paths: Sequence[Path], salts: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """The body with digests at the paths, sharing with the old one what did not change; and the
+    disclosures of what they stand for."""
     sealed = dict(body)
     copies: dict[Path, Any] = {(): sealed}
     disclosures = []
@@ -145,7 +172,7 @@ def _sealed(
         name = path[-1]
         disclosure = _disclosure(salt, str(name), holder[name])
         holder[name] = {PLACEHOLDER: _base64url(sha256(disclosure).digest())}
-        disclosures.append(Disclosure(owner, disclosure.decode()))
+        disclosures.append(disclosure.decode())
     return sealed, disclosures
 
 

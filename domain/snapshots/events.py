@@ -13,9 +13,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from domain import canonical
-from domain.orders.events import Draft, Incoming
+from domain.orders.events import Content, Disclosed, Draft, Incoming
 from domain.privacy.classify import holds_email
-from domain.privacy.sealing import history_originator, seal
+from domain.privacy.sealing import conceal, draft_of, history_originator
 from domain.snapshots.incoming import SnapshotBody
 
 CAPTURED = "history.snapshot.captured"
@@ -55,7 +55,7 @@ def captured(
         metadata=body.metadata,
         redactions=body.redactions,
     )
-    sealed = seal(incoming, tenant_id, body.marks, random_bytes=random_bytes)
+    sealed, disclosed = conceal(incoming, tenant_id, body.marks, random_bytes=random_bytes)
     payload = {
         "snapshot_id": body.snapshot_id,
         "order_id": order_id,
@@ -64,7 +64,7 @@ def captured(
         "sha256": hashlib.sha256(sealed.payload).hexdigest(),
         "size_bytes": len(sealed.payload),
     }
-    draft = _draft(sealed, tenant_id, body.snapshot_id, payload, actor)
+    draft = _draft(sealed, disclosed, body.snapshot_id, payload, actor)
     return Captured(draft, sealed.payload, sealed.metadata)
 
 
@@ -89,27 +89,30 @@ def deleted(
         schema_version="v1",
         payload={},
     )
-    sealed = seal(incoming, tenant_id, random_bytes=random_bytes)
+    sealed, disclosed = conceal(incoming, tenant_id, random_bytes=random_bytes)
     payload = {"snapshot_id": snapshot_id, "order_id": order_id}
-    return _draft(sealed, tenant_id, snapshot_id, payload, actor)
+    return _draft(sealed, disclosed, snapshot_id, payload, actor)
 
 
 def _draft(
-    sealed: Draft, tenant_id: str, snapshot_id: str, payload: dict[str, Any], actor: str
+    sealed: Content,
+    disclosed: tuple[Disclosed, ...],
+    snapshot_id: str,
+    payload: dict[str, Any],
+    actor: str,
 ) -> Draft:
     stream = f"snapshot/{snapshot_id}"
     # A subject that is an email address would stay in the ledger for ever.
     metadata = None if holds_email(actor) else canonical.encode({"actor_id": actor})
-    return structs.replace(
+    content = structs.replace(
         sealed,
-        originator_id=history_originator(tenant_id, stream),
-        topic=TOPIC,
         order_id=None,
         stream=stream,
         source=SOURCE,
         payload=canonical.encode(payload),
         metadata=metadata,
     )
+    return draft_of(content, disclosed, history_originator(sealed.tenant_id, stream), TOPIC)
 
 
 def _event_id(kind: str, snapshot_id: str) -> str:

@@ -1,18 +1,18 @@
 """One batch, one transaction: lock, load what decides, place, write, commit.
 
-Three trips to the server: the lock with everything that decides behind it, the rows, the commit.
+    begin ──▶ (lock, loads) ──▶ write ──▶ (events, what hides values, commit) ──▶ durable
+
+Two trips to the server; the first may be under way behind the second of the batch before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from msgspec import Struct, field
-from psycopg import AsyncConnection, AsyncCursor
 
 from application.ports import Accepted, Beside, Clock, Duplicate, Outcome, Refused, Statement
-from domain.ledger.append import LedgerEnd, Located, Placed, Repeated, place
+from domain.ledger.append import LedgerEnd, Located, Placed, Repeated, TenantEnd, place
 from domain.orders.events import Draft, Recorded
 from infrastructure.event_store import statements as sql
 from infrastructure.postgres.arrays import (
@@ -23,10 +23,9 @@ from infrastructure.postgres.arrays import (
     TextColumn,
     UuidColumn,
 )
+from infrastructure.postgres.wire import Answer, Part, Wire
 from infrastructure.privacy.encrypting import encrypt, owners_of
 from infrastructure.privacy.keyring import Keyring, KeyRow, Owner
-
-Rows = list[tuple[Any, ...]]
 
 
 class Request(Struct, eq=False):
@@ -41,13 +40,36 @@ class Request(Struct, eq=False):
     atomic: bool = False
     attempted: dict[int, Recorded] = field(default_factory=dict)
 
+    @property
+    def tenant_id(self) -> str:
+        return self.drafts[0].tenant_id
 
-class Accepting(Struct, frozen=True):
-    """A draft with its place on the ledger, and the request it came with."""
 
-    draft: Draft
-    event: Recorded
-    request: Request
+class Loading(Struct):
+    """Requests whose transaction has begun: the answers hold everything that decides about them,
+    once the part is done."""
+
+    requests: Sequence[Request]
+    part: Part
+    answers: dict[str, Answer]
+
+
+class Writing(Struct):
+    """The outcomes of each request, in order: true once the part is done, and not before."""
+
+    outcomes: list[list[Outcome]]
+    part: Part
+
+
+class _Placed(Struct):
+    """What became of a batch's drafts; `drafts` and `events`, in step, are those accepted."""
+
+    outcomes: list[list[Outcome]] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    events: list[Recorded] = field(default_factory=list)
+    besides: list[Statement] = field(default_factory=list)
+    once: list[tuple[str, str, str, str, int]] = field(default_factory=list)
+    """Rows of idempotency_keys."""
 
 
 class Appending:
@@ -60,123 +82,93 @@ class Appending:
         self.ahead_us = 0
         """How far the ledger's clock runs ahead of this machine's."""
 
-    async def __call__(
-        self, connection: AsyncConnection[Any], requests: Sequence[Request]
-    ) -> list[list[Outcome]]:
-        """Outcomes per request, in order. Nothing is written unless this returns."""
-        async with connection.pipeline():
-            await connection.execute("begin")
-            await connection.execute(sql.LOCK)
-            loaded = await self._load(connection, requests)
-        end, keys = await self._read(loaded, requests)
-        known = set(end.heads)
-        outcomes, accepted, besides = _place_all(end, requests)
-        async with connection.pipeline():
-            if accepted:
-                await self._write(connection, accepted, keys)
-                await self._write_once(connection, accepted, known, end.received_us)
-            for statement, parameters in besides:
-                await connection.execute(statement, parameters)
-            await connection.execute("commit")
-        return outcomes
-
-    async def _load(
-        self, connection: AsyncConnection[Any], requests: Sequence[Request]
-    ) -> dict[str, AsyncCursor[Any]]:
-        """Ask for everything that decides about these requests; the answers are read later."""
+    def begin(self, wire: Wire, requests: Sequence[Request]) -> Loading:
+        """Ask for the lock, and behind it for everything that decides about these requests."""
         drafts = [draft for request in requests for draft in request.drafts]
         ids = {(draft.tenant_id, draft.event_id) for draft in drafts}
         ids |= {(d.tenant_id, d.correction_of) for d in drafts if d.correction_of is not None}
-        originators = UuidColumn(list({draft.originator_id for draft in drafts}))
-        owners = {owner for draft in drafts if draft.disclosures for owner in owners_of(draft)}
-        once = {(_tenant(r), *r.idempotency) for r in requests if r.idempotency}
-        tenants = TextColumn(_tenants(requests))
-        run = connection.execute
-        loaded = {
-            "last": await run(sql.LOAD_LAST, binary=True),
-            "heads": await run(sql.LOAD_HEADS, (tenants,), binary=True),
-            "versions": await run(sql.LOAD_VERSIONS, (originators,), binary=True),
-            "located": await run(sql.LOAD_LOCATED, _texts(ids), binary=True),
+        owners = owners_of(drafts)
+        once = {(r.tenant_id, *r.idempotency) for r in requests if r.idempotency}
+        tenants = TextColumn(sorted({request.tenant_id for request in requests}))
+        part = wire.part()
+        part.run("begin")
+        part.run(sql.LOCK)
+        answers = {
+            "last": part.run(sql.LOAD_LAST),
+            "heads": part.run(sql.LOAD_HEADS, tenants),
+            "versions": part.run(
+                sql.LOAD_VERSIONS, UuidColumn(list({draft.originator for draft in drafts}))
+            ),
+            "located": part.run(sql.LOAD_LOCATED, *_texts(ids)),
         }
         if owners:
-            loaded["keys"] = await run(sql.LOAD_KEYS, _texts(owners), binary=True)
+            answers["keys"] = part.run(sql.LOAD_KEYS, *_texts(owners))
         if once:
-            loaded["idempotency"] = await run(sql.LOAD_IDEMPOTENCY, _texts(once), binary=True)
+            answers["idempotency"] = part.run(sql.LOAD_IDEMPOTENCY, *_texts(once))
         if not self._open_tenants:
-            loaded["registered"] = await run(sql.LOAD_REGISTERED, (tenants,), binary=True)
-        return loaded
+            answers["registered"] = part.run(sql.LOAD_REGISTERED, tenants)
+        part.end()
+        return Loading(requests, part, answers)
 
-    async def _read(
-        self, loaded: dict[str, AsyncCursor[Any]], requests: Sequence[Request]
-    ) -> tuple[LedgerEnd, dict[Owner, KeyRow]]:
-        rows: dict[str, Rows] = {name: await cursor.fetchall() for name, cursor in loaded.items()}
+    async def write(self, wire: Wire, loading: Loading) -> Writing:
+        """Place the requests, and put what they come to on its way, the commit behind it."""
+        await loading.part.done()
+        end, keys = self._read(loading)
+        new = [name for name, tenant in end.tenants.items() if tenant.sequence == 0]
+        placed = _place_all(end, loading.requests)
+        part = wire.part()
+        if placed.events:
+            self._run_inserts(part, placed, keys)
+        if placed.once:
+            *texts, sequences = zip(*placed.once, strict=True)
+            part.run(sql.INSERT_IDEMPOTENCY, *map(TextColumn, texts), BigintColumn(sequences))
+        news = [tenant_id for tenant_id in new if end.tenants[tenant_id].sequence]
+        if news and self._open_tenants:
+            part.run(sql.INSERT_TENANTS, end.received_us, TextColumn(news))
+        for statement, parameters in placed.besides:
+            part.run(statement, *parameters)
+        part.run("commit")
+        part.end()
+        return Writing(placed.outcomes, part)
+
+    def _read(self, loading: Loading) -> tuple[LedgerEnd, dict[Owner, KeyRow]]:
+        rows = {name: answer.rows() for name, answer in loading.answers.items()}
         position, received_us = rows["last"][0] if rows["last"] else (0, 0)
         now = self._clock()
         self.ahead_us = max(0, received_us - now)
-        closed: set[str] = set()
+        tenants = {request.tenant_id: TenantEnd() for request in loading.requests}
+        for tenant_id, sequence, digest in rows["heads"]:
+            tenants[tenant_id].sequence, tenants[tenant_id].ledger_hash = sequence, digest
+        for tenant_id, event_id, *located in rows["located"]:
+            tenants[tenant_id].located[event_id] = Located(*located)
+        for tenant_id, caller, key, event_id in rows.get("idempotency", ()):
+            tenants[tenant_id].idempotency[caller, key] = event_id
         if not self._open_tenants:
-            closed = set(_tenants(requests)) - {tenant for (tenant,) in rows["registered"]}
-        end = LedgerEnd(
-            position=position,
-            received_us=max(now, received_us + 1),
-            heads={tenant: (sequence, digest) for tenant, sequence, digest in rows["heads"]},
-            versions=dict(rows["versions"]),
-            located={(row[0], row[1]): Located(*row[2:]) for row in rows["located"]},
-            idempotency={row[:3]: row[3] for row in rows.get("idempotency", [])},
-            closed_to=frozenset(closed),
-        )
-        keys = {row[:3]: KeyRow(row[:3], *row[3:]) for row in rows.get("keys", [])}
-        return end, keys
+            for tenant_id in tenants.keys() - {row[0] for row in rows["registered"]}:
+                tenants[tenant_id].closed = True
+        keys = {row[:3]: KeyRow(row[:3], *row[3:]) for row in rows.get("keys", ())}
+        received_us = max(now, received_us + 1)
+        return LedgerEnd(position, received_us, tenants, dict(rows["versions"])), keys
 
-    async def _write(
-        self,
-        connection: AsyncConnection[Any],
-        accepted: Sequence[Accepting],
-        keys: dict[Owner, KeyRow],
-    ) -> None:
-        """The events and what hides their personal values."""
-        run = connection.execute
-        await run(sql.INSERT_EVENTS, _event_columns(accepted))
-        rows, created = encrypt(
-            self._keyring, ((one.draft, one.event.sequence) for one in accepted), keys
-        )
+    def _run_inserts(self, part: Part, placed: _Placed, keys: dict[Owner, KeyRow]) -> None:
+        """The events, and what hides their personal values."""
+        part.run(sql.INSERT_EVENTS, placed.events[0].received_us, *_event_columns(placed))
+        part.push()  # the server is at them while the values are being encrypted
+        rows, created = encrypt(self._keyring, zip(placed.drafts, placed.events, strict=True), keys)
         if created:
-            await run(sql.INSERT_KEYS, _key_columns(created))
+            part.run(sql.INSERT_KEYS, *_key_columns(created))
         if rows:
-            await run(
+            part.run(
                 sql.INSERT_DISCLOSURES,
-                (
-                    TextColumn([row.tenant_id for row in rows]),
-                    BigintColumn([row.sequence for row in rows]),
-                    UuidColumn([row.key_id for row in rows]),
-                    BytesColumn([row.sealed for row in rows]),
-                ),
+                TextColumn([row.tenant_id for row in rows]),
+                BigintColumn([row.sequence for row in rows]),
+                UuidColumn([row.key.key_id.bytes for row in rows]),
+                BytesColumn([row.sealed for row in rows]),
             )
 
-    async def _write_once(
-        self,
-        connection: AsyncConnection[Any],
-        accepted: Sequence[Accepting],
-        known: set[str],
-        received_us: int,
-    ) -> None:
-        """What is written for the first event of a key, and of a tenant."""
-        for one in accepted:
-            if one.request.idempotency is not None:
-                values = (*one.request.idempotency, one.draft.event_id, one.event.sequence)
-                await connection.execute(sql.INSERT_IDEMPOTENCY, (one.event.tenant_id, *values))
-        news = sorted({one.event.tenant_id for one in accepted} - known)
-        if news and self._open_tenants:
-            times = BigintColumn([received_us] * len(news))
-            await connection.execute(sql.INSERT_TENANTS, (TextColumn(news), times))
 
-
-def _place_all(
-    end: LedgerEnd, requests: Sequence[Request]
-) -> tuple[list[list[Outcome]], list[Accepting], list[Statement]]:
-    all_outcomes: list[list[Outcome]] = []
-    accepted: list[Accepting] = []
-    besides: list[Statement] = []
+def _place_all(end: LedgerEnd, requests: Sequence[Request]) -> _Placed:
+    all_placed = _Placed()
     for request in requests:
         placed = place(end, request.drafts, atomic=request.atomic, idempotency=request.idempotency)
         outcomes = [_outcome(request, index, result) for index, result in enumerate(placed)]
@@ -184,13 +176,19 @@ def _place_all(
         for index, result in enumerate(placed):
             if isinstance(result, Recorded):
                 request.attempted[index] = result
-                accepted.append(Accepting(request.drafts[index], result, request))
+                draft = request.drafts[index]
+                all_placed.drafts.append(draft)
+                all_placed.events.append(result)
+                if request.idempotency is not None:
+                    all_placed.once.append(
+                        (result.tenant_id, *request.idempotency, draft.event_id, result.sequence)
+                    )
             elif isinstance(outcomes[index], Accepted):
                 written_before = True
         if request.beside is not None and not written_before:
-            besides.extend(request.beside(outcomes))
-        all_outcomes.append(outcomes)
-    return all_outcomes, accepted, besides
+            all_placed.besides.extend(request.beside(outcomes))
+        all_placed.outcomes.append(outcomes)
+    return all_placed
 
 
 def _outcome(request: Request, index: int, placed: Placed) -> Outcome:
@@ -204,19 +202,17 @@ def _outcome(request: Request, index: int, placed: Placed) -> Outcome:
     return Refused(placed)
 
 
-def _event_columns(accepted: Sequence[Accepting]) -> tuple[Column, ...]:
-    events = [one.event for one in accepted]
-    drafts = [one.draft for one in accepted]
+def _event_columns(placed: _Placed) -> tuple[Column, ...]:
+    events, drafts = placed.events, placed.drafts
     return (
         BigintColumn([event.position for event in events]),
-        UuidColumn([event.originator_id for event in events]),
+        UuidColumn([event.originator for event in events]),
         IntColumn([event.originator_version for event in events]),
         TextColumn([draft.topic for draft in drafts]),
         TextColumn([event.tenant_id for event in events]),
         BigintColumn([event.sequence for event in events]),
         TextColumn([draft.event_id for draft in drafts]),
         TextColumn([draft.correction_of for draft in drafts]),
-        BigintColumn([event.received_us for event in events]),
         BytesColumn([event.entry for event in events]),
         BytesColumn([event.ledger_hash for event in events]),
         BytesColumn([event.state for event in events]),
@@ -226,9 +222,9 @@ def _event_columns(accepted: Sequence[Accepting]) -> tuple[Column, ...]:
 def _key_columns(rows: Sequence[KeyRow]) -> tuple[Column, ...]:
     return (
         *_texts(row.owner for row in rows),
-        UuidColumn([row.key_id for row in rows]),
+        UuidColumn([row.key_id.bytes for row in rows]),
         IntColumn([row.bucket for row in rows]),
-        UuidColumn([row.bucket_key_id for row in rows]),
+        UuidColumn([row.bucket_key_id.bytes for row in rows]),
         BytesColumn([row.wrapped for row in rows]),
     )
 
@@ -236,11 +232,3 @@ def _key_columns(rows: Sequence[KeyRow]) -> tuple[Column, ...]:
 def _texts(rows: Iterable[tuple[str, ...]]) -> tuple[TextColumn, ...]:
     """Columns of rows of texts; there is at least one row."""
     return tuple(TextColumn(column) for column in zip(*rows, strict=True))
-
-
-def _tenant(request: Request) -> str:
-    return request.drafts[0].tenant_id
-
-
-def _tenants(requests: Sequence[Request]) -> list[str]:
-    return sorted({_tenant(request) for request in requests})

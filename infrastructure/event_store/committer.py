@@ -2,7 +2,8 @@
 
     submit ──▶ queue, tenants in turn ──▶ batch ──▶ Appending (one transaction) ──▶ outcomes
 
-A batch is whatever waits when the previous one is done: it never waits for company. One request's
+A batch is whatever waits when the previous one is done: it never waits for company. If a full one
+waits before that, it begins behind the commit of the previous one, in the same trip. One request's
 failure is its own: a batch that fails is halved until the culprit is alone. While the database is
 away every submission is refused at once, and a background task reconnects.
 """
@@ -17,13 +18,12 @@ from typing import Any
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
 
 from application.ports import Beside, Outcome
 from domain.errors import Invalid, OrderHistoryError, Overloaded, Unavailable
 from domain.orders.events import Draft
-from infrastructure.event_store.appending import Appending, Request
-from infrastructure.postgres.arrays import register_columns
+from infrastructure.event_store.appending import Appending, Loading, Request
+from infrastructure.postgres.wire import Wire
 
 BATCH_EVENTS = 250
 BATCH_BYTES = 4 * 1024 * 1024
@@ -32,7 +32,8 @@ QUEUE_BYTES = 64 * 1024 * 1024
 _BATCH_TIMEOUT = 10.0
 _RECONNECT_EVERY = 0.25
 
-Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
+Connect = Callable[[], Awaitable[Wire]]
+Batch = list[tuple[Request, asyncio.Future[Any]]]
 log = structlog.get_logger(__name__)
 
 
@@ -46,9 +47,10 @@ class Committer:
         self._append = append
         self._notify = notify
         self._waiting: OrderedDict[str, deque[tuple[Request, asyncio.Future[Any]]]] = OrderedDict()
+        self._begun: tuple[Batch, Loading | None] | None = None
         self._events = self._bytes = 0
         self._arrived = asyncio.Event()
-        self._connection: AsyncConnection[Any] | None = None
+        self._wire: Wire | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -56,7 +58,7 @@ class Committer:
     def available(self) -> bool:
         """Whether a submission would be tried at all."""
         running = self._task is not None and not self._task.done()
-        return self._connection is not None and running and not self._closing
+        return self._wire is not None and running and not self._closing
 
     @property
     def queued(self) -> int:
@@ -95,7 +97,7 @@ class Committer:
             raise ValueError(f"a submission has 1 to {BATCH_EVENTS} drafts, not {len(drafts)}")
         if not self.available:
             raise Unavailable
-        size = sum(map(_size, drafts))
+        size = sum(draft.size for draft in drafts)
         if self._events + len(drafts) > QUEUE_EVENTS or self._bytes + size > QUEUE_BYTES:
             raise Overloaded
         request = Request(drafts, size, beside, idempotency, atomic)
@@ -108,21 +110,22 @@ class Committer:
 
     async def _run(self) -> None:
         while not (self._closing and not self._waiting):
-            if self._connection is not None:
+            if self._wire is not None:
                 await self._arrived.wait()
             self._arrived.clear()
-            while self._waiting:
-                batch = self._take()
-                if self._connection is None:
+            while self._waiting or self._begun:
+                batch, loading = self._begun or (self._take(), None)
+                self._begun = None
+                if self._wire is None:
                     _fail(batch, Unavailable())
                 else:
-                    await self._commit(batch)
-            if self._connection is None and not self._closing:
+                    await self._commit(self._wire, batch, loading)
+            if self._wire is None and not self._closing:
                 await self._reconnect()
 
-    def _take(self) -> list[tuple[Request, asyncio.Future[Any]]]:
+    def _take(self) -> Batch:
         """The next batch: one request of each tenant in turn, up to the limits."""
-        batch: list[tuple[Request, asyncio.Future[Any]]] = []
+        batch: Batch = []
         events = size = 0
         while self._waiting:
             tenant, queue = next(iter(self._waiting.items()))
@@ -140,29 +143,38 @@ class Committer:
         return batch
 
     async def _commit(
-        self, batch: list[tuple[Request, asyncio.Future[Any]]], *, retried: bool = False
+        self, wire: Wire, batch: Batch, loading: Loading | None = None, *, retried: bool = False
     ) -> None:
-        assert self._connection is not None
         try:
             async with asyncio.timeout(_BATCH_TIMEOUT):
-                results = await self._append(self._connection, [request for request, _ in batch])
+                if loading is None:
+                    await wire.rollback()  # what a beginning that failed has left, if anything
+                    loading = self._append.begin(wire, [request for request, _ in batch])
+                writing = await self._append.write(wire, loading)
+                self._begin_next(wire)
+                await writing.part.done()
         except Exception as error:  # noqa: BLE001  # also a program's fault is that of one request
-            await self._recover(batch, error, retried=retried)
+            await self._recover(wire, batch, error, retried=retried)
         else:
             self._notify()
-            for (_, future), outcomes in zip(batch, results, strict=True):
+            for (_, future), outcomes in zip(batch, writing.outcomes, strict=True):
                 if not future.done():
                     future.set_result(outcomes)
 
-    async def _recover(
-        self,
-        batch: list[tuple[Request, asyncio.Future[Any]]],
-        error: Exception,
-        *,
-        retried: bool,
-    ) -> None:
+    def _begin_next(self, wire: Wire) -> None:
+        """Let a batch that cannot grow begin before this one is answered."""
+        if self._events < BATCH_EVENTS or self._begun is not None:
+            return
+        batch = self._take()
+        self._begun = batch, None
+        with suppress(Exception):  # it is told at its own turn, when it begins anew
+            self._begun = batch, self._append.begin(wire, [request for request, _ in batch])
+
+    async def _recover(self, wire: Wire, batch: Batch, error: Exception, *, retried: bool) -> None:
         log.warning("batch failed", error=type(error).__name__, requests=len(batch))
-        if await self._rolled_back(error):
+        if self._begun is not None:  # it goes down with this one, and begins anew after it
+            self._begun = self._begun[0], None
+        if await self._rolled_back(wire, error):
             if _is_resource_trouble(error):
                 _fail(batch, Unavailable())
             elif len(batch) == 1:
@@ -170,35 +182,38 @@ class Committer:
             else:
                 half = len(batch) // 2
                 for part in (batch[:half], batch[half:]):
-                    if self._connection is None:
-                        _fail(part, Unavailable())
-                    else:
-                        await self._commit(part)
-            return
-        # The connection is gone, perhaps after the commit: the ledger itself has the answer.
-        with suppress(Unavailable):
-            await self._open()
-        if self._connection is None or retried:
+                    await self._try(part)
+        else:
+            # The connection is gone, perhaps after the commit: the ledger itself has the answer.
+            with suppress(Unavailable):
+                await self._open()
+            if retried:
+                _fail(batch, Unavailable())
+            else:
+                await self._try(batch, retried=True)
+
+    async def _try(self, batch: Batch, *, retried: bool = False) -> None:
+        """Commit, as far as there is a connection."""
+        if self._wire is None:
             _fail(batch, Unavailable())
         else:
-            await self._commit(batch, retried=True)
+            await self._commit(self._wire, batch, retried=retried)
 
-    async def _rolled_back(self, error: Exception) -> bool:
+    async def _rolled_back(self, wire: Wire, error: Exception) -> bool:
         """Whether the connection survived and the transaction is surely undone."""
-        connection = self._connection
-        if connection is None or connection.closed or isinstance(error, (OSError, TimeoutError)):
+        if wire.closed or isinstance(error, (OSError, TimeoutError)):
             await self._drop()
             return False
         try:
             async with asyncio.timeout(2):
-                await connection.rollback()
+                await wire.rollback()
         except (psycopg.Error, OSError, TimeoutError):
             await self._drop()
             return False
         return True
 
     async def _reconnect(self) -> None:
-        while self._connection is None and not self._closing:
+        while self._wire is None and not self._closing:
             with suppress(Unavailable):
                 await self._open()
                 log.info("committer connected")
@@ -207,23 +222,15 @@ class Committer:
 
     async def _open(self) -> None:
         try:
-            connection = await self._connect()
+            self._wire = await self._connect()
         except (psycopg.Error, OSError, TimeoutError, OrderHistoryError) as error:
             raise Unavailable from error
-        register_columns(connection)
-        self._connection = connection
 
     async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
             with suppress(psycopg.Error, OSError):
-                await connection.close()
-
-
-def _size(draft: Draft) -> int:
-    """Its bytes that count, those that are to be encrypted beside it among them."""
-    beside = sum(len(disclosure.text) for disclosure in draft.disclosures)
-    return len(draft.payload) + len(draft.metadata or b"") + beside
+                await wire.close()
 
 
 def _is_resource_trouble(error: Exception) -> bool:

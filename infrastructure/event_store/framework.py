@@ -44,8 +44,8 @@ SNAPSHOT_TOPIC = "order.snapshot"
 T = TypeVar("T")
 
 SELECT = """
-select position, tenant_id, sequence, originator_id, originator_version, received_us, entry,
-       ledger_hash, state, topic
+select position, tenant_id, sequence, uuid_send(originator_id), originator_version, received_us,
+       entry, ledger_hash, state, topic
   from events where originator_id = %s and originator_version > %s and originator_version <= %s
  order by originator_version {direction} limit %s
 """
@@ -176,7 +176,11 @@ class LedgerRecorder(ApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         rows = _select(self._connect, SELECT, originator_id, gt, lte, desc=desc, limit=limit)
-        return [StoredRecorded(row[3], row[4], row[9], row[8], Recorded(*row[:9])) for row in rows]
+        events = [(Recorded(*row[:9]), row[9]) for row in rows]
+        return [
+            StoredRecorded(one.originator_id, one.originator_version, topic, one.state, one)
+            for one, topic in events
+        ]
 
     def select_notifications(
         self,

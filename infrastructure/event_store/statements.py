@@ -22,7 +22,7 @@ select t.tenant_id, h.sequence, h.ledger_hash
 """
 
 LOAD_VERSIONS = """
-select o.id, v.originator_version
+select uuid_send(o.id), v.originator_version
   from unnest(%s::uuid[]) as o(id)
  cross join lateral (
        select originator_version from events e
@@ -30,7 +30,8 @@ select o.id, v.originator_version
 """
 
 LOAD_LOCATED = """
-select e.tenant_id, e.event_id, e.position, e.originator_id, e.correction_of is not null, e.entry
+select e.tenant_id, e.event_id,
+       e.position, uuid_send(e.originator_id), e.correction_of is not null, e.entry
   from unnest(%s::text[], %s::text[]) as k(tenant_id, event_id)
   join events e on e.tenant_id = k.tenant_id and e.event_id = k.event_id
 """
@@ -54,10 +55,11 @@ select t.tenant_id from public.tenants t where t.tenant_id = any(%s::text[])
 """
 
 INSERT_EVENTS = """
-insert into events (position, originator_id, originator_version, topic, tenant_id, sequence,
-                    event_id, correction_of, received_us, entry, ledger_hash, state)
-select * from unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[], %s::text[], %s::bigint[],
-                     %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[])
+insert into events (received_us, position, originator_id, originator_version, topic, tenant_id,
+                    sequence, event_id, correction_of, entry, ledger_hash, state)
+select %s::bigint, n.*
+  from unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[], %s::text[], %s::bigint[],
+              %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[]) as n
 """
 
 INSERT_DISCLOSURES = """
@@ -73,12 +75,13 @@ select * from unnest(%s::text[], %s::text[], %s::text[], %s::uuid[], %s::int[], 
 
 INSERT_IDEMPOTENCY = """
 insert into idempotency_keys (tenant_id, caller, key, event_id, sequence)
-values (%s, %s, %s, %s, %s) on conflict do nothing
+select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+    on conflict do nothing
 """
 
 INSERT_TENANTS = """
 insert into public.tenants (tenant_id, created_us)
-select * from unnest(%s::text[], %s::bigint[]) on conflict do nothing
+select tenant_id, %s::bigint from unnest(%s::text[]) as t(tenant_id) on conflict do nothing
 """
 
 COMMITTER_SETTINGS = {

@@ -15,7 +15,7 @@ from threading import Thread
 
 import msgspec
 
-from application.intake.preparing import PreparedLine, PrepareHere, prepare_line
+from application.intake.preparing import PreparedLines, PrepareHere, prepare_line
 from application.intake.scrubbing import Line
 from application.orders.record import Preparer
 from domain.errors import Unavailable
@@ -27,7 +27,7 @@ FEW = 2000
 _COLLECT_EVERY = 50_000
 _encode = msgspec.msgpack.Encoder().encode
 _decode_lines = msgspec.msgpack.Decoder(list[Line]).decode
-_decode_prepared = msgspec.msgpack.Decoder(list[PreparedLine]).decode
+_decode_prepared = msgspec.msgpack.Decoder(PreparedLines).decode
 _child: Preparer
 
 
@@ -50,7 +50,7 @@ class PrepareElsewhere:
         self._warmed: set[str] = set()
         self._executor: ProcessPoolExecutor | None = None
 
-    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> list[PreparedLine]:
+    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> PreparedLines:
         if tenant_id not in self._warmed:
             self._warm(tenant_id)
             self._warmed.add(tenant_id)
@@ -98,4 +98,7 @@ def _end_with(sentinel: int) -> None:
 
 
 def _prepare(tenant_id: str, lines: bytes) -> bytes:
-    return _encode([prepare_line(_child, tenant_id, line) for line in _decode_lines(lines)])
+    prepared = PreparedLines()
+    for index, line in enumerate(_decode_lines(lines)):
+        prepare_line(_child, tenant_id, index, line, prepared)
+    return _encode(prepared)

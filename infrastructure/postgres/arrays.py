@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 from struct import Struct
 from typing import Any, ClassVar
-from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.adapt import Dumper
@@ -30,38 +29,16 @@ class Column:
     """The values of one column; which array they become is said by the class."""
 
     __slots__ = ("values",)
+    oid: ClassVar[int]
+    element_oid: ClassVar[int]
+    nullable: ClassVar[bool] = False
 
     def __init__(self, values: Sequence[Any]) -> None:
         self.values = values
 
-
-class TextColumn(Column):
-    """str or None"""
-
-
-class BytesColumn(Column):
-    """bytes or None"""
-
-
-class BigintColumn(Column):
-    """int"""
-
-
-class IntColumn(Column):
-    """int"""
-
-
-class UuidColumn(Column):
-    """UUID"""
-
-
-class _ColumnDumper(Dumper):
-    format = Format.BINARY
-    element_oid: ClassVar[int]
-    nullable: ClassVar[bool] = False
-
-    def dump(self, obj: Column) -> bytes:
-        values = obj.values
+    def dump(self) -> bytes:
+        """The array in PostgreSQL's binary format."""
+        values = self.values
         if not values:
             return _HEADER.pack(0, 0, self.element_oid, 0, 1)[:12]
         nulls = self.nullable and None in values
@@ -74,7 +51,9 @@ class _ColumnDumper(Dumper):
         raise NotImplementedError
 
 
-class _BytesDumper(_ColumnDumper):
+class BytesColumn(Column):
+    """bytes or None"""
+
     oid = 1001
     element_oid = 17
     nullable = True
@@ -86,17 +65,25 @@ class _BytesDumper(_ColumnDumper):
         return chain.from_iterable(zip(map(_LENGTH, map(len, values)), values, strict=True))
 
 
-class _TextDumper(_ColumnDumper):
+class TextColumn(Column):
+    """str or None"""
+
     oid = 1009
     element_oid = 25
     nullable = True
 
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
-        return _BytesDumper.elements([None if v is None else v.encode() for v in values])
+        first = values[0]
+        if first is not None and values.count(first) == len(values):  # a tenant, a topic
+            encoded = first.encode()
+            return repeat(_LENGTH(len(encoded)) + encoded, len(values))
+        return BytesColumn.elements([None if v is None else v.encode() for v in values])
 
 
-class _BigintDumper(_ColumnDumper):
+class BigintColumn(Column):
+    """int"""
+
     oid = 1016
     element_oid = 20
 
@@ -105,7 +92,9 @@ class _BigintDumper(_ColumnDumper):
         return map(_INT8, repeat(8), values)
 
 
-class _IntDumper(_ColumnDumper):
+class IntColumn(Column):
+    """int"""
+
     oid = 1007
     element_oid = 23
 
@@ -114,25 +103,26 @@ class _IntDumper(_ColumnDumper):
         return map(_INT4, repeat(4), values)
 
 
-class _UuidDumper(_ColumnDumper):
+class UuidColumn(Column):
+    """bytes: the 16 of a UUID"""
+
     oid = 2951
     element_oid = 2950
 
     @staticmethod
-    def elements(values: Sequence[UUID]) -> Iterable[bytes]:
-        return [_UUID_LENGTH + v.bytes for v in values]
+    def elements(values: Sequence[bytes]) -> Iterable[bytes]:
+        return [_UUID_LENGTH + v for v in values]
 
 
-_DUMPERS: tuple[tuple[type[Column], type[_ColumnDumper]], ...] = (
-    (TextColumn, _TextDumper),
-    (BytesColumn, _BytesDumper),
-    (BigintColumn, _BigintDumper),
-    (IntColumn, _IntDumper),
-    (UuidColumn, _UuidDumper),
-)
+class _ColumnDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Column) -> bytes:
+        return obj.dump()
 
 
 def register_columns(connection: AsyncConnection[Any]) -> None:
-    """Let a connection take columns as parameters."""
-    for column, dumper in _DUMPERS:
+    """Let psycopg take columns as parameters on this connection."""
+    for column in (TextColumn, BytesColumn, BigintColumn, IntColumn, UuidColumn):
+        dumper = type(f"{column.__name__}Dumper", (_ColumnDumper,), {"oid": column.oid})
         connection.adapters.register_dumper(column, dumper)

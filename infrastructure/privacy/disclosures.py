@@ -51,5 +51,5 @@ class StoredDisclosures:
             if row.wrapped is not None:
                 place = disclosure_place(tenant_id, sequence)
                 plain = unseal(self._keyring.cipher(row), sealed, place)
-                opened.update(open_disclosures(plain.decode("ascii").split(".")))
+                opened.update(open_disclosures(plain.decode("ascii")))
         return opened

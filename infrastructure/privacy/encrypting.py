@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from msgspec import Struct
 
-from domain.orders.events import Draft
+from domain.orders.events import Draft, Recorded
 from infrastructure.privacy.keyring import Keyring, KeyRow, Owner, seal
 
 
@@ -16,7 +15,7 @@ class SealedRow(Struct, frozen=True):
 
     tenant_id: str
     sequence: int
-    key_id: UUID
+    key: KeyRow
     sealed: bytes
 
 
@@ -25,38 +24,38 @@ def disclosure_place(tenant_id: str, sequence: int) -> bytes:
     return f"{tenant_id}/{sequence}".encode()
 
 
-def owners_of(draft: Draft) -> dict[Owner, list[str]]:
-    """The disclosures of a draft by whose data key hides them."""
-    owners: dict[Owner, list[str]] = {}
-    for disclosure in draft.disclosures:
-        owners.setdefault((draft.tenant_id, *disclosure.owner), []).append(disclosure.text)
-    return owners
+def owners_of(drafts: Iterable[Draft]) -> set[Owner]:
+    """Whose data keys hide something of these drafts."""
+    return {
+        (draft.tenant_id, *disclosed.owner) for draft in drafts for disclosed in draft.disclosed
+    }
 
 
 def encrypt(
-    keyring: Keyring, placed: Iterable[tuple[Draft, int]], keys: dict[Owner, KeyRow]
+    keyring: Keyring, placed: Iterable[tuple[Draft, Recorded]], keys: dict[Owner, KeyRow]
 ) -> tuple[list[SealedRow], list[KeyRow]]:
-    """Rows for the disclosures of (draft, sequence), and the data keys that had to be made.
+    """Rows for the disclosures of events, and the data keys that had to be made.
 
     `keys` are the owners' rows as they are under the committer's lock: only there is it known
     which key an owner has, or that it was erased and gets no disclosure. New keys are added.
     """
     rows: list[SealedRow] = []
     created: list[KeyRow] = []
-    for draft, sequence in placed:
-        if not draft.disclosures:
-            continue
-        place = disclosure_place(draft.tenant_id, sequence)
-        for owner, texts in owners_of(draft).items():
-            row = keys.get(owner)
-            if row is None:
-                row, cipher = keyring.create(owner)
-                keys[owner] = row
-                created.append(row)
-            elif row.wrapped is None:
+    for draft, event in placed:
+        for disclosed in draft.disclosed:
+            tenant_id, sequence = event.tenant_id, event.sequence
+            owner = (tenant_id, *disclosed.owner)
+            key = keys.get(owner)
+            if key is None:
+                key, cipher = keyring.create(owner)
+                keys[owner] = key
+                created.append(key)
+            elif key.wrapped is None:
                 continue
             else:
-                cipher = keyring.cipher(row)
-            sealed = seal(cipher, ".".join(texts).encode("ascii"), place)
-            rows.append(SealedRow(draft.tenant_id, sequence, row.key_id, sealed))
+                cipher = keyring.cipher(key)
+            place = disclosure_place(tenant_id, sequence)
+            rows.append(
+                SealedRow(tenant_id, sequence, key, seal(cipher, disclosed.text.encode(), place))
+            )
     return rows, created

@@ -75,7 +75,7 @@ def models_named(names: Sequence[str]) -> list[ReadModel]:
 def register_tenant(settings: Settings, tenant_id: str) -> None:
     """Let a tenant's events be accepted where registration is asked for."""
     with blocking(settings, "tenant")() as connection:
-        connection.execute(INSERT_TENANTS, ([tenant_id], [clock()]))
+        connection.execute(INSERT_TENANTS, (clock(), [tenant_id]))
 
 
 def audit_ledgers(

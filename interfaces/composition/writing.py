@@ -23,6 +23,7 @@ from infrastructure.jobs.spool import PostgresSpool
 from infrastructure.jobs.store import PostgresJobStore
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool, open_pool
+from infrastructure.postgres.wire import Wire
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
 from infrastructure.schemas import PayloadSchemas
@@ -86,7 +87,11 @@ async def _committer(
     notifier = Notifier(connecting(settings, f"{name} notifier"), settings.cell)
     append = Appending(keyring, clock, open_tenants=settings.open_tenants)
     connect = connecting(settings, f"{name} committer", COMMITTER_SETTINGS)
-    committer = Committer(connect, append, notify=notifier.hint)
+
+    async def open_wire() -> Wire:
+        return Wire(await connect())
+
+    committer = Committer(open_wire, append, notify=notifier.hint)
     await notifier.start()
     stack.push_async_callback(notifier.close)
     await committer.start()

@@ -22,7 +22,7 @@ def _preparer() -> Preparer:
 def test_events_are_valid_and_their_ids_their_own() -> None:
     drafts = [_preparer().prepare("bench", body).draft for body in bodies(3000, prefix="p")]
     assert len({draft.event_id for draft in drafts}) == 3000
-    assert any(draft.disclosures for draft in drafts)
+    assert any(draft.disclosed for draft in drafts)
     assert not any(draft.correction_of for draft in drafts)
     other = {msgspec.json.decode(body)["event_id"] for body in bodies(3000, prefix="q")}
     assert other.isdisjoint(draft.event_id for draft in drafts)

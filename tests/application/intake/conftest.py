@@ -10,6 +10,7 @@ from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.statements import COMMITTER_SETTINGS
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool, connect_one, open_pool
+from infrastructure.postgres.wire import Wire
 from infrastructure.privacy.keyring import Keyring
 from tests.application.intake.kit import Clock, Intake
 
@@ -24,8 +25,10 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def committer(database_url: str, key_store: FileKeyStore) -> AsyncIterator[Committer]:
     async def connect() -> Any:
-        return await connect_one(
-            database_url, "cell_0", name="test committer", settings=COMMITTER_SETTINGS
+        return Wire(
+            await connect_one(
+                database_url, "cell_0", name="test committer", settings=COMMITTER_SETTINGS
+            )
         )
 
     committer = Committer(connect, Appending(Keyring(key_store), Clock()))

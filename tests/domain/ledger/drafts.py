@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.orders.events import Draft
-from domain.privacy.sealing import originator
+from msgspec.structs import replace
+
+from domain.orders.events import Content, Draft
+from domain.privacy.sealing import TOPIC, draft_of, originator
 
 
-def draft(event_id: str, order_id: str = "o1", tenant_id: str = "acme", **changes: Any) -> Draft:
-    """A small event without personal data."""
+def content(
+    event_id: str, order_id: str = "o1", tenant_id: str = "acme", **changes: Any
+) -> Content:
+    """What a small event without personal data says."""
     fields: dict[str, Any] = {
         "tenant_id": tenant_id,
-        "originator_id": originator(tenant_id, order_id),
-        "topic": "order.recorded",
         "event_id": event_id,
         "order_id": order_id,
         "stream": None,
@@ -27,7 +29,25 @@ def draft(event_id: str, order_id: str = "o1", tenant_id: str = "acme", **change
         "correction_of": None,
         "salt": "AAECAwQFBgcICQoLDA0ODw",
     }
-    return Draft(**fields | changes)
+    return Content(**fields | changes)
+
+
+def draft(
+    event_id: str,
+    order_id: str = "o1",
+    tenant_id: str = "acme",
+    *,
+    target_required: bool = False,
+    **changes: Any,
+) -> Draft:
+    """The draft of such an event."""
+    made = draft_of(
+        content(event_id, order_id, tenant_id, **changes),
+        (),
+        originator(tenant_id, order_id),
+        TOPIC,
+    )
+    return replace(made, target_required=target_required)
 
 
 def correction(event_id: str, of: str, order_id: str = "o1", **changes: Any) -> Draft:

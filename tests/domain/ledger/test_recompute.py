@@ -12,16 +12,15 @@ from domain.ledger.append import LedgerEnd, place
 from domain.ledger.recompute import Difference, LedgerRow, LedgerWalk
 from domain.ledger.sealing import chain, entry
 from domain.orders.events import Draft, Recorded
-from domain.privacy.sealing import history_originator
-from tests.domain.ledger.drafts import correction, draft
+from domain.privacy.sealing import draft_of, history_originator
+from tests.domain.ledger.drafts import content, correction, draft
 
 T0 = 1_756_470_898_000_001
-OWN = replace(
-    draft("h1", type="history.snapshot.captured"),
-    order_id=None,
-    stream="snapshot/s1",
-    topic="history.recorded",
-    originator_id=history_originator("acme", "snapshot/s1"),
+OWN = draft_of(
+    replace(content("h1", type="history.snapshot.captured"), order_id=None, stream="snapshot/s1"),
+    (),
+    history_originator("acme", "snapshot/s1"),
+    "history.recorded",
 )
 DRAFTS = [
     draft("e1"),
@@ -34,7 +33,7 @@ DRAFTS = [
 
 
 def rows(drafts: list[Draft] = DRAFTS) -> list[LedgerRow]:
-    end = LedgerEnd(40, T0, {}, {}, {}, {})
+    end = LedgerEnd(40, T0, {}, {})
     made = []
     for sent in drafts:
         (event,) = place(end, [sent])
@@ -143,7 +142,7 @@ def test_two_events_swapped() -> None:
 
 def test_time_that_goes_back() -> None:
     """Hashed and chained as if it were in order: only a forged ledger can have it."""
-    end = LedgerEnd(0, T0, {}, {}, {}, {})
+    end = LedgerEnd(0, T0, {}, {})
     made = []
     for sent in (draft("e1"), draft("e2")):
         (event,) = place(end, [sent])

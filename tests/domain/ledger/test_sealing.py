@@ -1,46 +1,33 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain import canonical
 from domain.ledger.sealing import GENESIS, chain, entry, event_bytes, leaf_hash
-from domain.orders.events import Draft, decode_body
+from domain.orders.events import decode_body
+from domain.privacy.sealing import draft_of
+from tests.domain.ledger.drafts import content, draft
 
-RECEIVED = "2025-08-29T12:34:58.000001Z"
+RECEIVED = b"2025-08-29T12:34:58.000001Z"
+ORIGINATOR = UUID(int=0)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 BODY = st.dictionaries(TEXT, st.integers(-9, 9) | st.floats(-9, 9) | TEXT, max_size=3)
 
 
-def draft(**changes: Any) -> Draft:
-    fields: dict[str, Any] = {
-        "tenant_id": "acme",
-        "originator_id": uuid.UUID(int=0),
-        "topic": "order.recorded",
-        "event_id": "evt_1",
-        "order_id": "ord_1",
-        "stream": None,
-        "occurred_at": "2025-08-29T12:34:56Z",
-        "source": "shop",
-        "type": "order.created",
-        "schema_version": "v1",
-        "payload": b'{"total_minor":1999}',
-        "metadata": None,
-        "redactions": None,
-        "correction_of": None,
-        "salt": "AAECAwQFBgcICQoLDA0ODw",
-    }
-    return Draft(**fields | changes)
+def bytes_of(version: int, **changes: Any) -> bytes:
+    return event_bytes(draft("evt_1", "ord_1", **changes), version, RECEIVED)
 
 
 def test_known_bytes_and_hashes() -> None:
-    state = event_bytes(draft(), 1, RECEIVED)
+    state = bytes_of(1)
     assert state == (
         b'{"event_id":"evt_1","occurred_at":"2025-08-29T12:34:56Z","order_id":"ord_1",'
         b'"order_version":1,"payload":{"total_minor":1999},'
@@ -63,14 +50,15 @@ def test_known_bytes_and_hashes() -> None:
 
 
 def test_known_bytes_of_a_full_event() -> None:
-    full = draft(
+    state = bytes_of(
+        12,
         correction_of="evt_0",
         metadata=b'{"actor_id":"u1"}',
         redactions=b'["/payload/a"]',
         source='é"\\\n\x7f/',
     )
     assert (
-        event_bytes(full, 12, RECEIVED)
+        state
         == (
             '{"correction_of":"evt_0","event_id":"evt_1","metadata":{"actor_id":"u1"},'
             '"occurred_at":"2025-08-29T12:34:56Z","order_id":"ord_1","order_version":12,'
@@ -82,8 +70,9 @@ def test_known_bytes_of_a_full_event() -> None:
 
 
 def test_the_services_own_acts_have_a_stream_instead() -> None:
-    own = draft(order_id=None, stream="hold/h1", type="history.hold.placed")
-    body = decode_body(event_bytes(own, 3, RECEIVED))
+    own = content("evt_1", stream="hold/h1", type="history.hold.placed")
+    made = draft_of(replace(own, order_id=None), (), ORIGINATOR, "history.recorded")
+    body = decode_body(event_bytes(made, 3, RECEIVED))
     assert (body.stream, body.stream_version) == ("hold/h1", 3)
     assert (body.order_id, body.order_version) == (None, None)
 
@@ -117,15 +106,16 @@ def test_is_rfc_8785_of_the_fields(  # one argument a field that varies
     stream: str | None,
     version: int,
 ) -> None:
-    made = draft(
+    said = content(
+        texts.pop("event_id"),
         **texts,
         **optional,
         payload=canonical.encode(payload),
         metadata=None if metadata is None else canonical.encode(metadata),
         redactions=None if redactions is None else canonical.encode(redactions),
         stream=stream,
-        order_id="ord_1" if stream is None else None,
     )
+    said = replace(said, order_id="ord_1" if stream is None else None)
     own = {"order_id": "ord_1", "order_version": version}
     if stream is not None:
         own = {"stream": stream, "stream_version": version}
@@ -133,16 +123,17 @@ def test_is_rfc_8785_of_the_fields(  # one argument a field that varies
         **texts,
         **optional,
         **own,
+        "event_id": said.event_id,
         "payload": payload,
         "metadata": metadata,
         "redactions": redactions,
-        "occurred_at": made.occurred_at,
-        "received_at": RECEIVED,
-        "salt": made.salt,
+        "occurred_at": said.occurred_at,
+        "received_at": RECEIVED.decode(),
+        "salt": said.salt,
         "v": 1,
     }
     present = {name: value for name, value in fields.items() if value is not None}
-    state = event_bytes(made, version, RECEIVED)
+    state = event_bytes(draft_of(said, (), ORIGINATOR, "order.recorded"), version, RECEIVED)
     assert state == rfc8785.dumps(present)
     body = decode_body(state)
-    assert msgspec.json.decode(body.payload) == msgspec.json.decode(made.payload)
+    assert msgspec.json.decode(body.payload) == msgspec.json.decode(said.payload)

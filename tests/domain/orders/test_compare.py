@@ -35,8 +35,11 @@ def incoming(**changes: Any) -> Incoming:
 
 def stored(event: Incoming) -> tuple[EventBody, dict[str, Any]]:
     draft = seal(event, "acme", random_bytes=os.urandom)
-    body = decode_body(event_bytes(draft, 1, "2025-08-29T12:34:58.000001Z"))
-    return body, open_disclosures(found.text for found in draft.disclosures)
+    body = decode_body(event_bytes(draft, 1, b"2025-08-29T12:34:58.000001Z"))
+    disclosed: dict[str, Any] = {}
+    for one in draft.disclosed:
+        disclosed |= open_disclosures(one.text)
+    return body, disclosed
 
 
 def differing(sent: Incoming, recorded: Incoming) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, AsyncPipeline, Connection
+from psycopg import AsyncConnection, Connection
 
 from application.ports import Accepted, Beside, Outcome
 from domain.orders.events import Draft, Incoming
@@ -22,7 +22,8 @@ from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.statements import COMMITTER_SETTINGS
 from infrastructure.key_store.files import FileKeyStore
-from infrastructure.postgres.connect import address, connect_one
+from infrastructure.postgres.connect import connect_one
+from infrastructure.postgres.wire import Answer, Part, Wire
 from infrastructure.privacy.keyring import Keyring
 
 _numbers = itertools.count(1)
@@ -71,8 +72,8 @@ async def committing(
 ) -> AsyncIterator[Committer]:
     """A committer of its own, as the composition root makes it."""
 
-    async def connect_plainly() -> AsyncConnection[Any]:
-        return await connect_one(url, "cell_0", name="test committer", settings=COMMITTER_SETTINGS)
+    async def connect_plainly() -> Wire:
+        return Wire(await _connect(url, "test committer"))
 
     appending = Appending(Keyring(key_store), clock, **options)
     committer = Committer(connect or connect_plainly, appending)
@@ -91,41 +92,51 @@ def note(table: str, value: str) -> Beside:
     return lambda _outcomes: [(f"insert into {table} values (%s)", (value,))]
 
 
-class FaultyConnection(AsyncConnection[Any]):
+class FaultyWire(Wire):
     """Loses its socket around a commit, as often as it is told: before the server hears of the
     commit, or after the server has carried it out and before anybody here hears of that."""
 
-    faults: list[str]
-    _committing = False
+    def __init__(self, connection: AsyncConnection[Any], faults: list[str]) -> None:
+        super().__init__(connection)
+        self.faults = faults
 
     @classmethod
     def connecting(cls, url: str, faults: list[str]) -> Callable[[], Any]:
-        async def connect() -> FaultyConnection:
-            target = address(url, "cell_0", name="test faulty", settings=COMMITTER_SETTINGS)
-            connection = await cls.connect(target, autocommit=True, prepare_threshold=2)
-            connection.faults = faults
-            return connection
+        async def connect() -> FaultyWire:
+            return cls(await _connect(url, "test faulty"), faults)
 
         return connect
 
-    async def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-        if query == "commit" and self.faults:
+    def part(self) -> Part:
+        part = FaultyPart(self, self._pg)
+        part.faults = self.faults
+        self._under_way.append(part)
+        return part
+
+
+class FaultyPart(Part):
+    faults: list[str]
+    _committing = False
+
+    def run(self, statement: str, *parameters: object) -> Answer:
+        if statement == "commit" and self.faults:
             if self.faults[0] == "before":
                 self.faults.pop(0)
-                self.pgconn.finish()
+                self._pg.finish()
                 raise psycopg.OperationalError("the socket went before the commit")
             self._committing = True
-        return await super().execute(query, *arguments, **options)
+        return super().run(statement, *parameters)
 
-    @asynccontextmanager
-    async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
-        async with super().pipeline() as pipeline:
-            yield pipeline
+    async def done(self) -> None:
+        await super().done()
         if self._committing:
-            self._committing = False
             assert self.faults.pop(0) == "after"
-            self.pgconn.finish()
+            self._pg.finish()
             raise psycopg.OperationalError("the socket went after the commit")
+
+
+async def _connect(url: str, name: str) -> AsyncConnection[Any]:
+    return await connect_one(url, "cell_0", name=name, settings=COMMITTER_SETTINGS)
 
 
 class Ledger:

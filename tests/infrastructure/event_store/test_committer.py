@@ -81,8 +81,8 @@ async def test_an_accepted_event_is_told_as_it_is_stored(
     (outcome,) = accepted(await committer.submit([draft("e1", "o1", tenant)]))
     event = outcome.event
     assert ledger.rows(
-        "select position, tenant_id, sequence, originator_id, originator_version, received_us,"
-        " entry, ledger_hash, state from events where tenant_id = %s",
+        "select position, tenant_id, sequence, uuid_send(originator_id), originator_version,"
+        " received_us, entry, ledger_hash, state from events where tenant_id = %s",
         tenant,
     ) == [tuple(getattr(event, name) for name in event.__struct_fields__)]
 

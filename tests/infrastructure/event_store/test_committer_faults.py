@@ -16,7 +16,7 @@ from eventsourcing.persistence import IntegrityError
 
 from application.ports import Duplicate, Statement
 from domain.errors import Unavailable
-from infrastructure.event_store.appending import Appending
+from infrastructure.event_store.appending import Appending, Loading, Writing
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.framework import DoorThread
 from infrastructure.event_store.statements import COMMITTER_SETTINGS
@@ -24,10 +24,11 @@ from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import connect_one
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.postgres.migrate import upgrade
+from infrastructure.postgres.wire import Wire
 from infrastructure.privacy.keyring import Keyring
 from tests.domain.ledger.drafts import draft
 from tests.infrastructure.event_store.kit import (
-    FaultyConnection,
+    FaultyWire,
     Ledger,
     accepted,
     committing,
@@ -54,7 +55,7 @@ async def test_a_connection_lost_at_the_commit(
     database_url: str, key_store: FileKeyStore, ledger: Ledger, beside: str, fault: str
 ) -> None:
     tenant, faults = fresh("lost"), [fault]
-    connect = FaultyConnection.connecting(database_url, faults)
+    connect = FaultyWire.connecting(database_url, faults)
     async with committing(database_url, key_store, connect=connect) as door:
         calls = [
             door.submit([personal(f"e{n}", "o1", tenant)], beside=note(beside, f"e{n}"))
@@ -78,7 +79,7 @@ async def test_a_duplicate_stays_one_through_a_lost_connection(
 ) -> None:
     """What an earlier request wrote is not taken for what the lost attempt wrote."""
     tenant, faults = fresh("dup"), list[str]()
-    connect = FaultyConnection.connecting(database_url, faults)
+    connect = FaultyWire.connecting(database_url, faults)
     async with committing(database_url, key_store, connect=connect) as door:
         (first,) = accepted(await door.submit([draft("e1", "o1", tenant)]))
         faults.append(fault)
@@ -93,7 +94,7 @@ async def test_what_another_process_recorded_meanwhile_is_a_duplicate(
     """The attempt had failed; what the ledger holds under its event_id is not its own."""
     tenant = fresh("meanwhile")
     async with committing(database_url, key_store) as other:
-        connect_plainly = FaultyConnection.connecting(database_url, ["before"])
+        connect_plainly = FaultyWire.connecting(database_url, ["before"])
         connections: list[Any] = []
 
         async def connect() -> Any:
@@ -113,7 +114,7 @@ async def test_all_or_none_through_a_lost_connection(
     database_url: str, key_store: FileKeyStore, ledger: Ledger, fault: str
 ) -> None:
     tenant, faults = fresh("atomic"), [fault]
-    connect = FaultyConnection.connecting(database_url, faults)
+    connect = FaultyWire.connecting(database_url, faults)
     drafts = [draft("e1", "o1", tenant), draft("e2", "o1", tenant)]
     async with committing(database_url, key_store, connect=connect) as door:
         outcomes = await door.submit(drafts, atomic=True)
@@ -128,7 +129,7 @@ def test_the_frameworks_door_through_a_lost_connection(
     tenant, faults = fresh("thread"), [fault]
 
     async def make() -> Committer:
-        connect = FaultyConnection.connecting(database_url, faults)
+        connect = FaultyWire.connecting(database_url, faults)
         return Committer(connect, Appending(Keyring(key_store), now_us))
 
     door = DoorThread(make)
@@ -149,7 +150,9 @@ async def test_a_process_that_was_frozen_loses_the_lock_and_begins_again(
     pauses = [0.4]
 
     async def connect() -> Any:
-        return await connect_one(database_url, "cell_0", name="test frozen", settings=settings)
+        return Wire(
+            await connect_one(database_url, "cell_0", name="test frozen", settings=settings)
+        )
 
     def freeze(_outcomes: object) -> list[Statement]:
         if pauses:
@@ -168,7 +171,7 @@ async def test_lost_twice_at_the_commit_is_not_known(
 ) -> None:
     """Nothing is acknowledged; sent again, the event is there once."""
     tenant, faults = fresh("twice"), ["before", "before"]
-    connect = FaultyConnection.connecting(database_url, faults)
+    connect = FaultyWire.connecting(database_url, faults)
     async with committing(database_url, key_store, connect=connect) as door:
         with pytest.raises(Unavailable):
             await door.submit([draft("e1", "o1", tenant)])
@@ -183,7 +186,7 @@ async def test_faults_among_many_callers(
 ) -> None:
     """Every caller asks again until it is told; each event is there once, its note too."""
     tenant, left = fresh("many"), faults * 4
-    connect = FaultyConnection.connecting(database_url, left)
+    connect = FaultyWire.connecting(database_url, left)
 
     async def insist(door: Committer, event_id: str) -> None:
         while True:
@@ -251,13 +254,13 @@ async def test_trouble_of_the_store_is_nobodys_fault(
 
 def _count_attempts(door: Committer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     attempts: list[int] = []
-    append = door._append
+    write = door._append.write
 
-    async def counting(connection: Any, requests: Any) -> Any:
-        attempts.append(len(requests))
-        return await append(connection, requests)
+    async def counting(wire: Wire, loading: Loading) -> Writing:
+        attempts.append(len(loading.requests))
+        return await write(wire, loading)
 
-    monkeypatch.setattr(door, "_append", counting)
+    monkeypatch.setattr(door._append, "write", counting)
     return attempts
 
 

@@ -22,6 +22,7 @@ from infrastructure.event_store.framework import DoorThread, OrderLedger
 from infrastructure.event_store.statements import COMMITTER_SETTINGS
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import address, connect_one
+from infrastructure.postgres.wire import Wire
 from infrastructure.privacy.keyring import Keyring
 from tests.domain.ledger.drafts import correction, draft
 from tests.infrastructure.event_store.kit import Ledger, fresh, now_us, personal
@@ -31,8 +32,10 @@ from tests.infrastructure.event_store.kit import Ledger, fresh, now_us, personal
 def door(database_url: str, key_store: FileKeyStore) -> Iterator[DoorThread]:
     async def make() -> Committer:
         async def connect() -> Any:
-            return await connect_one(
-                database_url, "cell_0", name="test door", settings=COMMITTER_SETTINGS
+            return Wire(
+                await connect_one(
+                    database_url, "cell_0", name="test door", settings=COMMITTER_SETTINGS
+                )
             )
 
         return Committer(connect, Appending(Keyring(key_store), now_us))
