@@ -2,7 +2,7 @@
 
     part = wire.part()
     answer = part.run(sql, ...)
-    part.end();  await part.done()
+    await part.done()
     answer.rows()
 
 psycopg's own pipeline turns the event loop over for every statement, which makes a trip with a
@@ -57,17 +57,14 @@ class Wire:
     async def rollback(self) -> None:
         """Wait for what is under way, whatever comes of it; undo the transaction that is open."""
         while self._under_way:
-            part = self._under_way[0]
-            part.end()
             try:
-                await part.done()
+                await self._under_way[0].done()
             except psycopg.Error:
                 if self.closed:
                     raise
         if self._pg.transaction_status != pq.TransactionStatus.IDLE:
             part = self.part()
             part.run("rollback")
-            part.end()
             await part.done()
 
     async def close(self) -> None:
@@ -166,7 +163,8 @@ class Part:
             self.push()
 
     async def done(self) -> None:
-        """Wait for all answers. Raises psycopg.Error for the first statement that failed."""
+        """End it and wait for all answers. Raises psycopg.Error for the first that is a failure."""
+        self.end()
         await self._wire.read(self)
 
 
