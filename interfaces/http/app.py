@@ -7,7 +7,7 @@ routing, `authorize`, the handler, the answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +16,7 @@ import msgspec
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
+from litestar.types import ASGIApp, LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
 from interfaces.http import (
     bulk,
@@ -30,7 +30,7 @@ from interfaces.http import (
     states,
     stream,
 )
-from interfaces.http.answers import BASE_PATH
+from interfaces.http.answers import BASE_PATH, Answer
 from interfaces.http.caller import SLASH, ApiRequest
 from interfaces.http.endpoint import Handler
 from interfaces.http.openapi import declared_of, document
@@ -110,7 +110,7 @@ def create_app(
             raise ValueError(f"{handler} declares no permission")
     app = OrderHistoryApi(
         route_handlers=[
-            Router(BASE_PATH, route_handlers=list(handlers)),
+            Router(BASE_PATH, route_handlers=[*_options(handlers), *handlers]),
             *PUBLIC_HANDLERS,
         ],
         exception_handlers={Exception: problem_response},
@@ -127,6 +127,23 @@ def create_app(
     }
     app.state.openapi = msgspec.json.encode(document(app, _version()))
     return app
+
+
+def _options(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """What answers OPTIONS: litestar's own would tell the first handler of a path alone."""
+    taken: dict[str, set[str]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            taken.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+    return [_telling(path, ", ".join(sorted(methods))) for path, methods in taken.items()]
+
+
+def _telling(path: str, methods: str) -> HTTPRouteHandler:
+    async def tell() -> ASGIApp:
+        return Answer(204, ((b"allow", methods.encode("ascii")),))
+
+    # The status is the Answer's, as in endpoint.py.
+    return HTTPRouteHandler(path, http_method="OPTIONS", status_code=200)(tell)
 
 
 def _version() -> str:

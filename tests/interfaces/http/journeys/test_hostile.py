@@ -111,6 +111,18 @@ async def test_methods(stocked: Shop) -> None:
             assert method not in allowed
 
 
+async def test_options_tell_every_method_of_a_path(stocked: Shop) -> None:
+    taken: dict[str, set[str]] = {}
+    for item in operations(stocked.house.app):
+        path = re.sub(r"\{\w+\}", "evt_1", item.path)
+        taken.setdefault(path, set()).add(item.endpoint.method)
+    assert max(len(methods) for methods in taken.values()) > 1
+    for path, methods in taken.items():
+        answer = await ask(stocked, "OPTIONS", path)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert set(answer.headers["allow"].split(", ")) == {*methods, "OPTIONS"}, path
+
+
 async def test_head_and_options(stocked: Shop) -> None:
     for path in (f"{BASE}/events/evt_1", "/healthz", f"{BASE}/orders"):
         head = await ask(stocked, "HEAD", path)
