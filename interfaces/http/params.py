@@ -25,6 +25,7 @@ from msgspec import Meta, Struct
 from domain.errors import Invalid
 from domain.times import parse_duration_us, parse_us
 from interfaces.http.problems import ParameterError, Place
+from interfaces.http.refusals import refusal
 
 MAX_INTEGER = 2**53 - 1
 Q = TypeVar("Q", bound=Struct)
@@ -40,6 +41,7 @@ class Duration(int):
 
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many items a page has at most.")]
 SafeInteger = Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+_Sequence = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Cursor = Annotated[
     str,
@@ -98,7 +100,7 @@ def read_query(query_string: bytes, shape: type[Q]) -> Q:
             try:
                 values[attribute] = _value(text, kind)
             except ValueError as error:
-                wrong.append(_error("query", name, str(error).replace("`", "")))
+                wrong.append(_error("query", name, str(error)))
     return _build(shape, values, wrong)
 
 
@@ -107,13 +109,9 @@ def min_sequence(header: str | None) -> int | None:
     if header is None:
         return None
     try:
-        sequence = _integer(header)
+        return int(_value(header, _Sequence))
     except ValueError as error:
         raise _invalid([_error("header", "X-Min-Sequence", str(error))]) from None
-    if not 0 <= sequence <= MAX_INTEGER:
-        detail = f"is not between 0 and {MAX_INTEGER}"
-        raise _invalid([_error("header", "X-Min-Sequence", detail)])
-    return sequence
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:
@@ -159,12 +157,15 @@ def _given(kind: Any) -> Any:
 
 
 def _value(text: str, kind: Any) -> Any:
-    """A value that fits its declaration; ValueError says what is wrong, without the value."""
+    """A value that fits its declaration; ValueError says what is wrong, and what is allowed."""
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if _CONTROL.search(text):
         raise ValueError("contains a control character")
     read = _READERS.get(bare)
-    return msgspec.convert(read(text) if read else text, kind)
+    try:
+        return msgspec.convert(read(text) if read else text, kind)
+    except ValueError as error:
+        raise ValueError(refusal(text, kind, error)) from None
 
 
 def _integer(text: str) -> int:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
@@ -87,6 +87,52 @@ def test_values_of_every_kind() -> None:
 )
 def test_what_is_not_valid_is_pointed_at(query: bytes, pointer: str) -> None:
     assert set(wrong(query)) == {pointer}
+
+
+class EveryKind(Page, frozen=True, kw_only=True):
+    order: Annotated[Literal["occurred", "sequence"], Meta(description="x")] = "occurred"
+    expand: Annotated[Literal["attachments"] | None, Meta(description="x")] = None
+    type: Annotated[str, Meta(pattern="^[a-z]+$", description="Such as `order`.")] | None = None
+    after: Annotated[int, Meta(ge=0)] | None = None
+    name: Text | None = None
+    short: Annotated[str, Meta(max_length=5)] | None = None
+    at: Instant | None = None
+    yes: bool | None = None
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        (b"limit=5000", "is 5000; must be from 1 to 1000"),
+        (b"limit=0", "is 0; must be from 1 to 1000"),
+        (b"limit=-3", "is -3; must be from 1 to 1000"),
+        (b"limit=4111111111111111", "must be from 1 to 1000"),
+        (b"limit=ten", "must be a whole number from 1 to 1000"),
+        (b"limit=", "must be a whole number from 1 to 1000"),
+        (b"after=-1", "is -1; must be at least 0"),
+        (b"after=x", "must be a whole number at least 0"),
+        (b"order=time", "is 'time'; must be occurred or sequence"),
+        (b"order=jane@example.com", "must be occurred or sequence"),
+        (b"order=4111111111111111", "must be occurred or sequence"),
+        (b"order=", "must be occurred or sequence"),
+        (b"expand=all", "is 'all'; must be attachments"),
+        (b"type=Jane", "must match ^[a-z]+$: Such as order."),
+        (b"name=", "has 0 characters; must have from 1 to 200"),
+        (b"name=" + b"x" * 201, "has 201 characters; must have from 1 to 200"),
+        (b"short=Jane+Doe", "has 8 characters; must have at most 5"),
+        (b"yes=1", "must be true or false"),
+        (
+            b"at=2025-01-01T00:00:00+01:00",
+            "is not an RFC 3339 time such as 2025-08-29T12:34:56Z; send a + in it as %2B",
+        ),
+        (b"limit=%D9%A3", "must be a whole number from 1 to 1000"),
+    ],
+)
+def test_it_is_told_what_was_given_and_what_is_allowed(query: bytes, detail: str) -> None:
+    name = query.partition(b"=")[0].decode()
+    assert wrong(query, EveryKind) == {f"/{name}": detail}
+    with pytest.raises(Invalid, match=f"query parameter '{name}' "):
+        read_query(query, EveryKind)
 
 
 def test_a_misspelt_name_is_told_the_nearest() -> None:
