@@ -72,9 +72,15 @@ def no_content() -> Answer:
     return Answer(204, ())
 
 
-def resource(request: ApiRequest, body: bytes, *, octets: bool = False) -> Answer:
-    """One resource with its ETag; 304 without a body when the caller has these very bytes."""
-    tag = entity_tag(body)
+def resource(
+    request: ApiRequest, body: bytes, *, octets: bool = False, tagged: bytes | None = None
+) -> Answer:
+    """One resource with its ETag; 304 without a body when the caller has it.
+
+    `tagged`: what the tag is of, in place of the body, where that holds the time of asking as well:
+    a weak tag then (RFC 9110, 8.8.1), for the bytes differ each time.
+    """
+    tag = entity_tag(body) if tagged is None else f"W/{entity_tag(tagged)}"
     headers = (*READ_HEADERS, (b"etag", tag.encode("ascii")))
     if _known(request.header(b"if-none-match"), tag):
         return Answer(304, headers)
@@ -105,4 +111,5 @@ def _known(if_none_match: str | None, tag: str) -> bool:
     if if_none_match is None:
         return False
     candidates = [candidate.strip() for candidate in if_none_match.split(",")]
-    return "*" in candidates or tag in (item.removeprefix("W/") for item in candidates)
+    opaque = tag.removeprefix("W/")  # compared weakly (RFC 9110, 13.1.2)
+    return "*" in candidates or opaque in (item.removeprefix("W/") for item in candidates)

@@ -79,7 +79,8 @@ class StateAnswer(Struct, frozen=True):
     },
 )
 async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
-    """On two clocks: what had happened by `at`, as far as it was known here by `known_at`."""
+    """On two clocks: what had happened by `at`, as far as it was known here by `known_at`. The
+    ETag is that of the answer without the time of asking."""
     services, caller = request.services, request.caller
     order_id = request.path_value("order_id")
     await await_sequence(request)
@@ -88,23 +89,25 @@ async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
         answer = await services.as_of.state(caller.tenant_id, order_id, question)
     except Invalid as error:
         raise in_place(error, "query") from None
-    now = services.clock()
-    head = msgspec.json.encode(
-        {
-            "order_id": order_id,
-            "at": format_us(now) if query.at is None else format_short(query.at),
-            "known_at": format_us(now) if query.known_at is None else format_short(query.known_at),
-        }
-    )
     metadata = StateMetadata(
         answer.event_sequence, answer.events_applied, list(answer.late), answer.basis
     )
     state = mask(encoded := msgspec.json.encode(answer.state))
     if caller.sees_personal and state != encoded:
         state = reveal(encoded, await services.disclosures.of_order(caller.tenant_id, order_id))
-    return resource(
-        request, b'%b,"state":%b,"metadata":%b}' % (head[:-1], state, msgspec.json.encode(metadata))
-    )
+    asked = {"at": query.at, "known_at": query.known_at}
+    given = {name: format_short(us) for name, us in asked.items() if us is not None}
+    told = b'"state":%b,"metadata":%b}' % (state, msgspec.json.encode(metadata))
+    now = dict.fromkeys(asked, format_us(services.clock()))
+    body = _opened({"order_id": order_id, **now, **given}) + told
+    # What holds the time of asking is another body each time, and the same answer.
+    same = None if len(given) == len(asked) else _opened(given) + told
+    return resource(request, body, tagged=same)
+
+
+def _opened(head: dict[str, str]) -> bytes:
+    """The beginning of an object that goes on."""
+    return msgspec.json.encode(head)[:-1] + (b"," if head else b"")
 
 
 HANDLERS = (get_state,)

@@ -71,3 +71,36 @@ async def test_the_tag_changes_with_a_correction(shop: Shop) -> None:
     assert changed.status_code == 200
     same = await shop.get("/events/evt_1/bytes", headers={"If-None-Match": raw})
     assert same.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "", "?at=2025-01-02T00:00:00Z", "?known_at=2099-01-01T00:00:00Z", "?known_sequence=2",
+        "?at=2025-01-02T00:00:00Z&known_sequence=2",
+    ],
+)  # fmt: skip
+async def test_the_time_of_asking_changes_no_tag(shop: Shop, query: str) -> None:
+    await shop.record(type="order.created", payload={"customer": {"id": "c", "name": "Jane"}})
+    await shop.record()
+    path = f"/orders/ord_1/snapshot{query}"
+    first = await shop.get(path)
+    tag = first.headers["etag"]
+    assert tag.startswith('W/"'), "the bytes differ: the time of asking is in them"
+    for given in (tag, tag.removeprefix("W/"), f'"else", {tag}'):
+        again = await shop.get(path, headers={"If-None-Match": given})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+    seen = await shop.get(path, "support", headers={"If-None-Match": tag})
+    assert (seen.status_code, "Jane" in seen.text) == (200, True)
+    await shop.record(type="order.shipped", occurred_at="2025-01-01T11:00:00Z")
+    changed = await shop.get(path, headers={"If-None-Match": tag})
+    assert changed.status_code == (304 if "known_sequence" in query else 200)
+
+
+async def test_the_tag_of_a_state_is_that_of_its_question(shop: Shop) -> None:
+    await shop.record()
+    seen = set()
+    for query in ("", "?at=2025-01-02T00:00:00Z", "?at=2025-01-03T00:00:00Z"):
+        seen.add((await shop.get(f"/orders/ord_1/snapshot{query}")).headers["etag"])
+    assert len(seen) == 3
