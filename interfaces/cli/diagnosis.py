@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -45,7 +44,7 @@ def doctor(data_dir: Path, database_url: str | None) -> int:
     failed = 0
     with installation(data_dir, database_url) as settings:
         with progress_bar("events") as progress:
-            findings = asyncio.run(examine(settings, progress))
+            findings = examine(settings, progress)
         for finding in findings:
             mark = "ok  " if finding.ok else "FAIL"
             click.echo(f"{mark}  {finding.name}: {finding.detail}")

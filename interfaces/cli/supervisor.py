@@ -28,6 +28,8 @@ TICK = 0.5
 GRACE = 10.0
 USAGE = 2
 """The exit code for a wrong option or setting. Starting again would not put it right."""
+_STOPPED = {0, *(sign for one in (signal.SIGTERM, signal.SIGINT) for sign in (-one, 128 + one))}
+"""Exit codes of a child that followed; the last two when it was still starting."""
 
 SUPERVISED = "ORDER_HISTORY_SUPERVISED"
 
@@ -99,7 +101,7 @@ class Supervisor:
             process = await _start(child, stdin)
             code, forced = await self._until_exit(child, process)
             if self._stopping.is_set():
-                return int(forced or code not in (0, -signal.SIGTERM, -signal.SIGINT))
+                return int(forced or code not in _STOPPED)
             if code == USAGE:
                 self._say(f"{child.name} cannot run as it was started (exit code 2); stopping")
                 self._stopping.set()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
-from psycopg import AsyncConnection
 
 from application.intake.importing import Imported, ImportFile
 from application.intake.importing import Progress as ImportProgress
@@ -20,7 +18,7 @@ from infrastructure.event_store.statements import INSERT_TENANTS
 from infrastructure.key_store.files import FileKeyStore
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
-from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
+from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
@@ -86,12 +84,20 @@ def audit_ledgers(
         return audit(connection, tenants, report)
 
 
-async def examine(settings: Settings, report: Report) -> list[Finding]:
+def examine(settings: Settings, report: Report) -> list[Finding]:
     """Everything that can be checked without changing anything."""
-    findings = [_ledgers(settings, report)]
+    # Not in one event loop: that would hear of Ctrl-C only when it gets a turn, after the ledgers.
+    return [
+        _ledgers(settings, report),
+        _keys(settings),
+        *asyncio.run(_read_models(settings)),
+    ]
+
+
+async def _read_models(settings: Settings) -> list[Finding]:
+    findings = []
     connection = await connecting(settings, "doctor")()
     async with connection:
-        findings.append(await _keys(settings, connection))
         for model in await status(connection, [model.name for model in MODELS]):
             detail = f"{model.lag} events behind, {model.dead_letters} dead letters"
             findings.append(Finding(f"read model {model.model}", not model.degraded, detail))
@@ -117,11 +123,10 @@ def _ledgers(settings: Settings, report: Report) -> Finding:
     return Finding("ledger", not differences and not missing, detail)
 
 
-async def _keys(settings: Settings, connection: AsyncConnection[Any]) -> Finding:
+def _keys(settings: Settings) -> Finding:
     directory = key_directory(settings.data_dir)
     try:
-        if not await keys_belong(connection, settings.data_dir):
-            return Finding("key store", False, str(WrongKeyStore(settings.data_dir)))
+        asyncio.run(require_keys(settings))
         if not directory.is_dir():
             return Finding("key store", True, "nothing recorded yet, no key made")
         with blocking(settings, "doctor")() as reading:

@@ -114,6 +114,18 @@ def test_one_that_will_not_stop_is_killed(tmp_path: Path) -> None:
     assert said == ["api did not stop within 0.2 s; killing it"]
 
 
+@pytest.mark.parametrize("code", [130, 143])
+def test_a_child_that_is_stopped_while_it_starts_has_followed(tmp_path: Path, code: int) -> None:
+    note = tmp_path / "note"
+    starting = (
+        f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit({code})); "
+        f"{NOTE_START}; {STAY}"
+    )
+    thread = stop_when(lambda: bool(lines(note)))
+    assert Supervisor([python("api", starting, note)]).run() == 0
+    thread.join()
+
+
 def test_a_failure_while_stopping_is_told(tmp_path: Path) -> None:
     note = tmp_path / "note"
     code = (
