@@ -12,7 +12,8 @@ from interfaces.demo.hero import ORDER_ID
 
 @dataclass
 class Sent:
-    """How the lines of one tenant ended; `last_sequence` is its ledger's end."""
+    """How the lines of one tenant ended; `last_sequence` is that of the last event that was
+    recorded now, 0 when all were known before."""
 
     lines: int
     recorded: int = 0
@@ -73,8 +74,7 @@ export API={address}/v1/order-history
 {ask} \\
   $API/events/evt_demo_1_001/bytes | sha256sum
 # what happens from now on (Ctrl-C ends it)
-{ask} -N \\
-  "$API/events/stream?after={sent[first].last_sequence}"
+{ask} -N $API/events/stream
 
 Ctrl-C here stops everything; `make demo` goes on with the same data.
 """
