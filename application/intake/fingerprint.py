@@ -16,8 +16,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.intake.scrubbing import Line
-from application.ports import KeyStore
-from domain.errors import KeyUnavailable
+from application.ports import KeyMissing, KeyStore
 
 _BUCKET = 0
 _PURPOSE = b"order-history fingerprint of a bulk body"
@@ -64,10 +63,9 @@ class Fingerprinter:
     def begin_again(self, who: tuple[str, str, str], earlier: Fingerprint) -> Fingerprinting | None:
         """Of an upload to be compared with an earlier one; None when that one's key was destroyed.
         Raises KeyUnavailable when the key store does not answer."""
-        self._key_store.bucket(who[0], _BUCKET)
         try:
             key = self._key_store.bucket_key(who[0], _BUCKET, earlier.key_id)
-        except KeyUnavailable:
+        except KeyMissing:
             return None
         return Fingerprinting(earlier.key_id, key, who)
 
