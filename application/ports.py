@@ -42,6 +42,13 @@ Beside = Callable[[Sequence[Outcome]], Sequence[Statement]]
 """Given the outcomes of a submission, the statements to run in the transaction that commits it."""
 
 
+class Lane:
+    """Submissions that do not overtake each other: as soon as one fails, those behind it fail as
+    well, with Unavailable. Whoever opens the lane again sees to the failed ones first."""
+
+    blocked = False
+
+
 class Door(Protocol):
     """The one way onto the ledger."""
 
@@ -51,6 +58,7 @@ class Door(Protocol):
         *,
         beside: Beside | None = None,
         idempotency: tuple[str, str] | None = None,
+        lane: Lane | None = None,
     ) -> list[Outcome]:
         """Commit drafts of one tenant, in order, in one transaction; one outcome each.
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from application.intake.chunks import JobCipher
-from application.intake.ports import SpoolStore
-from application.intake.recording import JobRef, PreparedChunk, Recording, ahead
+from application.intake.ports import SpooledChunk, SpoolStore
+from application.intake.recording import (
+    JobRef,
+    PreparedChunk,
+    Recording,
+    in_order,
+)
 from application.jobs.running import Cancelled, Finished, Run
 
 SHOWN_ERRORS = 100
@@ -23,8 +29,10 @@ class BulkIngest:
 
     async def __call__(self, run: Run) -> Finished:
         ref = (run.job.tenant_id, run.job.job_id)
+        prepare = partial(self._prepare, ref)
+        prepared = in_order(prepare, self._spooled(ref, run))
         try:
-            async for settled in ahead(self._submitted(ref, ahead(self._prepared(ref, run)))):
+            async for settled in self._recording.submitted(ref, prepared, spooled=True):
                 await self._recording.count(ref, settled, spooled=True)
         except Cancelled:
             await self._clear(ref)
@@ -32,19 +40,16 @@ class BulkIngest:
         await self._clear(ref)
         return Finished(errors=await self._spool.reasons(ref, SHOWN_ERRORS))
 
-    async def _prepared(self, ref: JobRef, run: Run) -> AsyncIterator[PreparedChunk]:
+    async def _spooled(self, ref: JobRef, run: Run) -> AsyncIterator[SpooledChunk]:
         after = -1
         while (row := await self._spool.next(ref, after)) is not None:
             await run.checkpoint()
-            chunk = self._cipher.open_chunk(*ref, row.number, row.sealed)
-            yield await self._recording.prepare(ref[0], chunk, row.outcome)
+            yield row
             after = row.number
 
-    async def _submitted(
-        self, ref: JobRef, prepared: AsyncIterator[PreparedChunk]
-    ) -> AsyncIterator[PreparedChunk]:
-        async for chunk in prepared:
-            yield await self._recording.submit(ref, chunk, spooled=True)
+    async def _prepare(self, ref: JobRef, row: SpooledChunk) -> PreparedChunk:
+        chunk = self._cipher.open_chunk(*ref, row.number, row.sealed)
+        return await self._recording.prepare(ref[0], chunk, row.outcome)
 
     async def _clear(self, ref: JobRef) -> None:
         await self._spool.clear(ref)

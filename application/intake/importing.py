@@ -14,10 +14,15 @@ import msgspec
 from msgspec import Struct
 
 from application.intake.bulk import SHOWN_ERRORS
-from application.intake.chunks import chunks_of
+from application.intake.chunks import Chunk, chunks_of
 from application.intake.lines import STEP, gunzipped, plain_blocks
 from application.intake.ports import SpoolStore, Tally
-from application.intake.recording import JobRef, PreparedChunk, Recording, ahead
+from application.intake.recording import (
+    JobRef,
+    PreparedChunk,
+    Recording,
+    in_order,
+)
 from application.jobs.ports import Job, JobStore, Lifelines, new_job_id
 from application.jobs.running import Cancelled, Interrupted, Run, pause_for
 from application.ports import Clock
@@ -128,7 +133,11 @@ class _Steps:
 
     async def counted(self, file: _File) -> AsyncIterator[Tally]:
         """The tally after each chunk. Raises Interrupted, Cancelled, and what reading raises."""
-        async for settled in ahead(self._submitted(ahead(self._prepared(file.blocks())))):
+        prepared = in_order(self._prepare, self._chunks(file.blocks()))
+        submitted = self._recording.submitted(
+            self.ref, prepared, spooled=False, again=self.patiently
+        )
+        async for settled in submitted:
             self.tally = await self._count(settled)
             yield self.tally
 
@@ -141,24 +150,19 @@ class _Steps:
             await pause_for(RETRY_FIRST * 2**attempt, self._stopping)
         return await step()
 
-    async def _prepared(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[PreparedChunk]:
-        prepare = self._recording.prepare
+    async def _chunks(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[Chunk]:
         async for chunk in chunks_of(blocks):
             await self._checkpoint()
-            yield await self.patiently(partial(prepare, self.ref[0], chunk))
+            yield chunk
+
+    async def _prepare(self, chunk: Chunk) -> PreparedChunk:
+        return await self.patiently(partial(self._recording.prepare, self.ref[0], chunk))
 
     async def _checkpoint(self) -> None:
         """Raises Interrupted at once, Cancelled soon: to look each time would cost."""
         if self._stopping.is_set() or monotonic() - self._looked >= _LOOK_EVERY:
             await self.patiently(self._run.checkpoint)
             self._looked = monotonic()
-
-    async def _submitted(
-        self, prepared: AsyncIterator[PreparedChunk]
-    ) -> AsyncIterator[PreparedChunk]:
-        submit = partial(self._recording.submit, self.ref, spooled=False)
-        async for chunk in prepared:
-            yield await self.patiently(partial(submit, chunk))
 
     async def _count(self, settled: PreparedChunk) -> Tally:
         """The tally with this chunk's lines, counted once: an attempt that seemed to fail may have

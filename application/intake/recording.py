@@ -9,9 +9,10 @@ is removed with the counting, so none is counted twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from typing import TypeVar
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -21,8 +22,8 @@ from application.intake.ports import KeptLine, SpoolStore, Tally
 from application.intake.preparing import PreparedLines, Preparing, reasons
 from application.intake.scrubbing import Line
 from application.orders.record import Comparer
-from application.ports import Accepted, Door, Duplicate, Outcome, Statement
-from domain.errors import EventConflict, FieldError, OrderHistoryError
+from application.ports import Accepted, Door, Duplicate, Lane, Outcome, Statement
+from domain.errors import EventConflict, FieldError, OrderHistoryError, Unavailable
 from domain.orders.events import Incoming
 
 JobRef = tuple[str, str]
@@ -32,7 +33,18 @@ Settled = int | list[FieldError]
 """What became of a line that was not recorded: there already, at this position; or refused, for
 these reasons."""
 
+_PREPARED_AHEAD = 2
+"""Chunks that are being prepared, or are, while one is submitted: the other process always has one
+to go on with."""
+
+_SUBMITTED_AHEAD = 3
+"""Chunks that are at the door while one is counted: when one commits, the next begins behind it."""
+
+Again = Callable[[Callable[[], Awaitable["PreparedChunk"]]], Awaitable["PreparedChunk"]]
+"""Tries a step until it comes through, or raises."""
+
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -80,24 +92,84 @@ class Recording:
         events = await self._preparing.prepare(tenant_id, chunk.lines)
         return PreparedChunk(chunk, events, None if outcome is None else _decode(outcome))
 
-    async def submit(self, job: JobRef, prepared: PreparedChunk, *, spooled: bool) -> PreparedChunk:
+    async def submitted(
+        self,
+        job: JobRef,
+        source: AsyncIterator[PreparedChunk],
+        *,
+        spooled: bool,
+        again: Again | None = None,
+    ) -> AsyncIterator[PreparedChunk]:
+        """The source's chunks in their order, each submitted, with its settlement. A few are at the
+        door at once, but none overtakes one that fails: that goes `again` first, if that is given.
+
+        Raises Unavailable. What the source raises comes after the chunks before it.
+        """
+        lane = Lane()
+        waiting: deque[tuple[PreparedChunk, asyncio.Future[PreparedChunk]]] = deque()
+
+        async def settled() -> PreparedChunk:
+            chunk, task = waiting.popleft()
+            try:
+                return await task
+            except Unavailable:
+                if again is None:
+                    raise
+            if waiting:
+                await asyncio.wait([task for _, task in waiting])
+
+            async def anew() -> PreparedChunk:
+                lane.blocked = False
+                return await self.submit(job, chunk, spooled=spooled, lane=lane)
+
+            return await again(anew)
+
+        try:
+            async for chunk in _to_its_end(source):
+                if isinstance(chunk, BaseException):
+                    while waiting:
+                        yield await settled()
+                    raise chunk
+                submission = self.submit(job, chunk, spooled=spooled, lane=lane)
+                waiting.append((chunk, asyncio.ensure_future(submission)))
+                if len(waiting) > _SUBMITTED_AHEAD:
+                    yield await settled()
+            while waiting:
+                yield await settled()
+        finally:
+            lane.blocked = True
+            await _abandon(task for _, task in waiting)
+
+    async def submit(
+        self, job: JobRef, prepared: PreparedChunk, *, spooled: bool, lane: Lane
+    ) -> PreparedChunk:
         """Record what can be recorded; the chunk with its settlement. Raises Unavailable."""
         if prepared.settlement is not None:
             return prepared
-        drafts = prepared.events.drafts
-        settlement = _settle(prepared, [])
-        if drafts:
-            number = prepared.chunk.number
-
-            def beside(outcomes: Sequence[Outcome]) -> list[Statement]:
-                encoded = _encode(_settle(prepared, outcomes))
-                return [self._spool.outcome_statement(job, number, encoded)]
-
-            outcomes = await self._door.submit(drafts, beside=beside if spooled else None)
-            settlement = _settle(prepared, outcomes)
-            if spooled and (stored := await self._spool.outcome(job, number)) is not None:
-                settlement = _decode(stored)  # another worker's, if that was faster
+        if lane.blocked:
+            raise Unavailable
+        try:
+            settlement = await self._settlement(job, prepared, spooled=spooled, lane=lane)
+        except BaseException:
+            lane.blocked = True
+            raise
         return msgspec.structs.replace(prepared, settlement=settlement)
+
+    async def _settlement(
+        self, job: JobRef, prepared: PreparedChunk, *, spooled: bool, lane: Lane
+    ) -> Settlement:
+        drafts, number = prepared.events.drafts, prepared.chunk.number
+        if not drafts:
+            return _settle(prepared, [])
+
+        def beside(outcomes: Sequence[Outcome]) -> list[Statement]:
+            encoded = _encode(_settle(prepared, outcomes))
+            return [self._spool.outcome_statement(job, number, encoded)]
+
+        outcomes = await self._door.submit(drafts, beside=beside if spooled else None, lane=lane)
+        if spooled and (stored := await self._spool.outcome(job, number)) is not None:
+            return _decode(stored)  # another worker's, if that was faster
+        return _settle(prepared, outcomes)
 
     async def count(self, job: JobRef, prepared: PreparedChunk, *, spooled: bool) -> Tally:
         """Tell conflicts from duplicates, keep what is not recorded, count. Raises Unavailable."""
@@ -168,21 +240,37 @@ def _settle(prepared: PreparedChunk, outcomes: Sequence[Outcome]) -> Settlement:
     return Settlement(unrecorded, last_sequence)
 
 
-async def ahead(source: AsyncIterator[Item]) -> AsyncIterator[Item]:
-    """The source's items in order; the next is under way while the caller works on one."""
-    upcoming = asyncio.ensure_future(_next(source))
+async def in_order(
+    work: Callable[[Item], Awaitable[Result]], source: AsyncIterator[Item]
+) -> AsyncIterator[Result]:
+    """What `work` makes of the source's items, in their order, a few ahead of what is taken. What
+    the source raises comes after the items before it."""
+    tasks: deque[asyncio.Future[Result]] = deque()
     try:
-        while (found := await upcoming) is not None:
-            upcoming = asyncio.ensure_future(_next(source))
-            yield found[0]
+        async for item in _to_its_end(source):
+            if isinstance(item, BaseException):
+                while tasks:
+                    yield await tasks.popleft()
+                raise item
+            tasks.append(asyncio.ensure_future(work(item)))
+            if len(tasks) > _PREPARED_AHEAD:
+                yield await tasks.popleft()
+        while tasks:
+            yield await tasks.popleft()
     finally:
-        upcoming.cancel()
-        with suppress(asyncio.CancelledError, StopAsyncIteration):
-            await upcoming
+        await _abandon(tasks)
 
 
-async def _next(source: AsyncIterator[Item]) -> tuple[Item] | None:
+async def _to_its_end(source: AsyncIterator[Item]) -> AsyncIterator[Item | BaseException]:
+    """The source's items, and last the error with which it ends, if it does."""
     try:
-        return (await anext(source),)
-    except StopAsyncIteration:
-        return None
+        async for item in source:
+            yield item
+    except Exception as error:  # noqa: BLE001  # it is handed on, in its turn
+        yield error
+
+
+async def _abandon(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    for task in (tasks := list(tasks)):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

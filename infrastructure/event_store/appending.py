@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
-from application.ports import Accepted, Beside, Clock, Duplicate, Outcome, Refused, Statement
+from application.ports import Accepted, Beside, Clock, Duplicate, Lane, Outcome, Refused, Statement
 from domain.ledger.append import LedgerEnd, Located, Placed, Repeated, TenantEnd, place
 from domain.orders.events import Draft, Recorded
 from infrastructure.event_store import statements as sql
@@ -38,6 +38,7 @@ class Request(Struct, eq=False):
     beside: Beside | None = None
     idempotency: tuple[str, str] | None = None
     atomic: bool = False
+    lane: Lane | None = None
     attempted: dict[int, Recorded] = field(default_factory=dict)
 
     @property

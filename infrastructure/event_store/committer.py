@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from application.ports import Beside, Outcome
+from application.ports import Beside, Lane, Outcome
 from domain.errors import Invalid, OrderHistoryError, Overloaded, Unavailable
 from domain.orders.events import Draft
 from infrastructure.event_store.appending import Appending, Loading, Request
@@ -91,6 +91,7 @@ class Committer:
         beside: Beside | None = None,
         idempotency: tuple[str, str] | None = None,
         atomic: bool = False,
+        lane: Lane | None = None,
     ) -> list[Outcome]:
         """See `application.ports.Door`. `atomic`: all drafts or none."""
         if not 0 < len(drafts) <= BATCH_EVENTS:
@@ -100,7 +101,7 @@ class Committer:
         size = sum(draft.size for draft in drafts)
         if self._events + len(drafts) > QUEUE_EVENTS or self._bytes + size > QUEUE_BYTES:
             raise Overloaded
-        request = Request(drafts, size, beside, idempotency, atomic)
+        request = Request(drafts, size, beside, idempotency, atomic, lane)
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(drafts[0].tenant_id, deque()).append((request, future))
         self._events += len(drafts)
@@ -116,10 +117,7 @@ class Committer:
             while self._waiting or self._begun:
                 batch, loading = self._begun or (self._take(), None)
                 self._begun = None
-                if self._wire is None:
-                    _fail(batch, Unavailable())
-                else:
-                    await self._commit(self._wire, batch, loading)
+                await self._try(batch, loading)
             if self._wire is None and not self._closing:
                 await self._reconnect()
 
@@ -148,7 +146,9 @@ class Committer:
         try:
             async with asyncio.timeout(_BATCH_TIMEOUT):
                 if loading is None:
-                    await wire.rollback()  # what a beginning that failed has left, if anything
+                    await wire.rollback()  # what began in vain, if anything
+                    if not batch:
+                        return
                     loading = self._append.begin(wire, [request for request, _ in batch])
                 writing = await self._append.write(wire, loading)
                 self._begin_next(wire)
@@ -192,12 +192,18 @@ class Committer:
             else:
                 await self._try(batch, retried=True)
 
-    async def _try(self, batch: Batch, *, retried: bool = False) -> None:
-        """Commit, as far as there is a connection."""
+    async def _try(
+        self, batch: Batch, loading: Loading | None = None, *, retried: bool = False
+    ) -> None:
+        """Commit what does not stand in a blocked lane, as far as there is a connection."""
+        if any(request.lane is not None and request.lane.blocked for request, _ in batch):
+            _fail([one for one in batch if one[0].lane and one[0].lane.blocked], Unavailable())
+            batch = [one for one in batch if not one[1].done()]
+            loading = None
         if self._wire is None:
             _fail(batch, Unavailable())
         else:
-            await self._commit(self._wire, batch, retried=retried)
+            await self._commit(self._wire, batch, loading, retried=retried)
 
     async def _rolled_back(self, wire: Wire, error: Exception) -> bool:
         """Whether the connection survived and the transaction is surely undone."""
@@ -250,6 +256,8 @@ def _meaning(error: Exception) -> Exception:
 
 
 def _fail(batch: Sequence[tuple[Request, asyncio.Future[Any]]], error: Exception) -> None:
-    for _, future in batch:
+    for request, future in batch:
+        if request.lane is not None:
+            request.lane.blocked = True
         if not future.done():
             future.set_exception(error)

@@ -33,14 +33,14 @@ on conflict on constraint jobs_idempotency_key do nothing
 SET_OUTCOME = f"""
 update job_chunks set outcome = %s where {_JOB} and chunk = %s and outcome is null
 """
-TAKE = f"delete from job_chunks where {_JOB} and chunk = %s"
-KEEP = """
-insert into job_lines (tenant_id, job_id, line, outcome, reason, sealed, created_us)
-select %s, %s, line, outcome, reason, sealed, %s
-  from unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::bytea[])
-    as kept(line, outcome, reason, sealed)
-"""
-TALLY = f"""
+COUNT = f"""
+with taken as (delete from job_chunks where {_JOB} and chunk = %s returning 1),
+     counted as (select 1 where %s or exists (select from taken)),
+     kept as (
+       insert into job_lines (tenant_id, job_id, line, outcome, reason, sealed, created_us)
+       select %s, %s, k.line, k.outcome, k.reason, k.sealed, %s
+         from unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::bytea[])
+           as k(line, outcome, reason, sealed), counted)
 update jobs
    set done = done + %s,
        result = result || jsonb_build_object(
@@ -49,7 +49,7 @@ update jobs
          'conflicts', (result->>'conflicts')::bigint + %s,
          'rejected', (result->>'rejected')::bigint + %s,
          'last_sequence', greatest((result->>'last_sequence')::bigint, %s))
- where {_JOB}
+ where {_JOB} and exists (select from counted)
 """
 KEPT = f"""
 select line, outcome, reason, sealed from job_lines
@@ -105,16 +105,9 @@ class PostgresSpool:
     async def count(
         self, job: JobRef, number: int | None, tally: Tally, kept: Sequence[KeptLine]
     ) -> None:
-        with store_errors():
-            async with self._pool.connection() as connection, connection.transaction():
-                if number is not None:
-                    taken = await connection.execute(TAKE, (*job, number))
-                    if taken.rowcount == 0:
-                        return
-                if kept:
-                    await connection.execute(KEEP, (*job, self._clock(), *_columns(kept)))
-                counters = msgspec.structs.astuple(tally)
-                await connection.execute(TALLY, (tally.lines, *counters, *job))
+        lines = (*job, self._clock(), *_columns(kept))
+        counters = (tally.lines, *msgspec.structs.astuple(tally))
+        await self._run(COUNT, (*job, number, number is None, *lines, *counters, *job))
 
     async def kept(self, job: JobRef, after: int, limit: int) -> list[KeptLine]:
         return [KeptLine(*row) for row in await self._select(KEPT, (*job, after, limit))]

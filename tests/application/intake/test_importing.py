@@ -132,8 +132,8 @@ async def test_any_step_is_tried_again_while_the_store_is_away(
     assert imported.tally == msgspec.convert(job.result, Tally)
     assert job.done == imported.tally.lines == 602
     assert imported.tally.rejected == 1
-    # What came through though it seemed to fail is a duplicate when it is submitted again.
-    assert imported.tally.recorded == (350 if name == "submit" and late else 600)
+    # What came through though it seemed to fail, two chunks, are duplicates when they come again.
+    assert imported.tally.recorded == (100 if name == "submit" and late else 600)
     assert await intake.count("job_lines") == 1
     assert await intake.count("events") == 600
 
