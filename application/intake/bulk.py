@@ -6,13 +6,10 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from application.intake.chunks import JobCipher
+from application.intake.overlapping import in_order
 from application.intake.ports import SpooledChunk, SpoolStore
-from application.intake.recording import (
-    JobRef,
-    PreparedChunk,
-    Recording,
-    in_order,
-)
+from application.intake.preparing import PREPARED_AHEAD
+from application.intake.recording import JobRef, PreparedChunk, Recording
 from application.jobs.running import Cancelled, Finished, Run
 
 SHOWN_ERRORS = 100
@@ -30,7 +27,7 @@ class BulkIngest:
     async def __call__(self, run: Run) -> Finished:
         ref = (run.job.tenant_id, run.job.job_id)
         prepare = partial(self._prepare, ref)
-        prepared = in_order(prepare, self._spooled(ref, run))
+        prepared = in_order(prepare, self._spooled(ref, run), PREPARED_AHEAD)
         try:
             async for settled in self._recording.submitted(ref, prepared, spooled=True):
                 await self._recording.count(ref, settled, spooled=True)

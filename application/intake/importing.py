@@ -16,13 +16,10 @@ from msgspec import Struct
 from application.intake.bulk import SHOWN_ERRORS
 from application.intake.chunks import Chunk, chunks_of
 from application.intake.lines import STEP, gunzipped, plain_blocks
+from application.intake.overlapping import in_order
 from application.intake.ports import SpoolStore, Tally
-from application.intake.recording import (
-    JobRef,
-    PreparedChunk,
-    Recording,
-    in_order,
-)
+from application.intake.preparing import PREPARED_AHEAD
+from application.intake.recording import JobRef, PreparedChunk, Recording
 from application.jobs.ports import Job, JobStore, Lifelines, new_job_id
 from application.jobs.running import Cancelled, Interrupted, Run, pause_for
 from application.ports import Clock
@@ -133,7 +130,7 @@ class _Steps:
 
     async def counted(self, file: _File) -> AsyncIterator[Tally]:
         """The tally after each chunk. Raises Interrupted, Cancelled, and what reading raises."""
-        prepared = in_order(self._prepare, self._chunks(file.blocks()))
+        prepared = in_order(self._prepare, self._chunks(file.blocks()), PREPARED_AHEAD)
         submitted = self._recording.submitted(
             self.ref, prepared, spooled=False, again=self.patiently
         )

@@ -18,6 +18,11 @@ _AT_ONCE = 16
 """Lines that are prepared before others on the event loop have their turn: under a millisecond."""
 
 
+PREPARED_AHEAD = 2
+"""Chunks that are being prepared, or are, behind the one that is taken: where another process does
+it, that one always has something to go on with."""
+
+
 class PreparedLines(Struct, array_like=True):
     """The events of some lines, in order, and why the others are none, by their index."""
 

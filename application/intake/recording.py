@@ -9,15 +9,14 @@ is removed with the counting, so none is counted twice.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from application.intake.chunks import Chunk, JobCipher
+from application.intake.overlapping import under_way
 from application.intake.ports import KeptLine, SpoolStore, Tally
 from application.intake.preparing import PreparedLines, Preparing, reasons
 from application.intake.scrubbing import Line
@@ -33,18 +32,12 @@ Settled = int | list[FieldError]
 """What became of a line that was not recorded: there already, at this position; or refused, for
 these reasons."""
 
-_PREPARED_AHEAD = 2
-"""Chunks that are being prepared, or are, while one is submitted: the other process always has one
-to go on with."""
-
 _SUBMITTED_AHEAD = 3
 """Chunks that are at the door while one is counted: when one commits, the next begins behind it."""
 
 Again = Callable[[Callable[[], Awaitable["PreparedChunk"]]], Awaitable["PreparedChunk"]]
 """Tries a step until it comes through, or raises."""
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -106,39 +99,19 @@ class Recording:
         Raises Unavailable. What the source raises comes after the chunks before it.
         """
         lane = Lane()
-        waiting: deque[tuple[PreparedChunk, asyncio.Future[PreparedChunk]]] = deque()
 
-        async def settled() -> PreparedChunk:
-            chunk, task = waiting.popleft()
+        def submit(chunk: PreparedChunk) -> Awaitable[PreparedChunk]:
+            return self.submit(job, chunk, spooled=spooled, lane=lane)
+
+        async for chunk, submission, behind in under_way(submit, source, _SUBMITTED_AHEAD):
             try:
-                return await task
+                settled = await submission
             except Unavailable:
                 if again is None:
                     raise
-            if waiting:
-                await asyncio.wait([task for _, task in waiting])
-
-            async def anew() -> PreparedChunk:
-                lane.blocked = False
-                return await self.submit(job, chunk, spooled=spooled, lane=lane)
-
-            return await again(anew)
-
-        try:
-            async for chunk in _to_its_end(source):
-                if isinstance(chunk, BaseException):
-                    while waiting:
-                        yield await settled()
-                    raise chunk
-                submission = self.submit(job, chunk, spooled=spooled, lane=lane)
-                waiting.append((chunk, asyncio.ensure_future(submission)))
-                if len(waiting) > _SUBMITTED_AHEAD:
-                    yield await settled()
-            while waiting:
-                yield await settled()
-        finally:
-            lane.blocked = True
-            await _abandon(task for _, task in waiting)
+                await asyncio.gather(*behind, return_exceptions=True)
+                settled = await again(partial(_anew, lane, submit, chunk))
+            yield settled
 
     async def submit(
         self, job: JobRef, prepared: PreparedChunk, *, spooled: bool, lane: Lane
@@ -240,37 +213,8 @@ def _settle(prepared: PreparedChunk, outcomes: Sequence[Outcome]) -> Settlement:
     return Settlement(unrecorded, last_sequence)
 
 
-async def in_order(
-    work: Callable[[Item], Awaitable[Result]], source: AsyncIterator[Item]
-) -> AsyncIterator[Result]:
-    """What `work` makes of the source's items, in their order, a few ahead of what is taken. What
-    the source raises comes after the items before it."""
-    tasks: deque[asyncio.Future[Result]] = deque()
-    try:
-        async for item in _to_its_end(source):
-            if isinstance(item, BaseException):
-                while tasks:
-                    yield await tasks.popleft()
-                raise item
-            tasks.append(asyncio.ensure_future(work(item)))
-            if len(tasks) > _PREPARED_AHEAD:
-                yield await tasks.popleft()
-        while tasks:
-            yield await tasks.popleft()
-    finally:
-        await _abandon(tasks)
-
-
-async def _to_its_end(source: AsyncIterator[Item]) -> AsyncIterator[Item | BaseException]:
-    """The source's items, and last the error with which it ends, if it does."""
-    try:
-        async for item in source:
-            yield item
-    except Exception as error:  # noqa: BLE001  # it is handed on, in its turn
-        yield error
-
-
-async def _abandon(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    for task in (tasks := list(tasks)):
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _anew(
+    lane: Lane, submit: Callable[[PreparedChunk], Awaitable[PreparedChunk]], chunk: PreparedChunk
+) -> Awaitable[PreparedChunk]:
+    lane.blocked = False
+    return submit(chunk)
