@@ -24,6 +24,7 @@ class Located(Struct, frozen=True, gc=False):
     """Where an event_id stands already, and what a correction of it must know."""
 
     position: int
+    sequence: int
     originator: bytes
     is_correction: bool
     entry: bytes
@@ -55,9 +56,10 @@ class LedgerEnd(Struct):
 
 
 class Repeated(Struct, frozen=True):
-    """The event_id is on the ledger already, at this position, with these bytes' entry."""
+    """The event_id is on the ledger already, at this place, with these bytes' entry."""
 
     position: int
+    sequence: int
     entry: bytes
 
 
@@ -98,7 +100,7 @@ def _place(
     for draft in drafts:
         found = _decide(tenant, draft, idempotency)
         results.append(_append(end, tenant, draft, received_at) if found is None else found)
-        if found is None and idempotency is not None:
+        if idempotency is not None and not isinstance(found, OrderHistoryError):
             tenant.idempotency[idempotency] = draft.event_id
     return results
 
@@ -128,7 +130,7 @@ def _decide(
             return Invalid.field(IDEMPOTENCY_KEY, "was used for another event; send a new key")
     there = tenant.located.get(draft.event_id)
     if there is not None:
-        return Repeated(there.position, there.entry)
+        return Repeated(there.position, there.sequence, there.entry)
     return _check_target(tenant, draft) if draft.correction_of is not None else None
 
 
@@ -157,7 +159,7 @@ def _append(end: LedgerEnd, tenant: TenantEnd, draft: Draft, received_at: bytes)
     end.position, tenant.sequence, tenant.ledger_hash = position, sequence, head
     end.versions[originator] = version
     is_correction = draft.correction_of is not None
-    tenant.located[draft.event_id] = Located(position, originator, is_correction, digest)
+    tenant.located[draft.event_id] = Located(position, sequence, originator, is_correction, digest)
     return Recorded(
         position,
         draft.tenant_id,

@@ -177,15 +177,15 @@ def _place_all(end: LedgerEnd, requests: Sequence[Request]) -> _Placed:
         for index, result in enumerate(placed):
             if isinstance(result, Recorded):
                 request.attempted[index] = result
-                draft = request.drafts[index]
-                all_placed.drafts.append(draft)
+                all_placed.drafts.append(request.drafts[index])
                 all_placed.events.append(result)
-                if request.idempotency is not None:
-                    all_placed.once.append(
-                        (result.tenant_id, *request.idempotency, draft.event_id, result.sequence)
-                    )
             elif isinstance(outcomes[index], Accepted):
                 written_before = True
+            if request.idempotency is not None and isinstance(result, (Recorded, Repeated)):
+                event_id = request.drafts[index].event_id
+                all_placed.once.append(
+                    (request.tenant_id, *request.idempotency, event_id, result.sequence)
+                )
         if request.beside is not None and not written_before:
             all_placed.besides.extend(request.beside(outcomes))
         all_placed.outcomes.append(outcomes)

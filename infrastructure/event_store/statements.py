@@ -31,7 +31,7 @@ select uuid_send(o.id), v.originator_version
 
 LOAD_LOCATED = """
 select e.tenant_id, e.event_id,
-       e.position, uuid_send(e.originator_id), e.correction_of is not null, e.entry
+       e.position, e.sequence, uuid_send(e.originator_id), e.correction_of is not null, e.entry
   from unnest(%s::text[], %s::text[]) as k(tenant_id, event_id)
   join events e on e.tenant_id = k.tenant_id and e.event_id = k.event_id
 """

@@ -58,15 +58,15 @@ def test_an_event_goes_on_from_where_the_ledger_ends() -> None:
 def test_a_taken_event_id_is_told_with_its_place() -> None:
     end = empty()
     (first,) = recorded(place(end, [draft("e1")]))
-    assert place(end, [draft("e1", payload=b"{}")]) == [Repeated(1, first.entry)]
-    assert place(end, [draft("e1", "another order")]) == [Repeated(1, first.entry)]
+    assert place(end, [draft("e1", payload=b"{}")]) == [Repeated(1, 1, first.entry)]
+    assert place(end, [draft("e1", "another order")]) == [Repeated(1, 1, first.entry)]
     assert end.position == 1
 
 
 def test_one_event_id_twice_in_a_request_is_recorded_once() -> None:
     first, again = place(empty(), [draft("e1"), draft("e1")])
     assert isinstance(first, Recorded)
-    assert again == Repeated(1, first.entry)
+    assert again == Repeated(1, 1, first.entry)
 
 
 def test_another_tenants_event_ids_do_not_count() -> None:
@@ -201,7 +201,10 @@ def test_all_that_are_there_already_are_repeated() -> None:
     """How an attempt whose commit was not heard of finds out that it had succeeded."""
     end, drafts = empty(), [draft("e1"), draft("e2")]
     entries = [event.entry for event in recorded(place(end, drafts, atomic=True))]
-    assert place(end, drafts, atomic=True) == [Repeated(1, entries[0]), Repeated(2, entries[1])]
+    assert place(end, drafts, atomic=True) == [
+        Repeated(1, 1, entries[0]),
+        Repeated(2, 2, entries[1]),
+    ]
 
 
 def test_some_that_are_there_already_are_a_conflict() -> None:

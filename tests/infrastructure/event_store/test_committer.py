@@ -167,6 +167,21 @@ async def test_an_idempotency_key_in_one_batch_and_after(
     assert ledger.rows(kept, tenant) == [("e1", 1)]
 
 
+async def test_an_idempotency_key_that_first_comes_with_a_repeated_event(
+    committer: Committer, ledger: Ledger
+) -> None:
+    tenant = fresh("late-key")
+
+    async def send(event_id: str) -> Outcome:
+        return (await committer.submit([draft(event_id, "o1", tenant)], idempotency=("s", "k")))[0]
+
+    accepted(await committer.submit([draft(f"e{n}", "o1", tenant) for n in (0, 1)]))
+    outcomes = [*await asyncio.gather(send("e1"), send("e2")), await send("e2")]
+    assert [type(outcome) for outcome in outcomes] == [Duplicate, Refused, Refused]
+    kept = "select event_id, sequence from idempotency_keys where tenant_id = %s"
+    assert ledger.rows(kept, tenant) == [("e1", 2)]
+
+
 async def test_one_long_queue_does_not_starve_another_tenant(
     committer: Committer, ledger: Ledger
 ) -> None:
