@@ -1,8 +1,9 @@
 """Filling personal values back into canonical JSON, as bytes.
 
-A placeholder is `{"_sd":"<digest>"}`. Input may not contain the key `_sd`, and a quote inside a
-string is escaped, so in encoded JSON these bytes can be nothing else: they are replaced where they
-stand, and the rest is never decoded.
+A placeholder is `{"_sd":"<digest>"}`. Input may not contain the key `_sd`. Within a string a quote
+stands behind a backslash; the one of `{"` could only end a string, and then no letter would follow:
+so in encoded JSON these bytes can be nothing else. They are replaced where they stand, and the rest
+is never decoded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ ERASED = b'{"erased":true}'
 
 _MARK = b'{"_sd":"'
 _PLACEHOLDER = re.compile(rb'\{"_sd":"([A-Za-z0-9_-]{43})"\}')
+
+
+def holds_personal(encoded: bytes) -> bool:
+    """Whether there is a placeholder in it."""
+    return _MARK in encoded
 
 
 def mask(encoded: bytes) -> bytes:
