@@ -18,6 +18,7 @@ from psycopg import AsyncConnection, conninfo
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from domain.errors import OrderHistoryError, Overloaded, Unavailable
+from infrastructure.postgres.arrays import register_columns
 from infrastructure.postgres.tables import APP_ROLE
 
 CONNECT_TIMEOUT = 2
@@ -124,6 +125,10 @@ def _is_alive(connection: AsyncConnection[Any]) -> bool:
     return True
 
 
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    register_columns(connection)
+
+
 async def open_pool(
     url: str,
     cell: str,
@@ -141,6 +146,7 @@ async def open_pool(
     pool = Pool(
         address(url, cell, name=name, settings=settings),
         kwargs={"autocommit": True, "prepare_threshold": _PREPARE_AFTER},
+        configure=_configure,
         min_size=min,
         max_size=max,
         timeout=POOL_TIMEOUT,

@@ -22,7 +22,7 @@ from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.statements import COMMITTER_SETTINGS
 from infrastructure.key_store.files import FileKeyStore
-from infrastructure.postgres.connect import connect_one
+from infrastructure.postgres.connect import Pool, connect_one
 from infrastructure.postgres.wire import Answer, Part, Wire
 from infrastructure.privacy.keyring import Keyring
 
@@ -85,6 +85,18 @@ async def committing(
 def accepted(outcomes: Sequence[Outcome]) -> list[Accepted]:
     assert all(isinstance(outcome, Accepted) for outcome in outcomes), outcomes
     return [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+
+
+async def plans(pool: Pool, part: str) -> tuple[int, int]:
+    """How often one connection carried out a statement with a plan it kept, and with a new one."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "select generic_plans, custom_plans from pg_prepared_statements"
+            " where statement like %s and statement not like '%%pg_prepared%%'",
+            (f"%{part}%",),
+        )
+        ((kept, new),) = await cursor.fetchall()
+    return kept, new
 
 
 def note(table: str, value: str) -> Beside:

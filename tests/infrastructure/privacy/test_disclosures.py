@@ -15,10 +15,17 @@ from domain.orders.events import Draft
 from domain.privacy.revealing import digests
 from infrastructure.event_store.keys import unopenable_keys
 from infrastructure.key_store.files import FileKeyStore
-from infrastructure.postgres.connect import Pool
+from infrastructure.postgres.connect import Pool, open_pool
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
-from tests.infrastructure.event_store.kit import Ledger, accepted, committing, fresh, personal
+from tests.infrastructure.event_store.kit import (
+    Ledger,
+    accepted,
+    committing,
+    fresh,
+    personal,
+    plans,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +79,22 @@ async def test_of_these_events_alone(pool: Pool, key_store: FileKeyStore, stored
     assert await disclosures.of(stored, []) == {}
     assert await disclosures.of(stored, [99]) == {}
     assert await disclosures.of(fresh("stranger"), [1, 2, 3]) == {}
+
+
+async def test_one_plan_serves_pages_of_any_length(
+    database_url: str, key_store: FileKeyStore, stored: str, ledger: Ledger
+) -> None:
+    ledger.connection.execute("analyze disclosures")
+    alone = await open_pool(database_url, "cell_0", min=1, max=1, name="test plans")
+    try:
+        for sequences in [[1], [1, 2, 3], [2]] * 4:
+            disclosed = await opening(alone, key_store).of(stored, sequences)
+            assert len(disclosed) == len(sequences) * len(SECRETS)
+        kept, new = await plans(alone, "from disclosures d")
+    finally:
+        await alone.close()
+    assert kept > 0, "planned anew for each page"
+    assert new == 5, "the server tries so often before it keeps a plan"
 
 
 async def test_of_an_order_without_its_actors(
