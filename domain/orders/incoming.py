@@ -73,7 +73,10 @@ def _check(value: Any, text: bytes | None, now_us: int, validator: SchemaValidat
     if may_hold_card(text):
         payload = _mask(payload, "/payload", redactions, errors)
         metadata = _mask(metadata, "/metadata", redactions, errors)
-    _check_subjects(payload, metadata, errors)
+    _check_actor(metadata, errors)
+    if b"@" in text or b"\\" in text:
+        refuse_email_ids(payload, "/payload", errors)
+        refuse_email_ids(metadata, "/metadata", errors)
     if type(value.get("payload")) is dict:
         _check_schema(value, payload, validator, errors)
     if errors:
@@ -113,11 +116,7 @@ def _mask(
     return masked
 
 
-def _check_subjects(
-    payload: dict[str, Any], metadata: dict[str, Any], errors: list[FieldError]
-) -> None:
-    refuse_email_ids(payload, "/payload", errors)
-    refuse_email_ids(metadata, "/metadata", errors)
+def _check_actor(metadata: dict[str, Any], errors: list[FieldError]) -> None:
     actor = metadata.get("actor_id")
     if actor is not None and (type(actor) is not str or not 1 <= len(actor) <= 200):
         errors.append(FieldError("/metadata/actor_id", "must be a string of 1 to 200 characters"))
