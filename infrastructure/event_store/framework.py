@@ -10,9 +10,7 @@ flush; ours keep plain topic names, and go through the committer like everything
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
@@ -33,12 +31,11 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment
 from psycopg import Connection
 
-from application.ports import Accepted, Duplicate, Refused
 from domain.errors import EventConflict
 from domain.orders.events import Draft, Recorded
 from domain.orders.history import Folded, NotServable, fold_all, past_event
 from domain.orders.order import Block, OrderSnapshot, order_of
-from infrastructure.event_store.committer import Committer
+from infrastructure.event_store.door_thread import DoorThread
 
 SNAPSHOT_TOPIC = "order.snapshot"
 T = TypeVar("T")
@@ -112,38 +109,6 @@ class LedgerMapper(Mapper[UUID]):
         raise ValueError(f"unknown topic {stored_event.topic!r}")
 
 
-class DoorThread:
-    """Runs a committer's event loop in a thread, for callers without one (scripts, `save`)."""
-
-    def __init__(self, make: Callable[[], Coroutine[Any, Any, Committer]]) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._committer = self._call(make())
-        self._call(self._committer.start())
-
-    def submit(self, drafts: Sequence[Draft]) -> list[Accepted]:
-        """All of the drafts or none; IntegrityError when one is there already."""
-        outcomes = self._call(self._committer.submit(drafts, atomic=True))
-        for outcome in outcomes:
-            if isinstance(outcome, Duplicate):
-                raise IntegrityError(f"an event with this event_id is at {outcome.position}")
-            if isinstance(outcome, Refused):
-                if isinstance(outcome.error, EventConflict):
-                    raise IntegrityError(str(outcome.error)) from outcome.error
-                raise outcome.error
-        return cast("list[Accepted]", outcomes)
-
-    def close(self) -> None:
-        self._call(self._committer.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
-
 class LedgerRecorder(ApplicationRecorder):
     """Reads events with a connection of its own; writes through the door."""
 
@@ -159,7 +124,10 @@ class LedgerRecorder(ApplicationRecorder):
         if not stored_events:
             return []
         drafts = [cast("StoredDraft", stored).draft for stored in stored_events]
-        accepted = self._door.submit(drafts)
+        try:
+            accepted = self._door.submit(drafts)
+        except EventConflict as error:
+            raise IntegrityError(str(error)) from error
         for stored, outcome in zip(stored_events, accepted, strict=True):
             # `put` builds its Recordings from these objects after this call.
             object.__setattr__(stored, "originator_version", outcome.event.originator_version)

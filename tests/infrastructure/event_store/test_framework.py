@@ -18,7 +18,8 @@ from domain.orders.order import Order, project
 from domain.privacy.sealing import originator
 from infrastructure.event_store.appending import Appending
 from infrastructure.event_store.committer import Committer
-from infrastructure.event_store.framework import DoorThread, OrderLedger
+from infrastructure.event_store.door_thread import DoorThread
+from infrastructure.event_store.framework import OrderLedger
 from infrastructure.event_store.statements import COMMITTER_SETTINGS
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import address, connect_one
