@@ -112,6 +112,20 @@ class EventReader(Protocol):
     async def corrections_of(self, tenant_id: str, event_id: str) -> list[StoredRow]: ...
 
 
+class EventPages(Protocol):
+    """Pages of events, with what is disclosed of them."""
+
+    async def page(
+        self, tenant_id: str, positions: Sequence[int], disclosing: Sequence[int]
+    ) -> tuple[list[StoredRow], Mapping[str, object]]:
+        """The tenant's events at these positions, in the order given; digest -> value of all that
+        can still be disclosed of the events with the sequences `disclosing`.
+
+        Raises KeyUnavailable.
+        """
+        ...
+
+
 class Window(Struct, frozen=True):
     """Which part of an order's history is asked for. None: no bound.
 

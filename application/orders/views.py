@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from application.ports import Disclosures, StoredRow
+from application.ports import Disclosures, EventPages, StoredRow
 from domain.access.caller import Caller
 from domain.privacy.revealing import holds_personal, mask, reveal
 
@@ -108,8 +108,24 @@ def _corrected_by(event_ids: tuple[str, ...]) -> bytes:
 class Viewer:
     """Renders stored things for a caller: personal data filled in last, one query a page."""
 
-    def __init__(self, disclosures: Disclosures) -> None:
+    def __init__(self, disclosures: Disclosures, pages: EventPages) -> None:
         self._disclosures = disclosures
+        self._pages = pages
+
+    async def page(
+        self, caller: Caller, positions: Sequence[int], sequences: Sequence[int]
+    ) -> list[bytes]:
+        """The events at these positions, with these sequences, as JSON in the order given."""
+        disclosing = sequences if caller.sees_personal else ()
+        rows, disclosed = await self._pages.page(caller.tenant_id, positions, disclosing)
+        show = revealing(disclosed) if caller.sees_personal else mask
+        return [event_view(row, show) for row in rows]
+
+    async def events(self, caller: Caller, rows: Sequence[StoredRow]) -> list[bytes]:
+        """Events that were read already, as JSON in the order given."""
+        personal = [row.sequence for row in rows if holds_personal(row.state)]
+        show = await self.show(caller, personal)
+        return [event_view(row, show) for row in rows]
 
     async def show(self, caller: Caller, sequences: Sequence[int]) -> Show:
         """How this caller sees values of the events with these sequences."""
@@ -117,14 +133,6 @@ class Viewer:
             return mask
         disclosed = await self._disclosures.of(caller.tenant_id, sequences)
         return revealing(disclosed)
-
-    async def events(self, caller: Caller, rows: Sequence[StoredRow]) -> list[bytes]:
-        """A page of events as JSON, in the order given."""
-        personal: list[int] = []
-        if caller.sees_personal:
-            personal = [row.sequence for row in rows if holds_personal(row.state)]
-        show = await self.show(caller, personal)
-        return [event_view(row, show) for row in rows]
 
 
 def revealing(disclosed: Mapping[str, Any]) -> Show:

@@ -45,7 +45,7 @@ select e.position, e.sequence, e.originator_version, e.received_us, e.entry, e.l
   left join events c
     on c.tenant_id = e.tenant_id and c.correction_of = e.event_id
    and c.originator_id = e.originator_id and e.correction_of is null
- where e.tenant_id = %s and e.position = any((select %s)::bigint[])
+ where e.tenant_id = %s and e.position = any((select %s::bigint[])::bigint[])
 """
 HEAD = """
 select sequence, ledger_hash, received_us from events
@@ -71,15 +71,7 @@ class Reader:
         if not positions:
             return []
         rows = await self._rows(BODIES, (tenant_id, BigintColumn(positions)))
-        links: dict[int, list[tuple[int, str]]] = {}
-        for row in rows:
-            if row[8] is not None:
-                links.setdefault(row[0], []).append((row[7], row[8]))
-        found = {row[0]: StoredRow(*row[:7]) for row in rows}
-        for position, corrections in links.items():
-            corrected_by = tuple(event_id for _, event_id in sorted(corrections))
-            found[position] = structs.replace(found[position], corrected_by=corrected_by)
-        return [found[position] for position in positions]
+        return in_order(rows, positions)
 
     async def after(self, tenant_id: str, sequence: int, limit: int) -> list[StoredRow]:
         return await self._select(AFTER, (tenant_id, sequence, limit))
@@ -103,3 +95,16 @@ class Reader:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(statement, parameters, binary=True)
                 return await cursor.fetchall()
+
+
+def in_order(rows: Sequence[tuple[Any, ...]], positions: Sequence[int]) -> list[StoredRow]:
+    """The events of BODIES, in the order of these positions."""
+    links: dict[int, list[tuple[int, str]]] = {}
+    for row in rows:
+        if row[8] is not None:
+            links.setdefault(row[0], []).append((row[7], row[8]))
+    found = {row[0]: StoredRow(*row[:7]) for row in rows}
+    for position, corrections in links.items():
+        corrected_by = tuple(event_id for _, event_id in sorted(corrections))
+        found[position] = structs.replace(found[position], corrected_by=corrected_by)
+    return [found[position] for position in positions]

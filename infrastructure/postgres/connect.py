@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from time import monotonic, sleep
 from typing import Any
 
@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from domain.errors import OrderHistoryError, Overloaded, Unavailable
 from infrastructure.postgres.arrays import register_columns
 from infrastructure.postgres.tables import APP_ROLE
+from infrastructure.postgres.wire import Wire
 
 CONNECT_TIMEOUT = 2
 """Seconds; the least that libpq knows."""
@@ -97,6 +98,12 @@ async def connect_one(
     return await AsyncConnection.connect(target, autocommit=True, prepare_threshold=_PREPARE_AFTER)
 
 
+class _Connection(AsyncConnection[Any]):
+    """One of a pool. Its wire remembers what the server has prepared."""
+
+    wire: Wire | None = None
+
+
 class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
     """A pool that hands out no connection whose server has gone.
 
@@ -111,6 +118,26 @@ class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
             if _is_alive(connection):
                 return connection
             await self.putconn(connection)
+
+    @asynccontextmanager
+    async def wire(self) -> AsyncIterator[Wire]:
+        """A connection whose statements are sent together and answered in one trip.
+
+        Left before all is answered (a cancelled request), it is closed.
+        """
+        async with self.connection() as connection:
+            assert isinstance(connection, _Connection)
+            if connection.wire is None:
+                connection.wire = Wire(connection)
+            else:
+                connection.pgconn.enter_pipeline_mode()
+            try:
+                yield connection.wire
+            finally:
+                try:
+                    connection.pgconn.exit_pipeline_mode()
+                except psycopg.OperationalError:
+                    await connection.close()
 
 
 def _is_alive(connection: AsyncConnection[Any]) -> bool:
@@ -145,6 +172,7 @@ async def open_pool(
     """
     pool = Pool(
         address(url, cell, name=name, settings=settings),
+        connection_class=_Connection,
         kwargs={"autocommit": True, "prepare_threshold": _PREPARE_AFTER},
         configure=_configure,
         min_size=min,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -23,7 +23,7 @@ OF_EVENTS = f"""{_COLUMNS}
   from disclosures d
  cross join lateral (
        select * from data_keys where tenant_id = d.tenant_id and key_id = d.key_id limit 1) as k
- where d.tenant_id = %s and d.sequence = any((select %s)::bigint[])
+ where d.tenant_id = %s and d.sequence = any((select %s::bigint[])::bigint[])
 """
 OF_ORDER = f"""{_COLUMNS}
   from disclosures d
@@ -54,7 +54,10 @@ class StoredDisclosures:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(statement, parameters, binary=True)
                 rows = await cursor.fetchall()
-        tenant_id = parameters[0]
+        return self.opened(parameters[0], rows)
+
+    def opened(self, tenant_id: str, rows: Iterable[tuple[Any, ...]]) -> Mapping[str, object]:
+        """digest -> value of what these statements found. Raises KeyUnavailable."""
         opened: dict[str, object] = {}
         for sequence, sealed, kind, subject, *key in rows:
             row = KeyRow((tenant_id, kind, subject), *key)

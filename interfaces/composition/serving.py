@@ -26,6 +26,7 @@ from infrastructure.access.jwks import JwksVerifier
 from infrastructure.access.local_issuer import ISSUER, LocalIssuer
 from infrastructure.access.tokens import VerifierByIssuer
 from infrastructure.event_store.listener import Listener
+from infrastructure.event_store.pages import Pages
 from infrastructure.event_store.recorded_ids import RecordedIds
 from infrastructure.jobs.queue import ProcrastinateQueue
 from infrastructure.key_store import durable
@@ -73,7 +74,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             validate=ValidateEvents(RecordedIds(side.pool), side.schemas, clock),
             reader=side.reader,
             disclosures=side.disclosures,
-            viewer=Viewer(side.disclosures),
+            viewer=Viewer(side.disclosures, Pages(side.pool, side.disclosures)),
             orders=OrderQueries(side.pool),
             as_of=side.as_of,
             tail=Tail(side.reader, listener),

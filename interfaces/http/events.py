@@ -142,12 +142,11 @@ async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
         history=query.type is not None and query.type.startswith("history."),
     )
     page = keys[: query.limit]
-    rows = await services.reader.bodies(caller.tenant_id, [key.position for key in page])
-    more = len(keys) > query.limit
-    return listing(
-        await services.viewer.events(caller, rows),
-        walk.cursor(page[-1].sequence) if more else None,
+    events = await services.viewer.page(
+        caller, [key.position for key in page], [key.sequence for key in page]
     )
+    more = len(keys) > query.limit
+    return listing(events, walk.cursor(page[-1].sequence) if more else None)
 
 
 @endpoint(

@@ -190,11 +190,13 @@ async def _timeline(
     if not keys and not await services.orders.order_exists(caller.tenant_id, order_id):
         raise NotFound("there is no such order")
     page = keys[: query.limit]
-    rows = await services.reader.bodies(caller.tenant_id, [key.position for key in page])
+    events = await services.viewer.page(
+        caller, [key.position for key in page], [key.sequence for key in page]
+    )
     next_cursor = None
     if len(keys) > query.limit:
         next_cursor = walk.cursor((page[-1].occurred_us, page[-1].sequence))
-    return listing(await services.viewer.events(caller, rows), next_cursor)
+    return listing(events, next_cursor)
 
 
 @endpoint(

@@ -6,22 +6,22 @@ All of them raise Unavailable while the database is away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
-from infrastructure.postgres.connect import store_errors
+from infrastructure.postgres.connect import Pool, store_errors
 from projections.orders import statements as sql
 from projections.orders.filters import OrderFilters, given, type_filter
 from projections.orders.model import NAME
 from projections.orders.statements import Sort
 
-Pool = AsyncConnectionPool[AsyncConnection[Any]]
 Rows = list[tuple[Any, ...]]
+_NAMED = re.compile(r"%\((\w+)\)s")
 _FIRST_LOOK = 0.005
 _LONGEST_LOOK = 0.05
 
@@ -213,11 +213,23 @@ class OrderQueries:
         if any("\0" in value for value in parameters.values() if isinstance(value, str)):
             return []  # no stored text has this character, and PostgreSQL takes none that has
         with store_errors():
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(
-                    text, parameters, binary=True, prepare=False if skewed else None
-                )
-                return await cursor.fetchall()
+            if skewed:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(text, parameters, binary=True, prepare=False)
+                    return await cursor.fetchall()
+            statement, names = _positional(text)
+            async with self._pool.wire() as wire:
+                part = wire.part()
+                answer = part.run(statement, *(parameters[name] for name in names))
+                await part.done()
+        return answer.rows()
+
+
+@cache
+def _positional(text: str) -> tuple[str, Sequence[str]]:
+    """A statement with %s for its %(name)s, and the names in their order."""
+    parts = _NAMED.split(text)
+    return "%s".join(parts[::2]), parts[1::2]
 
 
 def _aggregate(order_id: str, rows: Rows) -> Aggregate:

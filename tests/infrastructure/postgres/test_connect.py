@@ -226,3 +226,40 @@ def test_waiting_says_so_once_and_gives_up_in_one_line() -> None:
     for line in (said[0], str(gave_up.value)):
         assert "\n" not in line
         assert "s3cret" not in line
+
+
+async def _one(pool: Pool, statement: str, *parameters: object) -> object:
+    async with pool.wire() as wire:
+        part = wire.part()
+        answer = part.run(statement, *parameters)
+        await part.done()
+    ((value,),) = answer.rows()
+    return value
+
+
+async def test_a_pools_connection_serves_as_a_wire_and_as_ever(database_url: str) -> None:
+    pool = await connect.open_pool(database_url, "cell_0", min=1, max=1, name="both ways")
+    try:
+        server = await _one(pool, "select pg_backend_pid()")
+        for number in range(4):
+            assert await _one(pool, "select %s::int + 1", number) == number + 1
+            assert await _who(pool) == ("order_history_app", "cell_0", "both ways")
+        with pytest.raises(errors.DivisionByZero):
+            await _one(pool, "select 1 / %s::int", 0)
+        assert await _who(pool) == ("order_history_app", "cell_0", "both ways")
+        assert await _one(pool, "select pg_backend_pid()") == server, "it was kept"
+    finally:
+        await pool.close()
+
+
+async def test_a_wire_left_before_its_answers_is_not_handed_out_again(database_url: str) -> None:
+    pool = await connect.open_pool(database_url, "cell_0", min=1, max=1, name="cancelled")
+    try:
+        server = await _one(pool, "select pg_backend_pid()")
+        with anyio.move_on_after(0.05) as scope:
+            await _one(pool, "select pg_sleep(30)::text")
+        assert scope.cancelled_caught
+        assert await _one(pool, "select 'mine'") == "mine"
+        assert await _one(pool, "select pg_backend_pid()") != server
+    finally:
+        await pool.close()
