@@ -29,6 +29,7 @@ class Duplicate(Struct, frozen=True):
     """This event_id was there already; nothing was written. Compare before answering."""
 
     position: int
+    sequence: int
 
 
 class Refused(Struct, frozen=True):

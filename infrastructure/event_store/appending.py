@@ -7,12 +7,13 @@ Two trips to the server; the first may be under way behind the second of the bat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct, field
 
-from application.ports import Accepted, Beside, Clock, Duplicate, Lane, Outcome, Refused, Statement
-from domain.ledger.append import LedgerEnd, Located, Placed, Repeated, TenantEnd, place
+from application.ports import Accepted, Beside, Clock, Duplicate, Lane, Outcome, Refused
+from domain.errors import OrderHistoryError
+from domain.ledger.append import LedgerEnd, Located, Repeated, TenantEnd, place
 from domain.orders.events import Draft, Recorded
 from infrastructure.event_store import statements as sql
 from infrastructure.postgres.arrays import (
@@ -40,6 +41,8 @@ class Request(Struct, eq=False):
     atomic: bool = False
     lane: Lane | None = None
     attempted: dict[int, Recorded] = field(default_factory=dict)
+    written: bool = False
+    """An earlier attempt had succeeded, and with it what its sender wanted beside it."""
 
     @property
     def tenant_id(self) -> str:
@@ -62,15 +65,15 @@ class Writing(Struct):
     part: Part
 
 
-class _Placed(Struct):
-    """What became of a batch's drafts; `drafts` and `events`, in step, are those accepted."""
+_SLICE = 64
+"""Events that are inserted while others are being placed."""
 
-    outcomes: list[list[Outcome]] = field(default_factory=list)
+
+class _Slice(Struct):
+    """Drafts and the events that they became, in step."""
+
     drafts: list[Draft] = field(default_factory=list)
     events: list[Recorded] = field(default_factory=list)
-    besides: list[Statement] = field(default_factory=list)
-    once: list[tuple[str, str, str, str, int]] = field(default_factory=list)
-    """Rows of idempotency_keys."""
 
 
 class Appending:
@@ -112,25 +115,31 @@ class Appending:
         return Loading(requests, part, answers)
 
     async def write(self, wire: Wire, loading: Loading) -> Writing:
-        """Place the requests, and put what they come to on its way, the commit behind it."""
+        """Place the requests, and put what they come to on its way, the commit behind it.
+
+        Slice by slice: the server inserts one while the next is being placed.
+        """
         await loading.part.done()
         end, keys = self._read(loading)
         new = [name for name, tenant in end.tenants.items() if tenant.sequence == 0]
-        placed = _place_all(end, loading.requests)
-        part = wire.part()
-        if placed.events:
-            self._run_inserts(part, placed, keys)
-        if placed.once:
-            *texts, sequences = zip(*placed.once, strict=True)
-            part.run(sql.INSERT_IDEMPOTENCY, *map(TextColumn, texts), BigintColumn(sequences))
+        part, placed = wire.part(), _Slice()
+        results: list[list[Outcome]] = []
+        for request in loading.requests:
+            outcomes: list[Outcome] = []
+            for drafts in _slices(request):
+                outcomes += _place(end, request, drafts, len(outcomes), placed)
+                if len(placed.events) >= _SLICE:
+                    self._insert(part, placed, keys)
+                    placed = _Slice()
+            results.append(outcomes)
+        self._insert(part, placed, keys)
+        _run_beside(part, loading.requests, results)
         news = [tenant_id for tenant_id in new if end.tenants[tenant_id].sequence]
         if news and self._open_tenants:
             part.run(sql.INSERT_TENANTS, end.received_us, TextColumn(news))
-        for statement, parameters in placed.besides:
-            part.run(statement, *parameters)
         part.run("commit")
         part.end()
-        return Writing(placed.outcomes, part)
+        return Writing(results, part)
 
     def _read(self, loading: Loading) -> tuple[LedgerEnd, dict[Owner, KeyRow]]:
         rows = {name: answer.rows() for name, answer in loading.answers.items()}
@@ -151,8 +160,10 @@ class Appending:
         received_us = max(now, received_us + 1)
         return LedgerEnd(position, received_us, tenants, dict(rows["versions"])), keys
 
-    def _run_inserts(self, part: Part, placed: _Placed, keys: dict[Owner, KeyRow]) -> None:
+    def _insert(self, part: Part, placed: _Slice, keys: dict[Owner, KeyRow]) -> None:
         """The events, and what hides their personal values."""
+        if not placed.events:
+            return
         part.run(sql.INSERT_EVENTS, placed.events[0].received_us, *_event_columns(placed))
         part.push()  # the server is at them while the values are being encrypted
         rows, created = encrypt(self._keyring, zip(placed.drafts, placed.events, strict=True), keys)
@@ -166,44 +177,68 @@ class Appending:
                 UuidColumn([row.key.key_id.bytes for row in rows]),
                 BytesColumn([row.sealed for row in rows]),
             )
+            part.push()
 
 
-def _place_all(end: LedgerEnd, requests: Sequence[Request]) -> _Placed:
-    all_placed = _Placed()
-    for request in requests:
-        placed = place(end, request.drafts, atomic=request.atomic, idempotency=request.idempotency)
-        outcomes = [_outcome(request, index, result) for index, result in enumerate(placed)]
-        written_before = False
-        for index, result in enumerate(placed):
-            if isinstance(result, Recorded):
-                request.attempted[index] = result
-                all_placed.drafts.append(request.drafts[index])
-                all_placed.events.append(result)
-            elif isinstance(outcomes[index], Accepted):
-                written_before = True
-            if request.idempotency is not None and isinstance(result, (Recorded, Repeated)):
-                event_id = request.drafts[index].event_id
-                all_placed.once.append(
-                    (request.tenant_id, *request.idempotency, event_id, result.sequence)
-                )
-        if request.beside is not None and not written_before:
-            all_placed.besides.extend(request.beside(outcomes))
-        all_placed.outcomes.append(outcomes)
-    return all_placed
+def _slices(request: Request) -> Iterator[Sequence[Draft]]:
+    """All or none is decided about all at once."""
+    drafts = request.drafts
+    size = len(drafts) if request.atomic else _SLICE
+    return (drafts[start : start + size] for start in range(0, len(drafts), size))
 
 
-def _outcome(request: Request, index: int, placed: Placed) -> Outcome:
-    if isinstance(placed, Recorded):
-        return Accepted(placed)
-    if isinstance(placed, Repeated):
-        ours = request.attempted.get(index)
-        if ours is not None and ours.entry == placed.entry:
-            return Accepted(ours)
-        return Duplicate(placed.position)
-    return Refused(placed)
+def _place(
+    end: LedgerEnd, request: Request, drafts: Sequence[Draft], first: int, into: _Slice
+) -> list[Outcome]:
+    """The outcomes of some drafts of a request, of which `first` is the index of the first."""
+    outcomes: list[Outcome] = []
+    placed = place(end, drafts, atomic=request.atomic, idempotency=request.idempotency)
+    for index, (draft, result) in enumerate(zip(drafts, placed, strict=True), first):
+        if isinstance(result, Recorded):
+            request.attempted[index] = result
+            into.drafts.append(draft)
+            into.events.append(result)
+            outcomes.append(Accepted(result))
+        else:
+            outcomes.append(_outcome(request, index, result))
+    return outcomes
 
 
-def _event_columns(placed: _Placed) -> tuple[Column, ...]:
+def _outcome(request: Request, index: int, result: Repeated | OrderHistoryError) -> Outcome:
+    """Of a draft that is not written now."""
+    if not isinstance(result, Repeated):
+        return Refused(result)
+    ours = request.attempted.get(index)
+    if ours is not None and ours.entry == result.entry:
+        request.written = True
+        return Accepted(ours)
+    return Duplicate(result.position, result.sequence)
+
+
+def _run_beside(part: Part, requests: Sequence[Request], results: Sequence[list[Outcome]]) -> None:
+    """What is remembered of a request's key, and what its sender wants beside it."""
+    keys: list[tuple[str, str, str, str, int]] = []
+    for request, outcomes in zip(requests, results, strict=True):
+        if request.idempotency is not None:
+            sequence = _sequence(outcomes[0])
+            if sequence is not None:
+                event_id = request.drafts[0].event_id
+                keys.append((request.tenant_id, *request.idempotency, event_id, sequence))
+        if request.beside is not None and not request.written:
+            for statement, parameters in request.beside(outcomes):
+                part.run(statement, *parameters)
+    if keys:
+        *texts, sequences = zip(*keys, strict=True)
+        part.run(sql.INSERT_IDEMPOTENCY, *map(TextColumn, texts), BigintColumn(sequences))
+
+
+def _sequence(outcome: Outcome) -> int | None:
+    if isinstance(outcome, Accepted):
+        return outcome.event.sequence
+    return outcome.sequence if isinstance(outcome, Duplicate) else None
+
+
+def _event_columns(placed: _Slice) -> tuple[Column, ...]:
     events, drafts = placed.events, placed.drafts
     return (
         BigintColumn([event.position for event in events]),

@@ -101,7 +101,7 @@ async def test_each_draft_of_a_request_has_an_outcome(committer: Committer, ledg
     assert isinstance(first, Accepted)
     assert isinstance(refused, Refused)
     assert isinstance(refused.error, Invalid)
-    assert again == Duplicate(first.event.position)
+    assert again == Duplicate(first.event.position, first.event.sequence)
     assert isinstance(last, Accepted)
     assert ledger.event_ids(tenant) == ["e1", "c2"]
 

@@ -83,7 +83,7 @@ async def test_a_duplicate_stays_one_through_a_lost_connection(
         (first,) = accepted(await door.submit([draft("e1", "o1", tenant)]))
         faults.append(fault)
         again, new = await door.submit([draft("e1", "o1", tenant), draft("e2", "o1", tenant)])
-    assert again == Duplicate(first.event.position)
+    assert again == Duplicate(first.event.position, first.event.sequence)
     assert accepted([new])[0].event.sequence == 2
 
 
@@ -104,8 +104,8 @@ async def test_what_another_process_recorded_meanwhile_is_a_duplicate(
 
         async with committing(database_url, key_store, connect=connect) as door:
             outcomes = await door.submit([draft("e1", "o1", tenant)])
-    (position,) = ledger.rows("select position from events where tenant_id = %s", tenant)
-    assert outcomes == [Duplicate(*position)]
+    (place,) = ledger.rows("select position, sequence from events where tenant_id = %s", tenant)
+    assert outcomes == [Duplicate(*place)]
 
 
 @pytest.mark.parametrize("fault", ["before", "after"])
