@@ -22,7 +22,7 @@ from domain.errors import KeyUnavailable
 
 BUCKETS = 1024
 _NONCE = 12
-_CACHED_KEYS = 50_000
+_CACHED_KEYS = 10_000
 
 Owner = tuple[str, str, str]
 """(tenant, "order" or "actor", its id)."""
