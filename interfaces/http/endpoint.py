@@ -96,6 +96,7 @@ _PROBLEMS = {
     401: "There is no valid token.",
     403: "The token does not hold this tenant, or no role of it gives this right.",
     404: "There is no such thing in this tenant.",
+    405: "The id is a word of this API's paths, which takes other methods.",
     409: "The id is taken by other content.",
     413: "The body is over the size limit.",
     415: "The media type or the encoding is not one that is taken here.",
@@ -103,7 +104,12 @@ _PROBLEMS = {
     429: "Too many requests; wait as Retry-After says.",
     503: "The store or a read model cannot answer now; try again as Retry-After says.",
 }
-_PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_PROBLEM_HEADERS = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 
 
 def problems(*statuses: int) -> dict[int, Reply]:

@@ -159,7 +159,7 @@ async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
     replies={
         200: Reply("The stored event.", EventView, headers=("ETag",), example=STORED_EXAMPLE),
         304: Reply("The caller has it already.", headers=("ETag",)),
-        **problems(404, 503),
+        **problems(404, 405, 503),
     },
 )
 async def get_event(request: ApiRequest) -> ASGIApp:

@@ -135,7 +135,7 @@ async def list_snapshots(request: ApiRequest, query: Page) -> ASGIApp:
     replies={
         200: Reply("The snapshot with its state.", SnapshotView, headers=("ETag",)),
         304: Reply("The caller has it already.", headers=("ETag",)),
-        **problems(404, 503),
+        **problems(404, 405, 503),
     },
 )
 async def get_snapshot(request: ApiRequest) -> ASGIApp:
@@ -154,7 +154,7 @@ async def get_snapshot(request: ApiRequest) -> ASGIApp:
     permission=Permission.SNAPSHOTS_DELETE,
     summary="Delete a snapshot",
     tag="Snapshots",
-    replies={204: Reply("Deleted; a tombstone is on the ledger."), **problems(404, 503)},
+    replies={204: Reply("Deleted; a tombstone is on the ledger."), **problems(404, 405, 503)},
 )
 async def delete_snapshot(request: ApiRequest) -> ASGIApp:
     """The state and its personal values go; that it was there stays."""
