@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,24 @@ class JwksSettings(Struct, frozen=True):
     algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
 
 
+class LedgerSettings(Struct, frozen=True):
+    """How the ledger is signed, published, witnessed and audited.
+
+    publish_dir: where checkpoints are published; in the data directory if left out.
+    checkpoint_seconds: between checkpoints, while events arrive. witness_policy: a C2SP tlog-policy
+    that names the witnesses and the quorum. tsa_url: an RFC 3161 authority, tsa_roots the PEM file
+    of the certificates it must chain to. audit_rate: stored events that the self-audit reads a
+    second; 0 turns it off.
+    """
+
+    publish_dir: Path | None = None
+    checkpoint_seconds: float = 1.0
+    witness_policy: Path | None = None
+    tsa_url: str | None = None
+    tsa_roots: Path | None = None
+    audit_rate: int = 2000
+
+
 class Settings(Struct, frozen=True):
     """Everything the composition root needs to know.
 
@@ -32,6 +51,7 @@ class Settings(Struct, frozen=True):
     cell: str = CELL
     jwks: JwksSettings | None = None
     open_tenants: bool = True
+    ledger: LedgerSettings = LedgerSettings()
 
 
 def jwks_from(env: Mapping[str, str]) -> JwksSettings | None:
@@ -49,3 +69,37 @@ def jwks_from(env: Mapping[str, str]) -> JwksSettings | None:
             "ORDER_HISTORY_JWKS_AUDIENCE as well"
         )
     return JwksSettings(issuer, audience, url)
+
+
+def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
+    """ORDER_HISTORY_PUBLISH_DIR, _CHECKPOINT_SECONDS, _WITNESS_POLICY, _TSA_URL with _TSA_ROOTS,
+    _AUDIT_RATE; each may be left out.
+
+    Raises ValueError, naming the variable.
+    """
+    tsa_url, tsa_roots = env.get("ORDER_HISTORY_TSA_URL"), env.get("ORDER_HISTORY_TSA_ROOTS")
+    if tsa_url and not tsa_roots:
+        raise ValueError("ORDER_HISTORY_TSA_URL needs ORDER_HISTORY_TSA_ROOTS as well")
+    policy = env.get("ORDER_HISTORY_WITNESS_POLICY")
+    published = env.get("ORDER_HISTORY_PUBLISH_DIR")
+    return LedgerSettings(
+        publish_dir=Path(published) if published else None,
+        checkpoint_seconds=_number(env, "ORDER_HISTORY_CHECKPOINT_SECONDS", 1.0, 0.05, 86400.0),
+        witness_policy=Path(policy) if policy else None,
+        tsa_url=tsa_url or None,
+        tsa_roots=Path(tsa_roots) if tsa_roots else None,
+        audit_rate=int(_number(env, "ORDER_HISTORY_AUDIT_RATE", 2000.0, 0.0, 1e9)),
+    )
+
+
+def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    given = env.get(name)
+    if not given:
+        return default
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}")
+    return number

@@ -8,7 +8,10 @@ from __future__ import annotations
 from psycopg import sql
 from sqlalchemy import Table
 
-from infrastructure.postgres import tables
+from infrastructure.postgres import ledger_tables, tables
+
+APPEND_ONLY = (tables.events, *ledger_tables.APPEND_ONLY)
+"""Tables that no role may update, delete from or truncate: triggers refuse it, rights lack it."""
 
 _READ_AND_ADD = ("SELECT", "INSERT")
 _READ_AND_LOCK = ("SELECT", "UPDATE")
@@ -17,7 +20,7 @@ _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 def rights_on(table: Table) -> tuple[str, ...]:
     """The privileges of the application's role on a table of tables.py."""
-    if table in tables.APPEND_ONLY or table is tables.tenants:
+    if table in APPEND_ONLY or table is tables.tenants:
         return _READ_AND_ADD
     if table is tables.append_lock:
         return _READ_AND_LOCK  # SELECT ... FOR UPDATE asks for UPDATE; a trigger refuses one

@@ -317,6 +317,3 @@ Index(
     order_events.c.source,
     order_events.c.sequence,
 )
-
-APPEND_ONLY = (events,)
-"""Tables that no role may update, delete from or truncate: triggers refuse it, rights lack it."""

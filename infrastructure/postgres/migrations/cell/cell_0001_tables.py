@@ -51,9 +51,9 @@ def upgrade(schema: str) -> None:
     tables.CELL.create_all(op.get_bind(), checkfirst=False)
     op.execute("insert into append_lock (id) values (1)")
     op.execute(_REFUSE)
-    for table in (*tables.APPEND_ONLY, tables.append_lock):
+    for table in (*rights.APPEND_ONLY, tables.append_lock):
         op.execute(_TRIGGERS.format(table=table.name))
-    for table in tables.APPEND_ONLY:
+    for table in rights.APPEND_ONLY:
         op.execute(_INSERT_ONLY_VACUUM.format(table=table.name))
     op.execute(_LZ4)
     op.execute(f"grant usage on schema {schema} to {tables.APP_ROLE}")

@@ -1,0 +1,102 @@
+"""What the proofs need from outside. Durability and concurrency as stated here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from domain.ledger.checkpoints import Checkpoint
+from domain.ledger.notes import NoteSignature, VerifierKey
+from domain.ledger.tiles import Tile
+
+
+class SignedHead(Struct, frozen=True):
+    """A checkpoint of a log, as a signed note with every cosignature gathered so far.
+
+    `tenant_id` is GLOBAL for the global log. `round`: of the global log, the first that covers it.
+    """
+
+    tenant_id: str
+    epoch: int
+    size: int
+    note: str
+    round: int
+    signed_us: int
+
+
+class Anchoring(Struct, frozen=True):
+    """One round of the global log, with what it is over. head_leaves: by place, 32 bytes each."""
+
+    epoch: int
+    round: int
+    text: str
+    head_leaves: bytes
+
+
+class LedgerReader(Protocol):
+    """Reads what was signed and the hashes below it. Every method is safe at once.
+
+    What is not in a full tile yet comes from the events themselves; so for any size up to the
+    newest checkpoint all hashes are there.
+    """
+
+    async def newest(self, tenant_id: str, *, trusted: bool) -> SignedHead | None:
+        """The newest checkpoint of the current epoch; `trusted`: that the witness policy accepts.
+        None before the first."""
+        ...
+
+    async def hashes(self, tenant_id: str, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """The hashes of these tiles (of the tenant's log, or the global one), 32 bytes each."""
+        ...
+
+    async def entries(self, tenant_id: str, first: int, last: int) -> list[bytes]:
+        """The entries with sequences first..last, of a tenant's log or (rounds) the global one."""
+        ...
+
+    async def place(self, tenant_id: str) -> int | None:
+        """Where the tenant stands in each round of the global log."""
+        ...
+
+    async def round(self, number: int) -> Anchoring | None:
+        """A round of the current epoch; None once it is too old for its heads to be kept."""
+        ...
+
+
+class LogKeys(Protocol):
+    """The keys of the installation's logs: durable before they are first used."""
+
+    @property
+    def service_origin(self) -> str:
+        """Made at first start, and kept."""
+        ...
+
+    def sign(self, checkpoint: Checkpoint, time_s: int) -> tuple[NoteSignature, ...]:
+        """By every key in use, under the checkpoint's origin as their name. Raises KeyUnavailable.
+
+        time_s: seconds since 1970, in signatures that hold a time.
+        """
+        ...
+
+    def verifier_keys(self, origin: str) -> tuple[VerifierKey, ...]:
+        """The current key first, each key's Ed25519 before its ML-DSA; then those before it."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Write-once storage, such as a directory, or S3 with Object Lock."""
+
+    async def put(self, objects: Mapping[str, bytes]) -> None:
+        """Store objects by key; durable on return. What is there already stays as it is.
+
+        Raises Conflict, having stored the others, when something else is there under a key;
+        Unavailable when the storage does not answer or is full.
+        """
+        ...
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def largest(self, prefix: str) -> int | None:
+        """The largest of the decimal names directly under a prefix; None when there is none."""
+        ...
