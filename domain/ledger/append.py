@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from domain.errors import EventConflict, Forbidden, Invalid, OrderHistoryError
-from domain.ledger.sealing import GENESIS, chain, entry, event_bytes
+from domain.ledger.hashing import GENESIS, chain, entry
+from domain.ledger.sealing import event_bytes
 from domain.orders.events import Draft, Recorded
 from domain.times import format_us
 

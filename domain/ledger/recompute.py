@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from domain.ledger.sealing import GENESIS, chain, entry
+from domain.ledger.hashing import GENESIS, chain, entry
 from domain.orders.events import decode_body
 from domain.privacy.sealing import TOPIC, history_originator, originator
 from domain.snapshots.events import TOPIC as HISTORY_TOPIC

@@ -1,16 +1,11 @@
-"""The bytes of an event that are hashed, and the hashes over them (docs: what is hashed)."""
+"""The bytes of an event that are hashed (docs: what is hashed)."""
 
 from __future__ import annotations
-
-from hashlib import sha256
 
 import msgspec
 from msgspec import Raw, Struct
 
 from domain.orders.events import Content, Draft, Frame
-
-GENESIS = bytes(32)
-"""The ledger hash before a tenant's first event."""
 
 VERSION = 1
 """The format of the event bytes, `v`."""
@@ -86,18 +81,3 @@ def event_bytes(draft: Draft, version: int, received_at: bytes) -> bytes:
     if frame.version_last:
         return b"%b%b%b%d%b" % (frame.first, received_at, frame.second, version, frame.third)
     return b"%b%d%b%b%b" % (frame.first, version, frame.second, received_at, frame.third)
-
-
-def entry(state: bytes) -> bytes:
-    """The entry of an event: SHA-256 of its bytes; what the ledger's leaves and chain are over."""
-    return sha256(state).digest()
-
-
-def leaf_hash(event_entry: bytes) -> bytes:
-    """The Merkle leaf of an entry (RFC 6962)."""
-    return sha256(b"\x00" + event_entry).digest()
-
-
-def chain(previous: bytes, event_entry: bytes) -> bytes:
-    """The ledger hash after an event, from that before it (GENESIS before the first)."""
-    return sha256(b"\x02" + previous + event_entry).digest()

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from application.ports import Head, StoredRow
-from domain.ledger.sealing import GENESIS
+from domain.ledger.hashing import GENESIS
 from infrastructure.postgres.arrays import BigintColumn
 from infrastructure.postgres.connect import store_errors
 

@@ -14,7 +14,8 @@ from msgspec import structs
 from application.orders.views import EventView, event_view, public_id, revealing
 from application.ports import StoredRow
 from domain import canonical
-from domain.ledger.sealing import entry, event_bytes
+from domain.ledger.hashing import entry
+from domain.ledger.sealing import event_bytes
 from domain.privacy.revealing import mask
 from domain.privacy.sealing import TOPIC, draft_of
 from tests.domain.ledger.drafts import content, draft

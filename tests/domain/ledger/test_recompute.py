@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from domain.ledger.append import LedgerEnd, place
+from domain.ledger.hashing import chain, entry
 from domain.ledger.recompute import Difference, LedgerRow, LedgerWalk
-from domain.ledger.sealing import chain, entry
 from domain.orders.events import Draft, Recorded
 from domain.privacy.sealing import draft_of, history_originator
 from tests.domain.ledger.drafts import content, correction, draft

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain import canonical
-from domain.ledger.sealing import GENESIS, chain, entry, event_bytes, leaf_hash
+from domain.ledger.hashing import GENESIS, chain, entry, leaf_hash
+from domain.ledger.sealing import event_bytes
 from domain.orders.events import decode_body
 from domain.privacy.sealing import draft_of
 from tests.domain.ledger.drafts import content, draft
