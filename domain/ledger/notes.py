@@ -153,6 +153,8 @@ def check_name(name: str, what: str) -> None:
     """Raises Malformed unless it may name a key: not empty, without spaces and plus."""
     if not name or "+" in name or any(one.isspace() or one < " " for one in name):
         raise Malformed(f"{what} has no name, or one with a space or a plus")
+    if any("\ud800" <= one <= "\udfff" for one in name):
+        raise Malformed(f"the name of {what} is not UTF-8")
 
 
 def decode_text(data: str | bytes, what: str, limit: int) -> str:
