@@ -178,6 +178,8 @@ def check_consistency(
     given_old, given_new = _roots_from_consistency(old_size, old_root, new_size, new_root, proof)
     if given_old != old_root:
         raise DoesNotHold(f"the root at size {old_size} is not the one that the proof gives")
+    if given_new != new_root and old_size == new_size:
+        raise DoesNotHold(f"two trees of size {new_size} have different roots")
     if given_new != new_root:
         raise DoesNotHold(
             f"the tree of size {new_size} does not go on from that of size {old_size}"
@@ -274,7 +276,7 @@ def _parting(old: int, new: int) -> tuple[Span, list[Span]]:
 def _check(hashes: Sequence[bytes], count: int, what: str) -> None:
     """Raises Malformed unless there are so many hashes, each of 32 bytes."""
     if len(hashes) != count:
-        raise Malformed(f"{what} has {count} hashes, not {len(hashes)}")
+        raise Malformed(f"{what} takes {count} hashes, not {len(hashes)}")
     for at, one in enumerate(hashes):
         if len(one) != HASH:
             raise Malformed(f"hash {at + 1} of {what} has {len(one)} bytes, not {HASH}")

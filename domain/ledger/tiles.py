@@ -19,7 +19,7 @@ WIDTH = 1 << HEIGHT
 """Hashes of a full tile, entries of a full bundle."""
 
 _MAX_LEVEL = 63
-_INDEX = re.compile(r"(?:x\d{3}/)*\d{3}", re.ASCII)
+_INDEX = re.compile(r"(?:x\d{3}/){0,6}\d{3}", re.ASCII)  # no tree has more than 64 bits of tiles
 _NUMBER = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
 _LENGTH = HASH.to_bytes(2, "big")
 _STRIDE = len(_LENGTH) + HASH
@@ -92,7 +92,8 @@ def tile_of(node: Node, size: int) -> Tile:
 def node_in_tile(node: Node, tile: Tile, hashes: bytes) -> bytes:
     """The hash of a complete node, computed of a tile's hashes.
 
-    Raises ValueError where the tile does not hold it, or the hashes are not as many as it is wide.
+    Raises ValueError where the tile does not hold it, Malformed where the hashes are not as many as
+    it is wide.
     """
     level, index = node
     row, above = divmod(level, HEIGHT)
@@ -101,14 +102,14 @@ def node_in_tile(node: Node, tile: Tile, hashes: bytes) -> bytes:
     if row != tile.level or not 0 <= first < last <= tile.width:
         raise ValueError(f"{tile.path()} does not hold node {index} of level {level}")
     if len(hashes) != tile.width * HASH:
-        raise ValueError(f"{tile.path()} has {tile.width * HASH} bytes, not {len(hashes)}")
+        raise Malformed(f"{tile.path()} has {len(hashes)} bytes, not {tile.width * HASH}")
     return _root(hashes[first * HASH : last * HASH])
 
 
 def tile_root(hashes: bytes) -> bytes:
-    """The hash of a full tile in the tile above. Raises ValueError where it is not full."""
+    """The hash of a full tile in the tile above. Raises Malformed where it is not full."""
     if len(hashes) != WIDTH * HASH:
-        raise ValueError(f"a full tile has {WIDTH * HASH} bytes, not {len(hashes)}")
+        raise Malformed(f"a full tile has {WIDTH * HASH} bytes, not {len(hashes)}")
     return _root(hashes)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 from uuid import UUID
 
@@ -76,15 +75,6 @@ def test_the_services_own_acts_have_a_stream_instead() -> None:
     body = decode_body(event_bytes(made, 3, RECEIVED))
     assert (body.stream, body.stream_version) == ("hold/h1", 3)
     assert (body.order_id, body.order_version) == (None, None)
-
-
-def test_prefixes_keep_the_kinds_of_hash_apart() -> None:
-    assert entry(b"x") == hashlib.sha256(b"x").digest()
-    assert leaf_hash(GENESIS) == hashlib.sha256(b"\x00" + GENESIS).digest()
-    assert (
-        chain(b"\x01" * 32, b"\x02" * 32)
-        == hashlib.sha256(b"\x02" + b"\x01" * 32 + b"\x02" * 32).digest()
-    )
 
 
 @given(
