@@ -22,12 +22,25 @@ class CommitterState(Protocol):
     @property
     def ahead_us(self) -> int: ...
 
+    @property
+    def refusing(self) -> str | None: ...
+
+
+class LedgerAlarm(Protocol):
+    """Something that differs from what was signed or stored."""
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
 
 class InstallationHealth:
     """Implements `interfaces.http.health.Health`.
 
-    ping, models, waiting_jobs ask the database; check_keys raises when the key store is broken or
-    not that of the database.
+    ping, models, waiting_jobs, alarms ask the database; check_keys raises when the key store is
+    broken or not that of the database.
     """
 
     def __init__(
@@ -38,12 +51,14 @@ class InstallationHealth:
         models: Callable[[], Awaitable[Sequence[ModelStatus]]],
         check_keys: Callable[[], Awaitable[None]],
         waiting_jobs: Callable[[], Awaitable[int]],
+        alarms: Callable[[], Awaitable[Sequence[LedgerAlarm]]],
     ) -> None:
         self._ping = ping
         self._committer = committer
         self._models = models
         self._check_keys = check_keys
         self._waiting_jobs = waiting_jobs
+        self._alarms = alarms
 
     async def check(self) -> Mapping[str, Subsystem]:
         checks: dict[str, Callable[[], Awaitable[Subsystem]]] = {
@@ -52,6 +67,7 @@ class InstallationHealth:
             "projections": self._projections,
             "key_store": self._keys,
             "jobs": self._jobs,
+            "ledger": self._ledger,
         }
         return {name: await _guarded(check) for name, check in checks.items()}
 
@@ -60,6 +76,8 @@ class InstallationHealth:
         return Subsystem("ok")
 
     async def _commits(self) -> Subsystem:
+        if self._committer.refusing is not None:
+            return Subsystem("down", self._committer.refusing)
         if not self._committer.available:
             return Subsystem("down", "no connection to the database")
         if self._committer.ahead_us > _AHEAD_US:
@@ -82,6 +100,14 @@ class InstallationHealth:
     async def _jobs(self) -> Subsystem:
         waiting = await self._waiting_jobs()
         return Subsystem("ok", f"{waiting} wait" if waiting else None)
+
+    async def _ledger(self) -> Subsystem:
+        """Of tenants only how many are concerned: whoever asks holds one of them."""
+        alarms = await self._alarms()
+        if alarms:
+            kinds = ", ".join(sorted({one.kind for one in alarms}))
+            return Subsystem("degraded", f"{len(alarms)} alarms ({kinds}); see `doctor`")
+        return Subsystem("ok")
 
 
 async def _guarded(check: Callable[[], Awaitable[Subsystem]]) -> Subsystem:

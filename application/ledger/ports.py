@@ -11,6 +11,9 @@ from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.notes import NoteSignature, VerifierKey
 from domain.ledger.tiles import Tile
 
+GLOBAL = "_global"
+"""Stands for the global log where a tenant's id stands. No tenant's id begins with `_`."""
+
 
 class SignedHead(Struct, frozen=True):
     """A checkpoint of a log, as a signed note with every cosignature gathered so far.

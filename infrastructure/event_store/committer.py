@@ -53,6 +53,8 @@ class Committer:
         self._wire: Wire | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self.refusing: str | None = None
+        """Why nothing may be recorded; None: it may. What is queued already is committed."""
 
     @property
     def available(self) -> bool:
@@ -96,6 +98,8 @@ class Committer:
         """See `application.ports.Door`. `atomic`: all drafts or none."""
         if not 0 < len(drafts) <= BATCH_EVENTS:
             raise ValueError(f"a submission has 1 to {BATCH_EVENTS} drafts, not {len(drafts)}")
+        if self.refusing is not None:
+            raise Unavailable(self.refusing)
         if not self.available:
             raise Unavailable
         size = sum(draft.size for draft in drafts)

@@ -2,7 +2,8 @@
 
 A backup directory (mode 0700) holds
     database.dump    pg_dump's custom format: ciphertext of personal data, no keys
-    data/            the data directory but the server's files: keys/, the issuer's key, and so on
+    data/            the data directory but the server's files and published/: keys/, signing/,
+                     the issuer's key, and so on
     manifest.json    versions, and the SHA-256 of every other file; written last
 It is written beside its place, as <name>.<random>.incomplete, and renamed when it is whole. What
 fails or is stopped is removed; only a killed program or a power cut leaves an `.incomplete`, which
@@ -45,7 +46,8 @@ MANIFEST = "manifest.json"
 
 _DATA = "data"
 _INCOMPLETE = ".incomplete"
-_OF_THE_SERVER = "postgres"
+_LEFT_OUT = ("postgres", "published")
+"""The server's own files; and checkpoints, which would no longer say that a backup is behind."""
 _VERSIONS = """
 select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relname = 'alembic_version' and c.relkind = 'r' order by 1
@@ -159,7 +161,7 @@ def restore(source_dir: Path, url: str, data_dir: Path) -> Manifest:
 
 
 def _refuse_what_is_there(directory: Path) -> None:
-    """The embedded server's own files do not count."""
+    """The embedded server's own files, and what is published, do not count."""
     if directory.is_dir() and any(_kept(one.name) for one in directory.iterdir()):
         raise BackupRefused(
             f"{directory} is not empty; a backup is restored into a new data directory"
@@ -167,7 +169,7 @@ def _refuse_what_is_there(directory: Path) -> None:
 
 
 def _kept(name: str) -> bool:
-    return not name.startswith(_OF_THE_SERVER)
+    return not name.startswith(_LEFT_OUT)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """The tables of the proofs: what is signed over the event store, and what follows from it.
 
 A log is a tenant's ledger as a Merkle log, or the global log over all of them, whose `tenant_id` is
-GLOBAL. `epoch` counts a log's origins: it is 1 until `ledger reopen` begins a new one.
+`_global`. `epoch` counts a log's origins: it is 1 until `ledger reopen` begins a new one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from sqlalchemy import (
 )
 
 from infrastructure.postgres.tables import CELL
-
-GLOBAL = "_global"
-"""The log over all tenants. No tenant's id begins with an underscore."""
 
 _HASHES = "256 hashes of 32 bytes"
 
@@ -128,9 +125,19 @@ audits = Table(
     Column("frontier", LargeBinary, nullable=False),
     Column("passes", BigInteger, nullable=False, comment="how often it has come to the end"),
     Column("looked_us", BigInteger, nullable=False),
-    Column("alarm_sequence", BigInteger, comment="the first event that differs; null: all hold"),
-    Column("alarm", Text),
     comment="How far the self-audit is.",
+)
+
+alarms = Table(
+    "ledger_alarms",
+    CELL,
+    Column("tenant_id", Text, nullable=False, comment="or the global log"),
+    Column("kind", Text, nullable=False, comment="what found it: signer, audit, witness, ..."),
+    Column("sequence", BigInteger, comment="the first event concerned, where one is"),
+    Column("detail", Text, nullable=False),
+    Column("raised_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "kind"),
+    comment="What differs. An alarm goes when what raised it finds that all holds again.",
 )
 
 APPEND_ONLY = (checkpoints, rounds, cosignatures, timestamps)

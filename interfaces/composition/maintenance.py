@@ -20,6 +20,7 @@ from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.lifelines import lifelines
+from interfaces.composition.proving import require_open
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
 from projections.progress import status
@@ -47,6 +48,7 @@ async def import_file(
 ) -> Imported:
     """Record a file's events, straight onto the ledger."""
     async with writing(settings, "import") as side:
+        require_open(side.committer)
         spare_the_collector()
         command = ImportFile(side.recording, side.jobs, side.spool, lifelines(side), clock)
         return await command(

@@ -138,6 +138,7 @@ def _health(side: WriteSide) -> InstallationHealth:
         models=models,
         check_keys=check_keys,
         waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
+        alarms=side.ledger.alarms.all,
     )
 
 

@@ -23,6 +23,7 @@ from infrastructure.jobs.runner import JobRunner
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.lifelines import lifelines
+from interfaces.composition.proving import signer
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.http.problems import describe_error
 from interfaces.settings import Settings
@@ -58,7 +59,8 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)
         scheduler = _schedule(Sweep(side.spool, side.job_cipher, lifelines(side), clock))
         stack.callback(scheduler.shutdown, wait=False)
-        yield [hub.run, snapshotter.run, runner.run]
+        signing = signer(settings, side.ledger)
+        yield [hub.run, snapshotter.run, runner.run, signing.run]
 
 
 def run_worker(settings: Settings) -> None:

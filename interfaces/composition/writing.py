@@ -30,6 +30,7 @@ from infrastructure.schemas import PayloadSchemas
 from infrastructure.snapshots.store import Snapshots
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import key_directory, require_keys
+from interfaces.composition.proving import LedgerSide, ledger_side, stay_ahead
 from interfaces.settings import Settings
 
 
@@ -54,6 +55,7 @@ class WriteSide:
     job_cipher: JobCipher
     preparing: PrepareElsewhere
     recording: Recording
+    ledger: LedgerSide
 
 
 @asynccontextmanager
@@ -71,7 +73,9 @@ async def writing(settings: Settings, name: str, readers: int = 4) -> AsyncItera
         key_store = FileKeyStore(key_directory(settings.data_dir))
         keyring = Keyring(key_store)
         committer = await _committer(settings, name, keyring, stack)
-        side = _put_together(settings, pool, key_store, keyring, committer)
+        ledger = ledger_side(settings, pool, committer)
+        await stack.enter_async_context(stay_ahead(settings, ledger.published, committer))
+        side = _put_together(settings, pool, key_store, keyring, committer, ledger)
         stack.callback(side.preparing.close)
         yield side
 
@@ -105,6 +109,7 @@ def _put_together(
     key_store: FileKeyStore,
     keyring: Keyring,
     committer: Committer,
+    ledger: LedgerSide,
 ) -> WriteSide:
     reader = Reader(pool)
     disclosures = StoredDisclosures(pool, keyring)
@@ -137,4 +142,5 @@ def _put_together(
         job_cipher=cipher,
         preparing=preparing,
         recording=Recording(preparing, committer, comparer, spool, cipher),
+        ledger=ledger,
     )

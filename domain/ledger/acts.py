@@ -1,0 +1,73 @@
+"""The service's own facts about the ledger: `history.ledger.reopened` and `.alarm`."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+
+from domain import canonical
+from domain.orders.events import Content, Draft
+from domain.privacy.sealing import SALT_BYTES, draft_of, history_originator
+from domain.snapshots.events import SOURCE, TOPIC
+
+REOPENED = "history.ledger.reopened"
+ALARM = "history.ledger.alarm"
+_STREAM = "ledger"
+
+
+def reopened(
+    tenant_id: str,
+    epoch: int,
+    payload: Mapping[str, object],
+    *,
+    now: str,
+    random_bytes: Callable[[int], bytes],
+) -> Draft:
+    """A new origin begins. The same for an epoch each time, so that it is recorded once.
+
+    payload: {"origin", "previous": {"origin", "size", "root"}}, the newest published checkpoint of
+    the origin before it, its root in base64.
+    """
+    return _act(tenant_id, REOPENED, str(epoch), payload, now, random_bytes)
+
+
+def alarm(
+    tenant_id: str,
+    kind: str,
+    sequence: int | None,
+    detail: str,
+    *,
+    now: str,
+    random_bytes: Callable[[int], bytes],
+) -> Draft:
+    """Something on the ledger differs from what was signed or stored before."""
+    payload: dict[str, object] = {"kind": kind, "detail": detail}
+    if sequence is not None:
+        payload["sequence"] = sequence
+    return _act(tenant_id, ALARM, f"{kind}/{now}", payload, now, random_bytes)
+
+
+def _act(
+    tenant_id: str,
+    kind: str,
+    name: str,
+    payload: Mapping[str, object],
+    now: str,
+    random_bytes: Callable[[int], bytes],
+) -> Draft:
+    content = Content(
+        tenant_id=tenant_id,
+        event_id=f"oh_evt_{kind}/{name}",
+        order_id=None,
+        stream=_STREAM,
+        occurred_at=now,
+        source=SOURCE,
+        type=kind,
+        schema_version="v1",
+        payload=canonical.encode(dict(payload)),
+        metadata=None,
+        redactions=None,
+        correction_of=None,
+        salt=urlsafe_b64encode(random_bytes(SALT_BYTES)).rstrip(b"=").decode(),
+    )
+    return draft_of(content, (), history_originator(tenant_id, _STREAM), TOPIC)

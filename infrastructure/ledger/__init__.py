@@ -1,0 +1,1 @@
+"""The ledger's keys, its published checkpoints, and what signs them."""

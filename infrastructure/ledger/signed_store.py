@@ -1,0 +1,211 @@
+"""What the signer reads and writes: one connection, which it owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection
+
+from application.ledger.ports import GLOBAL
+from application.ledger.signing import LogHead, SignedRound, empty_head
+from domain.ledger.hashing import leaf_hash
+from domain.ledger.merkle import Frontier, tree_root
+from domain.ledger.tiles import HEIGHT, WIDTH
+
+BATCH_EVENTS = 20_000
+KEPT_ROUNDS = 60
+"""Of so many rounds, and of the newest one that is witnessed, the heads are kept for receipts."""
+
+LAST_POSITION = "select position from ledger_rounds order by epoch desc, round desc limit 1"
+_HEAD = "select position from events order by position desc limit 1"
+LIMITS = f"""
+select coalesce(({_HEAD}), 0),
+       coalesce((select position from tracking where model = 'ledger'), 0)
+"""
+NEW_ENTRIES = """
+select tenant_id, sequence, entry from events where position > %s and position <= %s
+ order by position
+"""
+ENTRIES = """
+select sequence, entry from events
+ where tenant_id = %s and sequence > %s and sequence <= %s order by sequence
+"""
+_COLUMNS = "tenant_id, place, epoch, origin, size, root, frontier, round"
+ALL_HEADS = f"select {_COLUMNS} from ledger_heads"
+HEADS = f"select {_COLUMNS} from ledger_heads where tenant_id = any(%s)"
+
+INSERT_CHECKPOINTS = """
+insert into ledger_checkpoints (tenant_id, epoch, size, note, round, signed_us)
+select tenant_id, epoch, size, note, %s, %s
+  from unnest(%s::text[], %s::int[], %s::bigint[], %s::text[]) as n(tenant_id, epoch, size, note)
+"""
+UPSERT_HEADS = """
+insert into ledger_heads
+       (round, signed_us, tenant_id, place, epoch, origin, size, root, frontier)
+select %s, %s, n.*
+  from unnest(%s::text[], %s::int[], %s::int[], %s::text[], %s::bigint[], %s::bytea[], %s::bytea[])
+    as n(tenant_id, place, epoch, origin, size, root, frontier)
+    on conflict (tenant_id) do update
+   set epoch = excluded.epoch, origin = excluded.origin, size = excluded.size,
+       root = excluded.root, frontier = excluded.frontier,
+       round = excluded.round, signed_us = excluded.signed_us
+"""
+INSERT_ROUND = """
+insert into ledger_rounds (epoch, round, text, entry, position, signed_us)
+values (%s, %s, %s, %s, %s, %s)
+"""
+INSERT_ROUND_HEADS = "insert into ledger_round_heads (epoch, round, leaves) values (%s, %s, %s)"
+PRUNE_ROUND_HEADS = f"""
+delete from ledger_round_heads
+ where (epoch < %s or round <= %s - {KEPT_ROUNDS})
+   and round <> (select witnessed_size from ledger_heads where tenant_id = '{GLOBAL}')
+"""
+ROUND_ENTRIES = """
+select entry from ledger_rounds where epoch = %s and round > %s and round <= %s order by round
+"""
+TILE_ROOTS = f"""
+select root from ledger_global_tiles
+ where tenant_id = '{GLOBAL}' and level = %s and tile >= %s and tile < %s order by tile
+"""
+INSERT_TILE = f"""
+insert into ledger_global_tiles (tenant_id, level, tile, hashes, root)
+values ('{GLOBAL}', %s, %s, %s, %s)
+"""
+TO_PUBLISH = f"""
+select tenant_id, size, note from ledger_checkpoints
+ where epoch = %s and round = %s order by tenant_id = '{GLOBAL}', tenant_id
+"""
+CHECKPOINT = "select note from ledger_checkpoints where tenant_id = %s and epoch = %s and size = %s"
+
+
+def global_head(connection: Connection[Any], service_origin: str) -> LogHead:
+    """The head of the global log; an empty one of epoch 1 before the first round."""
+    row = connection.execute(HEADS, ([GLOBAL],)).fetchone()
+    return _head(row) if row else empty_head(service_origin, GLOBAL, None, 1)
+
+
+def tenant_heads(
+    connection: Connection[Any], tenants: Sequence[str] | None = None
+) -> dict[str, LogHead]:
+    """The heads of these tenants, or of all; those that were never signed are absent."""
+    if tenants is None:
+        rows = connection.execute(ALL_HEADS).fetchall()
+    else:
+        rows = connection.execute(HEADS, (list(tenants),)).fetchall()
+    return {row[0]: _head(row) for row in rows if row[0] != GLOBAL}
+
+
+def last_position(connection: Connection[Any]) -> int:
+    """The position up to which rounds cover the events."""
+    row = connection.execute(LAST_POSITION).fetchone()
+    return int(row[0]) if row else 0
+
+
+def limits(connection: Connection[Any]) -> tuple[int, int]:
+    """The position of the last event, and that to which the tiles are built."""
+    store, tiles = connection.execute(LIMITS).fetchone() or (0, 0)
+    return int(store), int(tiles)
+
+
+def new_entries(
+    connection: Connection[Any], after: int, up_to: int
+) -> dict[str, list[tuple[int, bytes]]]:
+    """(sequence, entry) of the events at positions in (after, up_to], by tenant."""
+    found: dict[str, list[tuple[int, bytes]]] = {}
+    cursor = connection.execute(NEW_ENTRIES, (after, up_to), binary=True)
+    for tenant_id, sequence, entry in cursor:
+        found.setdefault(tenant_id, []).append((sequence, entry))
+    return found
+
+
+def entries_behind(
+    connection: Connection[Any], tenant_id: str, size: int, last: int
+) -> list[tuple[int, bytes]]:
+    """(sequence, entry) of a tenant's events after `size`, up to the sequence `last`."""
+    return connection.execute(ENTRIES, (tenant_id, size, last), binary=True).fetchall()
+
+
+def write(connection: Connection[Any], signed: SignedRound, position: int, now_us: int) -> None:
+    """A round, whole or not at all. Raises UniqueViolation when another signer was first."""
+    all_ = [*signed.logs, signed.whole]
+    heads = [one.head for one in all_]
+    epoch = signed.whole.head.epoch
+    tenants = [head.tenant_id for head in heads]
+    epochs = [head.epoch for head in heads]
+    sizes = [head.size for head in heads]
+    with connection.transaction():
+        connection.execute(
+            INSERT_ROUND, (epoch, signed.number, signed.text, signed.entry, position, now_us)
+        )
+        connection.execute(
+            INSERT_CHECKPOINTS,
+            (signed.number, now_us, tenants, epochs, sizes, [one.note for one in all_]),
+        )
+        connection.execute(
+            UPSERT_HEADS,
+            (
+                signed.number,
+                now_us,
+                tenants,
+                [head.place for head in heads],
+                epochs,
+                [head.origin for head in heads],
+                sizes,
+                [head.root for head in heads],
+                [head.frontier.to_bytes() for head in heads],
+            ),
+        )
+        connection.execute(INSERT_ROUND_HEADS, (epoch, signed.number, signed.leaves))
+        connection.execute(PRUNE_ROUND_HEADS, (epoch, signed.number))
+        _write_tiles(connection, epoch, signed.number)
+
+
+def to_publish(connection: Connection[Any], epoch: int, number: int) -> Mapping[str, bytes]:
+    """The checkpoints of a round, by the key under which they are published; the global log's
+    last, so that where it is, all of the round are."""
+    rows = connection.execute(TO_PUBLISH, (epoch, number)).fetchall()
+    return {published_key(tenant_id, epoch, size): note.encode() for tenant_id, size, note in rows}
+
+
+def published_key(tenant_id: str, epoch: int, size: int) -> str:
+    """Where a checkpoint is published."""
+    return f"{published_prefix(tenant_id, epoch)}/{size}"
+
+
+def published_prefix(tenant_id: str, epoch: int) -> str:
+    """Where a log's checkpoints are published, by size."""
+    return f"{tenant_id}/{epoch}/checkpoint"
+
+
+def checkpoint_note(
+    connection: Connection[Any], tenant_id: str, epoch: int, size: int
+) -> str | None:
+    """The note that was signed of a log at a size."""
+    row = connection.execute(CHECKPOINT, (tenant_id, epoch, size)).fetchone()
+    return str(row[0]) if row else None
+
+
+def _write_tiles(connection: Connection[Any], epoch: int, size: int) -> None:
+    """The tiles of the global log that its newest leaf has filled."""
+    level = 0
+    while size and size % (1 << HEIGHT * (level + 1)) == 0:
+        index = (size >> HEIGHT * (level + 1)) - 1
+        first = index * WIDTH
+        if level == 0:
+            rows = connection.execute(ROUND_ENTRIES, (epoch, first, first + WIDTH)).fetchall()
+            hashes = [leaf_hash(row[0]) for row in rows]
+        else:
+            rows = connection.execute(TILE_ROOTS, (level - 1, first, first + WIDTH)).fetchall()
+            hashes = [row[0] for row in rows]
+        connection.execute(INSERT_TILE, (level, index, b"".join(hashes), tree_root(hashes)))
+        level += 1
+
+
+def _head(row: Iterable[Any]) -> LogHead:
+    tenant_id, place, epoch, origin, size, root, frontier, number = row
+    try:
+        edge = Frontier.from_bytes(size, frontier)
+    except ValueError:
+        edge = Frontier()  # not what gives the root: such a head is not gone on from
+    return LogHead(tenant_id, place, epoch, origin, edge, root, number)

@@ -1,0 +1,108 @@
+"""What signs the ledger and keeps what was signed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from domain.errors import OrderHistoryError, Unavailable
+from infrastructure.event_store.committer import Committer
+from infrastructure.ledger.alarms import Alarms
+from infrastructure.ledger.behind import LedgerBehind, require_ahead
+from infrastructure.ledger.object_store import DirectoryStore
+from infrastructure.ledger.signer import Signer
+from infrastructure.ledger.signing_keys import FileLogKeys
+from infrastructure.postgres.connect import Pool, store_errors
+from interfaces.composition.connections import blocking, clock
+from interfaces.settings import Settings
+
+_LOOK_AGAIN = 5.0
+
+
+@dataclass(slots=True)
+class LedgerSide:
+    """The parts, connected."""
+
+    keys: FileLogKeys
+    published: DirectoryStore
+    alarms: Alarms
+
+
+def ledger_side(settings: Settings, pool: Pool, committer: Committer) -> LedgerSide:
+    """The committer is the door that alarms are recorded through."""
+    return LedgerSide(
+        log_keys(settings), published(settings), Alarms(pool, committer, clock, os.urandom)
+    )
+
+
+def log_keys(settings: Settings) -> FileLogKeys:
+    """The keys that sign."""
+    return FileLogKeys(settings.data_dir / "signing", clock)
+
+
+def published(settings: Settings) -> DirectoryStore:
+    """Where checkpoints are published."""
+    return DirectoryStore(settings.ledger.publish_dir or settings.data_dir / "published")
+
+
+def signer(settings: Settings, side: LedgerSide) -> Signer:
+    """A worker's."""
+    return Signer(
+        blocking(settings, "signer"),
+        side.keys,
+        side.published,
+        side.alarms,
+        clock,
+        interval=settings.ledger.checkpoint_seconds,
+    )
+
+
+@asynccontextmanager
+async def stay_ahead(
+    settings: Settings, store: DirectoryStore, committer: Committer
+) -> AsyncIterator[None]:
+    """Let nothing be recorded while the store lies behind what was signed of it, as after a
+    restored backup; reading goes on."""
+    connect = blocking(settings, "published")
+    committer.refusing = await _behind(connect, store)
+    if committer.refusing is None:
+        yield
+        return
+    watching = asyncio.create_task(_watch(connect, store, committer))
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+
+async def _watch(
+    connect: Callable[[], Connection[Any]], store: DirectoryStore, committer: Committer
+) -> None:
+    while committer.refusing is not None:
+        await asyncio.sleep(_LOOK_AGAIN)
+        with suppress(OrderHistoryError):
+            committer.refusing = await _behind(connect, store)
+
+
+async def _behind(connect: Callable[[], Connection[Any]], store: DirectoryStore) -> str | None:
+    """Why nothing may be recorded. Raises Unavailable when it cannot be told."""
+    with store_errors():
+        connection = await asyncio.to_thread(connect)
+        with connection:
+            try:
+                await require_ahead(connection, store)
+            except LedgerBehind as error:
+                return str(error)
+    return None
+
+
+def require_open(committer: Committer) -> None:
+    """Raises Unavailable while nothing may be recorded."""
+    if committer.refusing is not None:
+        raise Unavailable(committer.refusing)
