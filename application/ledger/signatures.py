@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from domain.ledger.checkpoints import Checkpoint, signed_message
 from domain.ledger.faults import DoesNotHold, Malformed
 from domain.ledger.notes import (
-    COSIGNED_ED25519,
     COSIGNED_MLDSA44,
     ED25519,
     NoteSignature,
     SignedNote,
     VerifierKey,
 )
+from domain.ledger.policy import Policy
 
 try:
     from cryptography.hazmat.primitives.asymmetric import mldsa
@@ -93,13 +93,13 @@ def is_log_key(key: VerifierKey, origin: str) -> bool:
     return key.name == origin and key.algorithm in {ED25519, COSIGNED_MLDSA44}
 
 
-def cosigned_by(note: SignedNote, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
-    """Those of these cosigners' keys that have signed a checkpoint.
+def cosigners(note: SignedNote, policy: Policy) -> frozenset[str]:
+    """The names, in the policy, of its witnesses that have cosigned a checkpoint.
 
     Raises DoesNotHold where the signature of one fails, Malformed where it cannot be one.
     """
-    cosigners = [key for key in keys if key.algorithm in {COSIGNED_ED25519, COSIGNED_MLDSA44}]
-    return _verified(note, cosigners)
+    by = _verified(note, [witness.key for witness in policy.witnesses])
+    return frozenset(witness.name for witness in policy.witnesses if witness.key in by)
 
 
 def _verified(note: SignedNote, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
