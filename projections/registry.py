@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from projections.ledger.model import LedgerModel
 from projections.orders.model import OrdersModel
 from projections.read_model import ReadModel
 
-MODELS: tuple[ReadModel, ...] = (OrdersModel(),)
+MODELS: tuple[ReadModel, ...] = (OrdersModel(), LedgerModel())
