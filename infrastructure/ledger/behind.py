@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from application.ledger.ports import GLOBAL, ObjectStore
 from domain.errors import Unavailable
-from infrastructure.ledger.signed_store import HEADS, published_key
+from infrastructure.ledger.signed_store import HEADS, checkpoint_note, published_key
 from infrastructure.postgres.connect import store_errors
 
 
@@ -20,7 +20,7 @@ class LedgerBehind(Unavailable):
 
 NEWEST = """
 select coalesce((select position from events order by position desc limit 1), 0),
-       coalesce((select max(position) from ledger_rounds), 0)
+       coalesce((select position from ledger_rounds order by epoch desc, round desc limit 1), 0)
 """
 CUT = """
 select h.tenant_id, h.size, coalesce(e.sequence, 0)
@@ -48,8 +48,17 @@ async def require_ahead(connection: Connection[Any], published: ObjectStore) -> 
         raise LedgerBehind(_told(f"{there} events of {tenant_id} are signed and {left} are there"))
     if last < signed:
         raise LedgerBehind(_told(f"position {signed} is signed and {last} is the last one there"))
+    if await _differs(connection, published, epoch, size):
+        raise LedgerBehind(_told(f"round {size} is published with other content"))
     if await published.get(published_key(GLOBAL, epoch, size + 1)) is not None:
         raise LedgerBehind(_told(f"round {size + 1} is published and {size} is the last one here"))
+
+
+async def _differs(
+    connection: Connection[Any], published: ObjectStore, epoch: int, size: int
+) -> bool:
+    there = await published.get(published_key(GLOBAL, epoch, size)) if size else None
+    return there is not None and there.decode() != checkpoint_note(connection, GLOBAL, epoch, size)
 
 
 def _told(what: str) -> str:

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 KIND = "signer"
 """Of the alarms that are raised here."""
 
-_LEAD = "select pg_try_advisory_lock(hashtextextended('signer ' || current_schema(), 0))"
+LEAD = "select pg_try_advisory_lock(hashtextextended('signer ' || current_schema(), 0))"
 _RETRY = 1.0
 _BEHIND_RETRY = 5.0
 
@@ -93,7 +93,7 @@ class Signer:
 
     async def _lead(self, connection: Connection[Any]) -> None:
         while True:
-            row = await asyncio.to_thread(lambda: connection.execute(_LEAD).fetchone())
+            row = await asyncio.to_thread(lambda: connection.execute(LEAD).fetchone())
             if row and row[0]:
                 return
             await asyncio.sleep(_RETRY)

@@ -13,7 +13,16 @@ import click
 import rich_click
 
 from domain.errors import OrderHistoryError
-from interfaces.cli import backups, benching, data, diagnosis, serving, tenants, tokens
+from interfaces.cli import (
+    backups,
+    benching,
+    data,
+    diagnosis,
+    ledger,
+    serving,
+    tenants,
+    tokens,
+)
 
 rich_click.rich_click.MAX_WIDTH = 96
 
@@ -52,6 +61,7 @@ for command in (
     *backups.COMMANDS,
     *diagnosis.COMMANDS,
     *benching.COMMANDS,
+    *ledger.COMMANDS,
 ):
     program.add_command(command)
 

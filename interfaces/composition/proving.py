@@ -11,6 +11,8 @@ from typing import Any
 
 from psycopg import Connection
 
+from application.ledger.ports import GLOBAL
+from application.ledger.signing import origin_of
 from domain.errors import OrderHistoryError, Unavailable
 from infrastructure.event_store.committer import Committer
 from infrastructure.ledger.alarms import Alarms
@@ -85,9 +87,11 @@ async def _watch(
     connect: Callable[[], Connection[Any]], store: DirectoryStore, committer: Committer
 ) -> None:
     while committer.refusing is not None:
-        await asyncio.sleep(_LOOK_AGAIN)
         with suppress(OrderHistoryError):
-            committer.refusing = await _behind(connect, store)
+            reason = await _behind(connect, store)
+            if committer.refusing is not None:  # else it was opened meanwhile
+                committer.refusing = reason
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def _behind(connect: Callable[[], Connection[Any]], store: DirectoryStore) -> str | None:
@@ -106,3 +110,20 @@ def require_open(committer: Committer) -> None:
     """Raises Unavailable while nothing may be recorded."""
     if committer.refusing is not None:
         raise Unavailable(committer.refusing)
+
+
+async def verifier_keys(settings: Settings, tenant_id: str | None) -> list[str]:
+    """The keys of a tenant's log, or of the global one, as text; of its newest origin."""
+    keys = log_keys(settings)
+    epoch = await published(settings).largest(GLOBAL) or 1
+    origin = origin_of(keys.service_origin, tenant_id or GLOBAL, epoch)
+    return [str(key) for key in keys.verifier_keys(origin)]
+
+
+def change_keys(settings: Settings, *, rotate: bool) -> None:
+    """Make a new key, or retire those before the newest. Raises Conflict, KeyUnavailable."""
+    keys = log_keys(settings)
+    if rotate:
+        keys.rotate()
+    else:
+        keys.retire()

@@ -1,0 +1,19 @@
+"""The `ledger` commands."""
+
+from __future__ import annotations
+
+import click
+import rich_click
+
+from interfaces.cli import signing
+
+
+@click.group(cls=rich_click.RichGroup)
+def ledger() -> None:
+    """What is signed over the ledger, and what an outsider needs of it."""
+
+
+for command in signing.COMMANDS:
+    ledger.add_command(command)
+
+COMMANDS = (ledger,)
