@@ -7,12 +7,19 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from domain.errors import Unavailable
 from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.notes import NoteSignature, VerifierKey
 from domain.ledger.tiles import Tile
 
 GLOBAL = "_global"
 """Stands for the global log where a tenant's id stands. No tenant's id begins with `_`."""
+
+
+class LedgerDamaged(Unavailable):
+    """Events that were signed are not in the store: no proof over them can be made."""
+
+    retry_after = 60
 
 
 class SignedHead(Struct, frozen=True):

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from domain.ledger.hashing import leaf_hash
 from domain.ledger.merkle import tree_root
-from domain.ledger.tiles import WIDTH
+from domain.ledger.tiles import WIDTH, Tile, tiles_of
+from infrastructure.ledger.signer import Signing
+from infrastructure.ledger.signing_keys import FileLogKeys
+from infrastructure.postgres.connect import address
 from projections.ledger.model import LedgerModel
 from projections.progress import register
 from projections.read_model import apply_once
 from projections.reading import Connection, read_batch
-from tests.projections.filling import Fact, Filling
+from tests.projections.filling import START_US, Fact, Filling
 
 MODEL = LedgerModel()
+CELL = "cell_0"
 Rows = list[tuple[Any, ...]]
 
 
@@ -71,3 +79,34 @@ def _full(leaves: Sequence[bytes]) -> Iterator[tuple[int, int, list[bytes]]]:
         span = WIDTH ** (level + 1)
         hashes = [tree_root(leaves[at * span : (at + 1) * span]) for at in range(len(whole))]
         level += 1
+
+
+def tiles_of_tree(entries: Sequence[bytes], size: int) -> dict[Tile, bytes]:
+    """All tiles of a tree of this size, the partial ones too, by the definition."""
+    leaves = [leaf_hash(entry) for entry in entries[:size]]
+    tiles = {}
+    for tile in tiles_of(size):
+        span = WIDTH**tile.level
+        first = tile.index * WIDTH
+        tiles[tile] = b"".join(
+            tree_root(leaves[at * span : (at + 1) * span])
+            for at in range(first, first + tile.width)
+        )
+    return tiles
+
+
+class Signatures:
+    """Signs what is recorded, as the worker's signer does, at once."""
+
+    def __init__(self, database_url: str, directory: Path) -> None:
+        self.keys = FileLogKeys(directory, lambda: START_US)
+        self._target = address(database_url, CELL, name="test signer")
+
+    async def sign(self) -> None:
+        await asyncio.to_thread(self._sign)
+
+    def _sign(self) -> None:
+        with psycopg.connect(self._target, autocommit=True) as connection:
+            signing = Signing(connection, self.keys, lambda: START_US)
+            while signing.turn().signed is not None:
+                pass

@@ -1,0 +1,118 @@
+"""What proofs are made of: the newest checkpoints, and the hashes below them.
+
+Full tiles come from the read model. What a tree of some size has beside them is derived: level 0
+from the events themselves, a higher level from the roots of the full tiles below it.
+All methods raise Unavailable while the database is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from application.ledger.ports import GLOBAL, Anchoring, LedgerDamaged, SignedHead
+from domain.ledger.merkle import HASH
+from domain.ledger.tiles import WIDTH, Tile, tile_root
+from infrastructure.postgres.arrays import BigintColumn, IntColumn
+from infrastructure.postgres.connect import Pool, store_errors
+from infrastructure.postgres.wire import Answer, Part
+from projections.ledger import statements as sql
+from projections.ledger.model import leaves
+
+
+class LedgerQueries:
+    """Implements `application.ledger.ports.LedgerReader` on a pool of connections of one cell.
+
+    witnessed: there is a witness policy; without one every checkpoint is trusted.
+    """
+
+    def __init__(self, pool: Pool, *, witnessed: bool) -> None:
+        self._pool = pool
+        self._witnessed = witnessed
+
+    async def newest(self, tenant_id: str, *, trusted: bool) -> SignedHead | None:
+        statement = sql.TRUSTED if trusted and self._witnessed else sql.NEWEST
+        rows = await self._rows(statement, tenant_id)
+        if not rows:
+            return None
+        epoch, size, note, number, signed_us, cosignatures = rows[0]
+        return SignedHead(tenant_id, epoch, size, note + (cosignatures or ""), number, signed_us)
+
+    async def hashes(self, tenant_id: str, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Raises LedgerDamaged where signed events are missing."""
+        found = await self._found(tenant_id, tiles)
+        for tile in tiles:
+            if tile not in found:
+                found[tile] = await self._derived(tenant_id, tile)
+        return found
+
+    async def entries(self, tenant_id: str, first: int, last: int) -> list[bytes]:
+        """Raises LedgerDamaged where one is missing."""
+        log = _log(tenant_id)
+        rows = await self._rows(log.entries, tenant_id, first - 1, last)
+        found: bytes = rows[0][0] or b""
+        if len(found) != (last - first + 1) * HASH:
+            raise LedgerDamaged
+        return [found[at : at + HASH] for at in range(0, len(found), HASH)]
+
+    async def place(self, tenant_id: str) -> int | None:
+        rows = await self._rows(sql.PLACE, tenant_id)
+        return rows[0][0] if rows else None
+
+    async def round(self, number: int) -> Anchoring | None:
+        rows = await self._rows(sql.ROUND, number)
+        return Anchoring(*rows[0]) if rows else None
+
+    async def _found(self, tenant_id: str, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
+        """Those that one trip gives."""
+        log = _log(tenant_id)
+        whole = [tile for tile in tiles if tile.width == WIDTH]
+        with store_errors():
+            async with self._pool.wire() as wire:
+                part = wire.part()
+                full = _ask_full(part, log, tenant_id, whole) if whole else None
+                partial = {
+                    tile: _ask_partial(part, log, tenant_id, tile)
+                    for tile in tiles
+                    if tile.width < WIDTH
+                }
+                await part.done()
+        found = {Tile(level, tile): hashes for level, tile, hashes in full.rows()} if full else {}
+        for tile, answer in partial.items():
+            below = answer.rows()[0][0] or b""
+            if len(below) == tile.width * HASH:
+                found[tile] = below if tile.level else leaves(below)
+        return found
+
+    async def _derived(self, tenant_id: str, tile: Tile) -> bytes:
+        """A tile for which the read model has not all that it needs (yet)."""
+        first = tile.index * WIDTH
+        if tile.level == 0:
+            return leaves(b"".join(await self.entries(tenant_id, first + 1, first + tile.width)))
+        below = [Tile(tile.level - 1, first + at) for at in range(tile.width)]
+        hashes = await self.hashes(tenant_id, below)
+        return b"".join(tile_root(hashes[one]) for one in below)
+
+    async def _rows(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+        with store_errors():
+            async with self._pool.wire() as wire:
+                part = wire.part()
+                answer = part.run(statement, *parameters)
+                await part.done()
+        return answer.rows()
+
+
+def _log(tenant_id: str) -> sql.Log:
+    return sql.OF_ALL if tenant_id == GLOBAL else sql.OF_TENANT
+
+
+def _ask_full(part: Part, log: sql.Log, tenant_id: str, tiles: Iterable[Tile]) -> Answer:
+    levels, numbers = zip(*((tile.level, tile.index) for tile in tiles), strict=True)
+    return part.run(log.tiles, IntColumn(levels), BigintColumn(numbers), tenant_id)
+
+
+def _ask_partial(part: Part, log: sql.Log, tenant_id: str, tile: Tile) -> Answer:
+    first = tile.index * WIDTH
+    if tile.level == 0:
+        return part.run(log.entries, tenant_id, first, first + tile.width)
+    return part.run(log.roots, tenant_id, tile.level - 1, first, first + tile.width)

@@ -1,0 +1,79 @@
+"""The SQL texts with which proofs are put together. Values are bound, names are constant."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from application.ledger.ports import GLOBAL
+
+
+def _newest(size: str) -> str:
+    return f"""
+select c.epoch, c.size, c.note, c.round, c.signed_us,
+       (select string_agg(s.line, '' order by s.witness) from ledger_cosignatures s
+         where s.tenant_id = c.tenant_id and s.epoch = c.epoch and s.size = c.size)
+  from ledger_heads h
+  join ledger_checkpoints c
+    on c.tenant_id = h.tenant_id and c.epoch = h.epoch and c.size = h.{size}
+ where h.tenant_id = %s
+"""
+
+
+NEWEST = _newest("size")
+TRUSTED = _newest("witnessed_size")
+
+PLACE = "select place from ledger_heads where tenant_id = %s"
+ROUND = f"""
+select r.epoch, r.round, r.text, l.leaves
+  from ledger_heads g
+  join ledger_rounds r on r.epoch = g.epoch and r.round = %s
+  join ledger_round_heads l on l.epoch = r.epoch and l.round = r.round
+ where g.tenant_id = '{GLOBAL}'
+"""
+
+
+class Log(Struct, frozen=True):
+    """Where the hashes of a log lie. Each text takes the tenant_id first, and gives bytes one
+    behind the other, by index: `entries` from an index up to one, `roots` of a level's tiles
+    likewise; `tiles` the full ones of these levels and numbers."""
+
+    tiles: str
+    roots: str
+    entries: str
+
+
+def _tiles(table: str) -> str:
+    # Each is looked up: the planner would rather read all tiles of a tenant that has a thousand.
+    return f"""
+select k.level, k.tile, t.hashes
+  from unnest(%s::int[], %s::bigint[]) as k(level, tile)
+ cross join lateral (
+       select hashes from {table}
+        where tenant_id = %s and level = k.level and tile = k.tile limit 1) as t
+"""
+
+
+def _roots(table: str) -> str:
+    return f"""
+select string_agg(root, ''::bytea order by tile) from {table}
+ where tenant_id = %s and level = %s and tile >= %s and tile < %s
+"""
+
+
+TENANT_TILES = _tiles("ledger_tiles")
+TENANT_ROOTS = _roots("ledger_tiles")
+TENANT_ENTRIES = """
+select string_agg(entry, ''::bytea order by sequence) from events
+ where tenant_id = %s and sequence > %s and sequence <= %s
+"""
+GLOBAL_TILES = _tiles("ledger_global_tiles")
+GLOBAL_ROOTS = _roots("ledger_global_tiles")
+GLOBAL_ENTRIES = """
+select string_agg(r.entry, ''::bytea order by r.round)
+  from ledger_heads g
+  join ledger_rounds r on r.epoch = g.epoch
+ where g.tenant_id = %s and r.round > %s and r.round <= %s
+"""
+
+OF_TENANT = Log(TENANT_TILES, TENANT_ROOTS, TENANT_ENTRIES)
+OF_ALL = Log(GLOBAL_TILES, GLOBAL_ROOTS, GLOBAL_ENTRIES)

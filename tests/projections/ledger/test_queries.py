@@ -1,0 +1,147 @@
+"""What proofs are made of is right at every size, with or without the tiles of the read model."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from application.ledger.ports import GLOBAL, LedgerDamaged, LedgerReader
+from application.ledger.signatures import open_checkpoint
+from domain.ledger.anchors import head_leaf
+from domain.ledger.hashing import leaf_hash
+from domain.ledger.merkle import tree_root
+from domain.ledger.tiles import Tile, tiles_of
+from infrastructure.postgres.connect import Pool
+from projections.ledger.queries import LedgerQueries
+from projections.reading import Connection
+from tests.projections.filling import Filling
+from tests.projections.ledger.ledgers import (
+    Signatures,
+    follow,
+    record,
+    tiles_of_tree,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def signatures(database_url: str, tmp_path: Path) -> Signatures:
+    return Signatures(database_url, tmp_path / "signing")
+
+
+@pytest.fixture
+def queries(pool: Pool) -> LedgerQueries:
+    return LedgerQueries(pool, witnessed=False)
+
+
+@pytest.mark.parametrize("followed", [True, False])
+async def test_all_tiles_of_a_tree(
+    app: Connection, filling: Filling, queries: LedgerReader, *, followed: bool
+) -> None:
+    entries = await record(filling, {"acme": 600, "umbrella": 300})
+    if followed:
+        await follow(app)
+    for tenant, size in [("acme", size) for size in (1, 2, 255, 256, 257, 512, 600)] + [
+        ("umbrella", 300)
+    ]:
+        found = await queries.hashes(tenant, list(tiles_of(size)))
+        assert found == tiles_of_tree(entries[tenant], size), (tenant, size)
+
+
+async def test_the_levels_above(app: Connection, filling: Filling, queries: LedgerReader) -> None:
+    size = 65_536 + 600
+    expected = tiles_of_tree((await record(filling, {"acme": size}))["acme"], size)
+    await follow(app, 5000)
+    assert await queries.hashes("acme", list(expected)) == expected
+    # What the read model has not yet, or has lost, is derived, level by level.
+    await app.execute("delete from ledger_tiles where level = 1 or tile in (0, 7, 256)")
+    above = [tile for tile in expected if tile.level]
+    assert await queries.hashes("acme", above) == {tile: expected[tile] for tile in above}
+    below = [Tile(0, 7), Tile(0, 256), Tile(0, 8)]
+    assert await queries.hashes("acme", below) == {tile: expected[tile] for tile in below}
+
+
+async def test_entries(filling: Filling, queries: LedgerReader) -> None:
+    entries = await record(filling, {"acme": 20, "umbrella": 10})
+    assert await queries.entries("acme", 1, 20) == entries["acme"]
+    assert await queries.entries("umbrella", 3, 3) == entries["umbrella"][2:3]
+    with pytest.raises(LedgerDamaged):
+        await queries.entries("umbrella", 1, 11)
+    with pytest.raises(LedgerDamaged):
+        await queries.hashes("nobody", [Tile(0, 0, 3)])
+
+
+async def test_the_newest_checkpoint(
+    app: Connection, filling: Filling, queries: LedgerReader, signatures: Signatures
+) -> None:
+    assert await queries.newest("acme", trusted=True) is None
+    for count in (10, 300):
+        entries = await record(filling, {"acme": count, "umbrella": 5})
+        await follow(app)
+        await signatures.sign()
+    for tenant, own in entries.items():
+        head = await queries.newest(tenant, trusted=True)
+        assert head is not None
+        origin = f"{signatures.keys.service_origin}/{tenant}"
+        opened = open_checkpoint(head.note, signatures.keys.verifier_keys(origin))
+        assert opened.checkpoint.size == head.size == len(own)
+        assert opened.checkpoint.root == tree_root(map(leaf_hash, own))
+        assert (head.tenant_id, head.epoch, head.round) == (tenant, 1, 2)
+
+
+async def test_trusted_is_what_the_policy_accepts(
+    app: Connection, pool: Pool, filling: Filling, signatures: Signatures
+) -> None:
+    queries = LedgerQueries(pool, witnessed=True)
+    for _ in range(3):
+        await record(filling, {"acme": 4})
+        await follow(app)
+        await signatures.sign()
+    assert await queries.newest("acme", trusted=True) is None
+    await app.execute("update ledger_heads set witnessed_size = 8 where tenant_id = 'acme'")
+    for witness in ("w2", "w1"):
+        await app.execute(
+            "insert into ledger_cosignatures values ('acme', 1, 8, %s, %s, 0)",
+            (witness, f"\u2014 {witness} AAAAAAAA\n"),
+        )
+    trusted = await queries.newest("acme", trusted=True)
+    newest = await queries.newest("acme", trusted=False)
+    assert trusted is not None
+    assert newest is not None
+    assert (trusted.size, newest.size) == (8, 12)
+    assert trusted.note.endswith("\n\u2014 w1 AAAAAAAA\n\u2014 w2 AAAAAAAA\n")
+    assert " w1 " not in newest.note
+
+
+async def test_the_global_log(
+    app: Connection, filling: Filling, queries: LedgerReader, signatures: Signatures
+) -> None:
+    assert await queries.place("acme") is None
+    assert await queries.round(1) is None
+    for _ in range(3):
+        await record(filling, {"acme": 4, "umbrella": 2})
+        await follow(app)
+        await signatures.sign()
+    whole = await queries.newest(GLOBAL, trusted=True)
+    assert whole is not None
+    assert whole.size == 3
+    entries = await queries.entries(GLOBAL, 1, 3)
+    places = [await queries.place(tenant) for tenant in ("acme", "umbrella")]
+    assert places == [0, 1]
+    for number, entry in enumerate(entries, 1):
+        found = await queries.round(number)
+        assert found is not None
+        assert hashlib.sha256(found.text.encode()).digest() == entry
+        assert len(found.head_leaves) == 64
+    umbrella = await queries.newest("umbrella", trusted=True)
+    assert umbrella is not None
+    assert found is not None
+    assert found.head_leaves[32:] == head_leaf(umbrella.note.split("\n\n")[0] + "\n")
+    tiles = await queries.hashes(GLOBAL, [Tile(0, 0, 3)])
+    assert tiles == {Tile(0, 0, 3): b"".join(map(leaf_hash, entries))}
+    root = tree_root(map(leaf_hash, entries))
+    keys = signatures.keys.verifier_keys(f"{signatures.keys.service_origin}/{GLOBAL}")
+    assert open_checkpoint(whole.note, keys).checkpoint.root == root
