@@ -22,6 +22,7 @@ from interfaces.cli import (
     serving,
     tenants,
     tokens,
+    witnesses,
 )
 
 rich_click.rich_click.MAX_WIDTH = 96
@@ -62,6 +63,7 @@ for command in (
     *diagnosis.COMMANDS,
     *benching.COMMANDS,
     *ledger.COMMANDS,
+    *witnesses.COMMANDS,
 ):
     program.add_command(command)
 

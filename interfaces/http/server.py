@@ -15,11 +15,13 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import FrameType
+from typing import Literal
 
 import structlog
 import uvicorn
 import uvloop
 from litestar import Litestar
+from litestar.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from domain.errors import OrderHistoryError
@@ -60,24 +62,35 @@ def run(composition: Composition, host: str, port: int, build: Build = create_ap
 
 async def _serve(composition: Composition, listener: socket.socket, build: Build) -> None:
     async with composition() as services:
-        config = uvicorn.Config(
-            build(services),
-            loop="uvloop",
-            http=BoundedHttp,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            headers=[("X-Content-Type-Options", "nosniff")],
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        _keep_values_out_of_the_log()
-        spare_the_collector()
-        _log.info("listening", address="{}:{}".format(*listener.getsockname()[:2]))
-        await Server(config, services.stopping).serve(sockets=[listener])
+        await serve_app(build(services), listener, services.stopping)
+
+
+async def serve_app(
+    app: ASGIApp,
+    listener: socket.socket,
+    stopping: asyncio.Event,
+    *,
+    lifespan: Literal["on", "off"] = "on",
+) -> None:
+    """Serve an application until a signal, which sets `stopping`. lifespan: whether it has one."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=BoundedHttp,
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        headers=[("X-Content-Type-Options", "nosniff")],
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    _keep_values_out_of_the_log()
+    spare_the_collector()
+    _log.info("listening", address="{}:{}".format(*listener.getsockname()[:2]))
+    await Server(config, stopping).serve(sockets=[listener])
 
 
 class BoundedHttp(HttpToolsProtocol):
