@@ -6,7 +6,7 @@ UV ?= uv
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check bench lock
+.PHONY: help install demo test test-long peers check bench lock
 .DELETE_ON_ERROR:
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -34,8 +34,16 @@ demo: install ## run the service with a sample of two shops' orders, and say wha
 test: check ## all checks and tests, save the long ones
 	@$(BIN)/pytest -n 2 -m "not long"
 
-test-long: install ## crash and load tests, to run before an issue is closed
+test-long: install peers ## crash and load tests, and other programs on our ledger, before an issue is closed
 	@$(BIN)/pytest -m long
+
+peers: .peers/.installed ## install the independent programs that test-long runs on our ledger
+
+PEERS := install.py package.json package-lock.json .npmrc sumdb.go
+.peers/.installed: requirements/peers.txt $(addprefix tests/long/peers/,$(PEERS)) | install
+	@echo "Installing into .peers (once) ..."
+	@$(BIN)/python -m tests.long.peers.install
+	@touch $@
 
 check: install ## lint, format, types, layers
 	@$(BIN)/ruff check --quiet
@@ -47,7 +55,9 @@ bench: install ## measure side by side, as in the README (ARGS=--quick for a loo
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## compile requirements/ anew (needs uv; ARGS=--upgrade for newer versions)
-	@$(UV) pip compile --quiet pyproject.toml $(LOCK) $(ARGS) -o requirements/runtime.txt
-	@$(UV) pip compile --quiet pyproject.toml $(LOCK) $(ARGS) --group dev \
+	@$(COMPILE) pyproject.toml $(OLDEST) $(ARGS) -o requirements/runtime.txt
+	@$(COMPILE) pyproject.toml $(OLDEST) $(ARGS) --group dev \
 		-c requirements/runtime.txt -o requirements/dev.txt
-LOCK := --generate-hashes --universal --python-version 3.11 --no-header
+	@$(COMPILE) --group peers --python-version 3.12 $(ARGS) -o requirements/peers.txt
+COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --no-header
+OLDEST := --python-version 3.11
