@@ -25,6 +25,7 @@ from bench.ground import Ground, ground
 from bench.memory import memory
 from bench.reading import reading
 from bench.scale import QUICK, Say, Scale
+from bench.signing import signing
 from bench.visible import visible
 from interfaces.measuring import flush_times
 
@@ -32,6 +33,7 @@ Benchmark = Callable[[Ground, Scale, Say], Iterator[Row]]
 
 BENCHMARKS: dict[str, Benchmark] = {
     "append": append,
+    "signing": signing,
     "bulk": bulk,
     "visible": visible,
     "reading": reading,
