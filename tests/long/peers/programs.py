@@ -79,9 +79,12 @@ def sigstore(published: Published) -> Verdict:
 
 def openssl(published: Published) -> Verdict:
     """`openssl pkeyutl` over the text of the checkpoint, taken apart as a stranger would."""
-    text, _, signatures = published.checkpoint.read_text().rpartition("\n\n")
-    signature = base64.b64decode(signatures.split()[2])[4:]
-    key = base64.b64decode(published.read_claims()["key"].split("+", 2)[2])[1:]
+    text, _, lines = published.checkpoint.read_text().rpartition("\n\n")
+    signatures = [base64.b64decode(line.split(" ")[2]) for line in lines.splitlines()]
+    _, key_id, typed = published.read_claims()["key"].split("+", 2)
+    of_key = [one for one in signatures if one[:4].hex() == key_id]
+    signature = (of_key or signatures)[0][4:]
+    key = base64.b64decode(typed)[1:]
     with tempfile.TemporaryDirectory() as scratch:
         files = {"text": f"{text}\n".encode(), "signature": signature, "key": ED25519_DER + key}
         for name, data in files.items():

@@ -75,13 +75,15 @@ def signed_artifact(content: bytes = b"anything") -> dict[str, str]:
 
 @dataclass
 class SampleLog:
-    """A log over these entries, with keys of its own."""
+    """A log over these entries, with keys of its own. newer_key: signs beside the key, once it is
+    given, and is the one that is claimed."""
 
     entries: Sequence[bytes]
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     quantum_key: MLDSA44PrivateKey = field(default_factory=MLDSA44PrivateKey.generate)
     witness_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     artifact: dict[str, str] = field(default_factory=signed_artifact)
+    newer_key: Ed25519PrivateKey | None = None
 
     @classmethod
     def of_events(cls, size: int) -> SampleLog:
@@ -121,8 +123,9 @@ class SampleLog:
         head = Checkpoint(ORIGIN, self.size, merkle.tree_root(self.leaves))
         text, time = head.text(), SIGNED_AT.to_bytes(8, "big")
         subtree = subtree_message(ORIGIN, SIGNED_AT, ORIGIN, 0, head.size, head.root)
+        keys = [self.key, self.newer_key] if self.newer_key else [self.key]
         signed = [
-            (self.verifier, self.key.sign(text.encode())),
+            *((_verifier(key), key.sign(text.encode())) for key in keys),
             (self.quantum_verifier, time + self.quantum_key.sign(subtree)),
             (self.witness, time + self.witness_key.sign(cosignature_message(SIGNED_AT, text))),
         ]
@@ -131,7 +134,7 @@ class SampleLog:
 
     @property
     def verifier(self) -> VerifierKey:
-        return VerifierKey.of(ORIGIN, ED25519, self.key.public_key().public_bytes_raw())
+        return _verifier(self.newer_key or self.key)
 
     @property
     def quantum_verifier(self) -> VerifierKey:
@@ -200,6 +203,10 @@ def rekor_record(artifact: dict[str, str]) -> bytes:
         },
     }
     return json.dumps(record).encode()
+
+
+def _verifier(key: Ed25519PrivateKey) -> VerifierKey:
+    return VerifierKey.of(ORIGIN, ED25519, key.public_key().public_bytes_raw())
 
 
 def _write(file: Path, data: bytes) -> None:

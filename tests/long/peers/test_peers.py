@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.long.peers.install import HERE, PEERS, ROOT
 from tests.long.peers.programs import PROGRAMS, Peer, aics_command, sigstore
@@ -52,6 +53,14 @@ def test_accepts_a_ledger_of_any_size(peer: Peer, size: int, tmp_path: Path) -> 
     indexes = sorted(edge for edge in edges if 0 <= edge < size)
     log = SampleLog.of_events(size)
     verdict = peer.check(log.publish(tmp_path, indexes, [index + 1 for index in indexes]))
+    assert verdict.accepted, verdict.said
+
+
+@each_peer
+def test_accepts_the_newer_of_two_keys_that_sign(peer: Peer, tmp_path: Path) -> None:
+    log = SampleLog.of_events(5)
+    log.newer_key = Ed25519PrivateKey.generate()
+    verdict = peer.check(log.publish(tmp_path, [4], [3]))
     assert verdict.accepted, verdict.said
 
 
