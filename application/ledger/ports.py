@@ -10,7 +10,9 @@ from msgspec import Struct
 from domain.errors import Unavailable
 from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.notes import NoteSignature, VerifierKey
+from domain.ledger.recompute import LedgerRow
 from domain.ledger.tiles import Tile
+from domain.privacy.disclosing import Kept
 
 GLOBAL = "_global"
 """Stands for the global log where a tenant's id stands. No tenant's id begins with `_`."""
@@ -45,6 +47,22 @@ class Anchoring(Struct, frozen=True):
     head_leaves: bytes
 
 
+class StoredEvent(Struct, frozen=True):
+    """An event as it is stored at this moment. ledger_hash_before: that of the event before it,
+    GENESIS for the first; None when that event is not there."""
+
+    row: LedgerRow
+    ledger_hash_before: bytes | None
+
+
+class KeptDisclosures(Protocol):
+    """What lies beside events."""
+
+    async def kept(self, tenant_id: str, sequence: int) -> Kept:
+        """Of one event. Raises KeyUnavailable when the key store does not answer."""
+        ...
+
+
 class LedgerReader(Protocol):
     """Reads what was signed and the hashes below it. Every method is safe at once.
 
@@ -67,6 +85,19 @@ class LedgerReader(Protocol):
 
     async def place(self, tenant_id: str) -> int | None:
         """Where the tenant stands in each round of the global log."""
+        ...
+
+    async def cosigned(self, tenant_id: str, witnesses: Sequence[str]) -> Mapping[str, int]:
+        """By witness, the largest size of the log that it has cosigned, itself or through a round
+        of the global log; 0 when it has not, lately."""
+        ...
+
+    async def event(self, tenant_id: str, wanted: str | int) -> StoredEvent | None:
+        """A whole row of the event store, by event_id or by sequence."""
+        ...
+
+    async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
+        """The pointers into this event that later events of the service's own say are erased."""
         ...
 
     async def round(self, number: int) -> Anchoring | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from domain.privacy.sealing import open_disclosures
+from application.ports import KeyMissing
+from domain.privacy.disclosing import Kept
+from domain.privacy.sealing import disclosed_names, open_disclosures
 from infrastructure.postgres.arrays import BigintColumn
 from infrastructure.postgres.connect import store_errors
 from infrastructure.privacy.encrypting import disclosure_place
-from infrastructure.privacy.keyring import Keyring, KeyRow, unseal
+from infrastructure.privacy.keyring import DoesNotOpen, Keyring, KeyRow, unseal
 
 _COLUMNS = """
 select d.sequence, d.sealed, k.kind, k.subject, k.key_id, k.bucket, k.bucket_key_id, k.wrapped
@@ -33,7 +36,8 @@ OF_ORDER = f"""{_COLUMNS}
 
 
 class StoredDisclosures:
-    """Implements `application.ports.Disclosures`: one query a page."""
+    """Implements `application.ports.Disclosures`, and KeptDisclosures of the proofs: one query a
+    page."""
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], keyring: Keyring) -> None:
         self._pool = pool
@@ -47,22 +51,43 @@ class StoredDisclosures:
     async def of_order(self, tenant_id: str, order_id: str) -> Mapping[str, object]:
         return await self._open(OF_ORDER, (tenant_id, order_id))
 
+    async def kept(self, tenant_id: str, sequence: int) -> Kept:
+        names: dict[str, str] = {}
+        damaged = False
+        for row in await self._rows(OF_EVENTS, (tenant_id, BigintColumn([sequence]))):
+            try:
+                if (text := self._text(tenant_id, row)) is not None:
+                    names |= disclosed_names(text)
+            except (DoesNotOpen, KeyMissing, msgspec.DecodeError, ValueError):
+                damaged = True
+        return Kept(names, damaged)
+
     async def _open(
         self, statement: str, parameters: tuple[str, str | BigintColumn]
     ) -> Mapping[str, object]:
+        return self.opened(parameters[0], await self._rows(statement, parameters))
+
+    async def _rows(
+        self, statement: str, parameters: tuple[str, str | BigintColumn]
+    ) -> list[tuple[Any, ...]]:
         with store_errors():
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(statement, parameters, binary=True)
-                rows = await cursor.fetchall()
-        return self.opened(parameters[0], rows)
+                return await cursor.fetchall()
 
     def opened(self, tenant_id: str, rows: Iterable[tuple[Any, ...]]) -> Mapping[str, object]:
         """digest -> value of what these statements found. Raises KeyUnavailable."""
         opened: dict[str, object] = {}
-        for sequence, sealed, kind, subject, *key in rows:
-            row = KeyRow((tenant_id, kind, subject), *key)
-            if row.wrapped is not None:
-                place = disclosure_place(tenant_id, sequence)
-                plain = unseal(self._keyring.cipher(row), sealed, place)
-                opened.update(open_disclosures(plain.decode("ascii")))
+        for row in rows:
+            if (text := self._text(tenant_id, row)) is not None:
+                opened.update(open_disclosures(text))
         return opened
+
+    def _text(self, tenant_id: str, row: tuple[Any, ...]) -> str | None:
+        """The disclosures of a row; None once its key is erased."""
+        sequence, sealed, kind, subject, *key = row
+        key_row = KeyRow((tenant_id, kind, subject), *key)
+        if key_row.wrapped is None:
+            return None
+        place = disclosure_place(tenant_id, sequence)
+        return unseal(self._keyring.cipher(key_row), sealed, place).decode("ascii")

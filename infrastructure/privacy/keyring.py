@@ -49,12 +49,16 @@ def seal(cipher: AESGCM, plain: bytes, place: bytes) -> bytes:
     return nonce + cipher.encrypt(nonce, plain, place)
 
 
+class DoesNotOpen(KeyUnavailable):
+    """A sealed value does not open with its key."""
+
+
 def unseal(cipher: AESGCM, sealed: bytes, place: bytes) -> bytes:
-    """The plain bytes; KeyUnavailable when key, place or bytes do not belong together."""
+    """The plain bytes; DoesNotOpen when key, place or bytes do not belong together."""
     try:
         return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
     except (InvalidTag, ValueError) as error:
-        raise KeyUnavailable("a sealed value does not open with its key") from error
+        raise DoesNotOpen from error
 
 
 class Keyring:

@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from application.ledger.ports import GLOBAL, Anchoring, LedgerDamaged, SignedHead
+import msgspec
+
+from application.ledger.ports import GLOBAL, Anchoring, LedgerDamaged, SignedHead, StoredEvent
+from domain.ledger.hashing import GENESIS, entry
 from domain.ledger.merkle import HASH
+from domain.ledger.recompute import LedgerRow
 from domain.ledger.tiles import WIDTH, Tile, tile_root
-from infrastructure.postgres.arrays import BigintColumn, IntColumn
+from domain.privacy.disclosing import ERASED, erased_pointers
+from infrastructure.postgres.arrays import BigintColumn, Column, IntColumn, TextColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.postgres.wire import Answer, Part
 from projections.ledger import statements as sql
@@ -63,6 +68,31 @@ class LedgerQueries:
         rows = await self._rows(sql.ROUND, number)
         return Anchoring(*rows[0]) if rows else None
 
+    async def cosigned(self, tenant_id: str, witnesses: Sequence[str]) -> Mapping[str, int]:
+        names = TextColumn(witnesses)
+        rows = await self._rows(sql.COSIGNED, tenant_id, GLOBAL, names, tenant_id)
+        found = {name: max(own, by_round) for name, own, by_round in rows}
+        return {name: found.get(name, 0) for name in witnesses}
+
+    async def event(self, tenant_id: str, wanted: str | int) -> StoredEvent | None:
+        by_id = isinstance(wanted, str)
+        statement = sql.EVENT_BY_ID if by_id else sql.EVENT_BY_SEQUENCE
+        rows = await self._rows(statement, tenant_id, wanted)
+        if not rows:
+            return None
+        *columns, before = rows[0]
+        row = LedgerRow(*columns)
+        return StoredEvent(row, GENESIS if row.sequence == 1 else before)
+
+    async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
+        wanted = {"type": ERASED, "payload": {"events": [{"sequence": sequence}]}}
+        like = msgspec.json.encode(wanted).decode()
+        parameters = (tenant_id, sequence, tenant_id, ERASED, tenant_id, like)
+        rows = await self._rows(sql.ERASURES, *parameters)
+        # One whose bytes were changed tells nothing.
+        told = (state for digest, state in rows if entry(state) == digest)
+        return frozenset().union(*(erased_pointers(state, sequence) for state in told))
+
     async def _found(self, tenant_id: str, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
         """Those that one trip gives."""
         log = _log(tenant_id)
@@ -93,7 +123,7 @@ class LedgerQueries:
         hashes = await self.hashes(tenant_id, below)
         return b"".join(tile_root(hashes[one]) for one in below)
 
-    async def _rows(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+    async def _rows(self, statement: str, *parameters: str | int | Column) -> list[tuple[Any, ...]]:
         with store_errors():
             async with self._pool.wire() as wire:
                 part = wire.part()

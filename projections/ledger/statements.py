@@ -31,6 +31,44 @@ select r.epoch, r.round, r.text, l.leaves
  where g.tenant_id = '{GLOBAL}'
 """
 
+_LATELY = 10_000
+_COSIGNED = f"""
+coalesce((select size from (
+          select size, witness from ledger_cosignatures
+           where tenant_id = %s and epoch = h.epoch order by size desc limit {_LATELY}) as s
+           where s.witness = w.name order by size desc limit 1), 0)
+"""
+COSIGNED = f"""
+select w.name, {_COSIGNED},
+       coalesce((select c.size from ledger_checkpoints c
+                  where c.tenant_id = h.tenant_id and c.epoch = h.epoch and c.round <= {_COSIGNED}
+                  order by c.size desc limit 1), 0)
+  from ledger_heads h cross join unnest(%s::text[]) as w(name)
+ where h.tenant_id = %s
+"""
+
+_EVENT = """
+select e.position, e.topic, e.originator_id, e.originator_version, e.tenant_id, e.sequence,
+       e.event_id, e.correction_of, e.received_us, e.entry, e.ledger_hash, e.state,
+       (select ledger_hash from events p
+         where p.tenant_id = e.tenant_id and p.sequence = e.sequence - 1)
+  from events e
+"""
+EVENT_BY_ID = _EVENT + "where e.tenant_id = %s and e.event_id = %s"
+EVENT_BY_SEQUENCE = _EVENT + "where e.tenant_id = %s and e.sequence = %s"
+
+# Those that the orders read model knows by their type, and what it has not come to yet.
+ERASURES = """
+select e.entry, e.state
+  from events e
+ where e.tenant_id = %s and e.sequence > %s
+   and (e.sequence = any(array(select o.sequence from order_events o
+                                where o.tenant_id = %s and o.type = %s and o.order_id is null))
+        or e.sequence > coalesce((select max(o.sequence) from order_events o
+                                   where o.tenant_id = %s), 0))
+   and convert_from(e.state, 'UTF8')::jsonb @> %s::jsonb
+"""
+
 
 class Log(Struct, frozen=True):
     """Where the hashes of a log lie. Each text takes the tenant_id first, and gives bytes one

@@ -12,6 +12,7 @@ import pytest
 
 from domain.errors import KeyUnavailable
 from domain.orders.events import Draft
+from domain.privacy.disclosing import Kept
 from domain.privacy.revealing import digests
 from infrastructure.event_store.keys import unopenable_keys
 from infrastructure.key_store.files import FileKeyStore
@@ -126,6 +127,38 @@ async def test_a_keyring_that_knows_a_key_obeys_its_erasure(
     erase = "update data_keys set wrapped = null where tenant_id = %s and subject = 'o1'"
     ledger.connection.execute(erase, (stored,))
     assert await disclosures.of_order(stored, "o1") == {}
+
+
+async def test_what_is_kept_is_told_by_name_and_digest(
+    pool: Pool, key_store: FileKeyStore, stored: str, ledger: Ledger
+) -> None:
+    disclosures = opening(pool, key_store)
+    kept = await disclosures.kept(stored, 1)
+    assert not kept.damaged
+    assert sorted(kept.names.values()) == ["email", "ip", "line1", "name", "note"]
+    assert kept.names.keys() == (await disclosures.of(stored, [1])).keys()
+    assert await disclosures.kept(fresh("stranger"), 1) == Kept({})
+    ledger.connection.execute(
+        "update data_keys set wrapped = null where tenant_id = %s and subject = 'o1'", (stored,)
+    )
+    erased = await disclosures.kept(stored, 1)
+    assert (list(erased.names.values()), erased.damaged) == (["ip"], False)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update disclosures set sealed = '\\x00' where tenant_id = %s and sequence = 1",
+        "update disclosures set sealed = sealed || '\\x00' where tenant_id = %s and sequence = 1",
+        "update data_keys set wrapped = '\\x00' where tenant_id = %s",
+        "update data_keys set bucket_key_id = gen_random_uuid() where tenant_id = %s",
+    ],
+)
+async def test_what_does_not_open_is_told_of(
+    pool: Pool, key_store: FileKeyStore, stored: str, ledger: Ledger, damage: str
+) -> None:
+    ledger.connection.execute(damage.encode(), (stored,))
+    assert await opening(pool, key_store).kept(stored, 1) == Kept({}, damaged=True)
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 2), (1, 3)])

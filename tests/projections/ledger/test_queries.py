@@ -10,19 +10,21 @@ import pytest
 from application.ledger.ports import GLOBAL, LedgerDamaged, LedgerReader
 from application.ledger.signatures import open_checkpoint
 from domain.ledger.anchors import head_leaf
-from domain.ledger.hashing import leaf_hash
+from domain.ledger.hashing import GENESIS, leaf_hash
 from domain.ledger.merkle import tree_root
 from domain.ledger.tiles import Tile, tiles_of
+from domain.privacy.disclosing import ERASED
 from infrastructure.postgres.connect import Pool
 from projections.ledger.queries import LedgerQueries
 from projections.reading import Connection
-from tests.projections.filling import Filling
+from tests.projections.filling import Fact, Filling
 from tests.projections.ledger.ledgers import (
     Signatures,
     follow,
     record,
     tiles_of_tree,
 )
+from tests.projections.orders.following import project
 
 pytestmark = pytest.mark.anyio
 
@@ -145,3 +147,80 @@ async def test_the_global_log(
     root = tree_root(map(leaf_hash, entries))
     keys = signatures.keys.verifier_keys(f"{signatures.keys.service_origin}/{GLOBAL}")
     assert open_checkpoint(whole.note, keys).checkpoint.root == root
+
+
+async def test_an_event_as_it_is_stored(filling: Filling, queries: LedgerReader) -> None:
+    await record(filling, {"acme": 3, "umbrella": 1})
+    for wanted in ("evt_3", 2):  # the turns go round: acme, umbrella, acme, acme
+        found = await queries.event("acme", wanted)
+        assert found is not None
+        assert found.row.state == filling.rows[2][-1]
+        assert found.row.position == 3
+        assert found.ledger_hash_before == filling.rows[0][10]
+    first = await queries.event("acme", 1)
+    assert first is not None
+    assert first.ledger_hash_before == GENESIS
+    for tenant, nothing in (("acme", "evt_2"), ("acme", 4), ("umbrella", 2), ("nobody", 1)):
+        assert await queries.event(tenant, nothing) is None
+
+
+async def test_an_event_behind_a_gap(filling: Filling, queries: LedgerReader) -> None:
+    rows = [filling.row(Fact("o")) for _ in range(3)]
+    await filling.add_rows([rows[0], rows[2]])
+    found = await queries.event("acme", 3)
+    assert found is not None
+    assert found.ledger_hash_before is None
+
+
+def erasure(sequence: int, *pointers: str, tenant: str = "acme") -> Fact:
+    events = [{"sequence": sequence, "pointers": list(pointers)}]
+    return Fact(None, ERASED, {"job_id": "j", "events": events}, tenant=tenant)
+
+
+@pytest.mark.parametrize("followed", [True, False])
+async def test_what_later_events_tell_to_be_erased(
+    app: Connection, filling: Filling, queries: LedgerReader, *, followed: bool
+) -> None:
+    await filling.add(
+        erasure(3, "/payload/early"),
+        Fact("o"),
+        Fact("o"),
+        erasure(3, "/payload/note"),
+        erasure(4, "/payload/other"),
+        erasure(3, "/payload/theirs", tenant="umbrella"),
+        Fact("o", ERASED, erasure(3, "/payload/forged").payload),
+        erasure(3, "/metadata/ip"),
+    )
+    if followed:
+        await project(app)
+    assert await queries.erased("acme", 3) == {"/payload/note", "/metadata/ip"}
+    assert await queries.erased("acme", 2) == frozenset()
+
+
+async def test_an_erasure_whose_bytes_were_changed_tells_nothing(
+    filling: Filling, queries: LedgerReader
+) -> None:
+    rows = [filling.row(fact) for fact in (Fact("o"), erasure(1, "/payload/note"))]
+    rows[1] = (*rows[1][:-1], rows[1][-1].replace(b"/note", b"/name"))
+    await filling.add_rows(rows)
+    assert await queries.erased("acme", 1) == frozenset()
+
+
+async def test_what_witnesses_have_cosigned(
+    app: Connection, filling: Filling, queries: LedgerReader, signatures: Signatures
+) -> None:
+    for _ in range(3):
+        await record(filling, {"acme": 4, "umbrella": 1})
+        await follow(app)
+        await signatures.sign()
+    for tenant, size, witness in [
+        ("acme", 4, "w1"), ("acme", 8, "w1"), ("acme", 4, "w2"), (GLOBAL, 2, "w2"),
+        (GLOBAL, 1, "w3"), ("umbrella", 3, "w4"),
+    ]:  # fmt: skip
+        await app.execute(
+            "insert into ledger_cosignatures values (%s, 1, %s, %s, '', 0)", (tenant, size, witness)
+        )
+    names = ["w1", "w2", "w3", "w4"]
+    assert await queries.cosigned("acme", names) == {"w1": 8, "w2": 8, "w3": 4, "w4": 0}
+    assert await queries.cosigned("nobody", names) == dict.fromkeys(names, 0)
+    assert await queries.cosigned("acme", []) == {}
