@@ -102,6 +102,16 @@ def cosigners(note: SignedNote, policy: Policy) -> frozenset[str]:
     return frozenset(witness.name for witness in policy.witnesses if witness.key in by)
 
 
+def satisfies(opened: Opened, policy: Policy) -> bool:
+    """Whether a policy accepts a checkpoint: cosigned by its quorum and, where it names logs,
+    signed by one of them. Raises as `cosigners`."""
+    origin = opened.checkpoint.origin
+    logs = [log.key for log in policy.logs if is_log_key(log.key, origin)]
+    if policy.logs and not _verified(opened.note, logs):
+        return False
+    return policy.satisfied(cosigners(opened.note, policy))
+
+
 def _verified(note: SignedNote, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
     """The keys that have signed, in the order given. One line that is false rejects it all."""
     by = []
