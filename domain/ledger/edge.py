@@ -1,0 +1,104 @@
+"""The right edge of a growing tree in rows of tiles, which tells of each tile as it fills."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.ledger.merkle import HASH, Frontier
+from domain.ledger.tiles import HEIGHT, WIDTH, tile_root
+
+
+@dataclass(frozen=True, slots=True)
+class FullTile:
+    """What the leaves make of a tile. hashes: None where the edge was begun within the tile."""
+
+    level: int
+    index: int
+    root: bytes
+    hashes: bytes | None
+
+    @property
+    def first(self) -> int:
+        """The sequence of the first event below it."""
+        return (self.index << HEIGHT * (self.level + 1)) + 1
+
+    @property
+    def last(self) -> int:
+        """The sequence of the last event below it."""
+        return (self.index + 1) << HEIGHT * (self.level + 1)
+
+    def holds(self, hashes: bytes, root: bytes) -> bool:
+        """Whether these are the hashes of the tile, and this is the root over them."""
+        if self.hashes is not None:
+            return root == self.root and hashes == self.hashes
+        return root == self.root and len(hashes) == WIDTH * HASH and tile_root(hashes) == root
+
+
+class _Row:
+    """The tile of one level that is not full yet. `seen`: its hashes, from the `begun`-th on."""
+
+    __slots__ = ("begun", "frontier", "seen")
+
+    def __init__(self, frontier: Frontier) -> None:
+        self.frontier = frontier
+        self.begun = frontier.size
+        self.seen: list[bytes] = []
+
+
+class TreeEdge:
+    """Grows as a `Frontier` does, from any size on.
+
+    Each level of tiles has a frontier of its own, over less than 256 hashes: together they are that
+    of the tree.
+    """
+
+    def __init__(self, frontier: Frontier) -> None:
+        """frontier: of the tree so far; it is not changed."""
+        self.size = frontier.size
+        peaks = frontier.peaks
+        self._rows: list[_Row] = []
+        for level in range(max(1, -(-self.size.bit_length() // HEIGHT))):
+            count = (self.size >> HEIGHT * level) % WIDTH
+            end = len(peaks) - count.bit_count()
+            self._rows.append(_Row(Frontier(count, peaks[end:])))
+            peaks = peaks[:end]
+
+    def extend(self, leaves: Sequence[bytes]) -> list[FullTile]:
+        """Add leaf hashes, in order; returns the tiles that they filled."""
+        filled: list[FullTile] = []
+        row, start = self._rows[0], 0
+        while start < len(leaves):
+            part = leaves[start : start + WIDTH - row.frontier.size]
+            row.frontier.extend(part)
+            row.seen += part
+            start += len(part)
+            self.size += len(part)
+            if row.frontier.size == WIDTH:
+                self._close(0, filled)
+        return filled
+
+    def frontier(self) -> Frontier:
+        """The frontier of the whole tree."""
+        peaks = [peak for row in reversed(self._rows) for peak in row.frontier.peaks]
+        return Frontier(self.size, peaks)
+
+    def root(self) -> bytes:
+        """The Merkle root of the tree."""
+        return self.frontier().root()
+
+    def _close(self, level: int, filled: list[FullTile]) -> None:
+        """The row's tile is full: its root goes into the tile above."""
+        row = self._rows[level]
+        root = row.frontier.root()
+        index = (self.size >> HEIGHT * (level + 1)) - 1
+        hashes = None if row.begun else b"".join(row.seen)
+        filled.append(FullTile(level, index, root, hashes))
+        row.frontier, row.begun, row.seen = Frontier(), 0, []
+        if level + 1 == len(self._rows):
+            self._rows.append(_Row(Frontier()))
+        above = self._rows[level + 1]
+        above.frontier.append(root)
+        above.seen.append(root)
+        if above.frontier.size == WIDTH:
+            self._close(level + 1, filled)
