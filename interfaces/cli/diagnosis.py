@@ -1,4 +1,4 @@
-"""`verify ledger` and `doctor`: is what is stored what was recorded, and is everything well?"""
+"""`doctor`: is everything well?"""
 
 from __future__ import annotations
 
@@ -7,34 +7,9 @@ from pathlib import Path
 import click
 import rich_click
 
-from interfaces.cli.options import database_options, installation, say, tenant_option
+from interfaces.cli.options import database_options, installation, say
 from interfaces.cli.progress import progress_bar
-from interfaces.composition.maintenance import audit_ledgers, examine
-
-
-@click.group(cls=rich_click.RichGroup)
-def verify() -> None:
-    """Recompute what the ledger proves."""
-
-
-@verify.command(cls=rich_click.RichCommand)
-@tenant_option(required=False)
-@database_options
-def ledger(tenant: str | None, data_dir: Path, database_url: str | None) -> int:
-    """Re-read every stored byte and recompute the chain, of one tenant or of all.
-
-    Exit code 1, naming the first event that does not hold.
-    """
-    with installation(data_dir, database_url) as settings, progress_bar("events") as progress:
-        held, differences = audit_ledgers(settings, [tenant] if tenant else None, progress)
-    for difference in differences:
-        click.echo(
-            f"tenant {difference.tenant_id}: sequence {difference.sequence}: {difference.what}"
-        )
-    if differences:
-        return 1
-    click.echo(f"{held} events hold")
-    return 0
+from interfaces.composition.maintenance import examine
 
 
 @click.command(cls=rich_click.RichCommand)
@@ -54,4 +29,4 @@ def doctor(data_dir: Path, database_url: str | None) -> int:
     return 1 if failed else 0
 
 
-COMMANDS = (verify, doctor)
+COMMANDS = (doctor,)

@@ -194,7 +194,7 @@ def test_a_page_that_holds_is_held_at_once() -> None:
 @pytest.mark.parametrize("index", range(len(DRAFTS)))
 def test_each_column_in_a_page(name: str, index: int) -> None:
     """What is said, and how far it went, is what going row by row says."""
-    changes = {
+    changes: dict[str, Callable[[LedgerRow], LedgerRow]] = {
         **COLUMNS,
         "state": lambda r: replace(r, state=r.state.replace(b"v1", b"v2")),
         "sequence": lambda r: replace(r, sequence=r.sequence + 1),
