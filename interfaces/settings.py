@@ -44,6 +44,7 @@ class Settings(Struct, frozen=True):
 
     `database_url` is a libpq URL. `data_dir` holds keys, and the embedded database if there is
     one. `open_tenants`: a tenant exists from its first event; else it must be in public.tenants.
+    `open_metrics`: /metrics answers without a token, to this machine.
     """
 
     database_url: str
@@ -51,6 +52,7 @@ class Settings(Struct, frozen=True):
     cell: str = CELL
     jwks: JwksSettings | None = None
     open_tenants: bool = True
+    open_metrics: bool = True
     ledger: LedgerSettings = LedgerSettings()
 
 
@@ -90,6 +92,14 @@ def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
         tsa_roots=Path(tsa_roots) if tsa_roots else None,
         audit_rate=int(_number(env, "ORDER_HISTORY_AUDIT_RATE", 2000.0, 0.0, 1e9)),
     )
+
+
+def open_metrics_from(env: Mapping[str, str]) -> bool:
+    """ORDER_HISTORY_METRICS, `no` or `yes`; yes if left out. Raises ValueError."""
+    given = env.get("ORDER_HISTORY_METRICS") or "yes"
+    if given not in ("yes", "no"):
+        raise ValueError("ORDER_HISTORY_METRICS must be yes or no")
+    return given == "yes"
 
 
 def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

@@ -23,6 +23,12 @@ OF_A_WHOLE_CELL = {
     "infrastructure.event_store.framework.NOTIFICATIONS",
     "projections.progress._HEAD",
     "projections.progress._STATUS",
+    # So do the signer and what watches over it.
+    "infrastructure.ledger.behind.NEWEST",
+    "infrastructure.ledger.figures.FIGURES",
+    "infrastructure.ledger.reopening.LAST_EVENT",
+    "infrastructure.ledger.signed_store.LIMITS",
+    "infrastructure.ledger.signed_store._HEAD",
     # An originator id is made from its tenant (formats.md): it names the tenant.
     "infrastructure.event_store.statements.LOAD_VERSIONS",
     "infrastructure.event_store.framework.SELECT",

@@ -15,7 +15,13 @@ from psycopg.conninfo import conninfo_to_dict
 from domain.access.caller import is_tenant_id
 from interfaces.composition.database import embedded, prepare_database
 from interfaces.composition.installations import require_database
-from interfaces.settings import DEFAULT_DATA_DIR, Settings, jwks_from, ledger_from
+from interfaces.settings import (
+    DEFAULT_DATA_DIR,
+    Settings,
+    jwks_from,
+    ledger_from,
+    open_metrics_from,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,6 +103,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
     """Settings from options and the environment."""
     try:
         jwks, ledger = jwks_from(os.environ), ledger_from(os.environ)
+        open_metrics = open_metrics_from(os.environ)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return Settings(
@@ -104,6 +111,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         data_dir=data_dir,
         jwks=jwks,
         open_tenants=os.environ.get("ORDER_HISTORY_OPEN_TENANTS", "yes") != "no",
+        open_metrics=open_metrics,
         ledger=ledger,
     )
 

@@ -33,13 +33,12 @@ from infrastructure.key_store import durable
 from infrastructure.postgres.connect import store_errors
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
+from interfaces.composition.metrics import metrics, model_statuses
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.health import InstallationHealth
 from interfaces.http.services import Services
 from interfaces.settings import Settings
 from projections.orders.queries import OrderQueries
-from projections.progress import ModelStatus, status
-from projections.registry import MODELS
 
 READERS = 12
 """Connections that an API process reads with."""
@@ -67,6 +66,8 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
                 verifier, BuiltInRoles(), clock, pseudonym=partial(_pseudonym, cursor_key)
             ),
             health=_health(side),
+            metrics=metrics(side),
+            open_metrics=settings.open_metrics,
             cursor_key=cursor_key,
             clock=clock,
             preparer=side.preparer,
@@ -119,11 +120,6 @@ def _health(side: WriteSide) -> InstallationHealth:
             async with side.pool.connection() as connection:
                 return (await (await connection.execute(statement)).fetchone() or (0,))[0]
 
-    async def models() -> list[ModelStatus]:
-        with store_errors():
-            async with side.pool.connection() as connection:
-                return await status(connection, [model.name for model in MODELS])
-
     async def check_keys() -> None:
         directory = side.settings.data_dir
         list(key_directory(directory).iterdir())
@@ -135,7 +131,7 @@ def _health(side: WriteSide) -> InstallationHealth:
     return InstallationHealth(
         ping=lambda: ask("select 1"),
         committer=side.committer,
-        models=models,
+        models=lambda: model_statuses(side),
         check_keys=check_keys,
         waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
         alarms=side.ledger.alarms.all,

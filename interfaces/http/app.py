@@ -24,6 +24,7 @@ from interfaces.http import (
     events,
     health,
     jobs,
+    metrics,
     orders,
     pages,
     snapshots,
@@ -47,8 +48,13 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *jobs.HANDLERS,
     *corrections.HANDLERS,
     *health.HANDLERS,
+    *metrics.HANDLERS,
 )
-PUBLIC_HANDLERS: tuple[HTTPRouteHandler, ...] = (*health.PUBLIC_HANDLERS, *pages.HANDLERS)
+PUBLIC_HANDLERS: tuple[HTTPRouteHandler, ...] = (
+    *health.PUBLIC_HANDLERS,
+    *metrics.PUBLIC_HANDLERS,
+    *pages.HANDLERS,
+)
 
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -21,16 +21,20 @@ if TYPE_CHECKING:
     from application.snapshots.ports import SnapshotStore
     from interfaces.http.caller import Authenticator
     from interfaces.http.health import Health
+    from interfaces.http.metrics import Metrics
     from projections.orders.queries import OrderQueries
 
 
 @dataclass(slots=True, kw_only=True)
 class Services:
     """`cursor_key` (32 bytes) is the same in every API process of an installation. `stopping` is
-    set at SIGTERM: open streams end then."""
+    set at SIGTERM: open streams end then. `open_metrics`: this machine may
+    have them without a token."""
 
     authenticator: Authenticator
     health: Health
+    metrics: Metrics
+    open_metrics: bool
     cursor_key: bytes
     clock: Clock
     preparer: Preparer

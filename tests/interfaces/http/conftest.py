@@ -42,6 +42,11 @@ class StatedHealth:
         return self.subsystems
 
 
+class StatedMetrics:
+    async def text(self) -> bytes:
+        return b"order_history_things 3.0\n"
+
+
 @pytest.fixture
 def health() -> StatedHealth:
     return StatedHealth()
@@ -52,6 +57,7 @@ def services(health: StatedHealth) -> Services:
     others: dict[str, Any] = {field.name: None for field in fields(Services)}
     del others["stopping"]
     given = {"authenticator": TokenIsRights(), "health": health, "cursor_key": b"k" * 32}
+    given |= {"metrics": StatedMetrics(), "open_metrics": True}
     return Services(**{**others, **given})
 
 

@@ -37,6 +37,7 @@ get_job              producer investigator                            admin oper
 list_rejected        producer investigator                            admin operator
 cancel_job           producer investigator                            admin operator
 subsystem_health                                                      admin operator
+get_metrics                                                           admin operator
 """
 ROWS = {words[0]: set(words[1:]) for line in MATRIX.strip().splitlines() if (words := line.split())}
 SEES_PERSONS = {"support", "investigator", "admin"}
