@@ -87,11 +87,6 @@ class LedgerReader(Protocol):
         """Where the tenant stands in each round of the global log."""
         ...
 
-    async def cosigned(self, tenant_id: str, witnesses: Sequence[str]) -> Mapping[str, int]:
-        """By witness, the largest size of the log that it has cosigned, itself or through a round
-        of the global log; 0 when it has not, lately."""
-        ...
-
     async def event(self, tenant_id: str, wanted: str | int) -> StoredEvent | None:
         """A whole row of the event store, by event_id or by sequence."""
         ...
@@ -113,10 +108,13 @@ class LogKeys(Protocol):
         """Made at first start, and kept."""
         ...
 
-    def sign(self, checkpoint: Checkpoint, time_s: int) -> tuple[NoteSignature, ...]:
+    def sign(
+        self, checkpoint: Checkpoint, time_s: int, *, brief: bool = False
+    ) -> tuple[NoteSignature, ...]:
         """By every key in use, under the checkpoint's origin as their name. Raises KeyUnavailable.
 
-        time_s: seconds since 1970, in signatures that hold a time.
+        time_s: seconds since 1970, in signatures that hold a time. brief: by Ed25519 alone, which
+        takes a tenth of the time.
         """
         ...
 

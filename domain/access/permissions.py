@@ -33,6 +33,8 @@ class Permission(StrEnum):
     """See every job of the tenant: status and counts, no lines of input."""
     JOBS_RUN = "jobs.run"
     """Start and cancel maintenance: reindex, compact, repair."""
+    RECEIPTS_READ = "receipts.read"
+    """Get the receipts of events: digests alone."""
     LEDGER_PROVE = "ledger.prove"
     AUDIT_READ = "audit.read"
     ACCESS_LOGS_READ = "access_logs.read"
@@ -47,19 +49,21 @@ class Permission(StrEnum):
 
 
 _P = Permission
-_READ = frozenset({_P.EVENTS_READ, _P.ORDERS_READ, _P.SNAPSHOTS_READ})
+_READ = frozenset({_P.EVENTS_READ, _P.ORDERS_READ, _P.SNAPSHOTS_READ, _P.RECEIPTS_READ})
 # A stored snapshot tells no more than the events that every reader may fold, so reading one is
 # reading; what an investigator has beyond that is having one computed.
 _SUPPORT = _READ | {_P.PERSONAL_READ}
 
 BUILT_IN: Mapping[str, frozenset[Permission]] = {
-    # What a POST answers is the producer's own data; nothing else is read back.
+    # What a POST answers is the producer's own data, and a receipt tells digests alone; nothing
+    # else is read back.
     "producer": frozenset(
         {
             _P.EVENTS_APPEND,
             _P.EVENTS_CORRECT,
             _P.EVENTS_VALIDATE,
             _P.SNAPSHOTS_UPLOAD,
+            _P.RECEIPTS_READ,
             _P.JOBS_OWN,
         }
     ),

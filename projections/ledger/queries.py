@@ -18,7 +18,7 @@ from domain.ledger.merkle import HASH
 from domain.ledger.recompute import LedgerRow
 from domain.ledger.tiles import WIDTH, Tile, tile_root
 from domain.privacy.disclosing import ERASED, erased_pointers
-from infrastructure.postgres.arrays import BigintColumn, Column, IntColumn, TextColumn
+from infrastructure.postgres.arrays import BigintColumn, IntColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.postgres.wire import Answer, Part
 from projections.ledger import statements as sql
@@ -68,12 +68,6 @@ class LedgerQueries:
         rows = await self._rows(sql.ROUND, number)
         return Anchoring(*rows[0]) if rows else None
 
-    async def cosigned(self, tenant_id: str, witnesses: Sequence[str]) -> Mapping[str, int]:
-        names = TextColumn(witnesses)
-        rows = await self._rows(sql.COSIGNED, tenant_id, GLOBAL, names, tenant_id)
-        found = {name: max(own, by_round) for name, own, by_round in rows}
-        return {name: found.get(name, 0) for name in witnesses}
-
     async def event(self, tenant_id: str, wanted: str | int) -> StoredEvent | None:
         by_id = isinstance(wanted, str)
         statement = sql.EVENT_BY_ID if by_id else sql.EVENT_BY_SEQUENCE
@@ -107,7 +101,8 @@ class LedgerQueries:
                     if tile.width < WIDTH
                 }
                 await part.done()
-        found = {Tile(level, tile): hashes for level, tile, hashes in full.rows()} if full else {}
+        rows = full.rows() if full else []
+        found = {Tile(level, tile): hashes for level, tile, hashes in rows if _whole(hashes)}
         for tile, answer in partial.items():
             below = answer.rows()[0][0] or b""
             if len(below) == tile.width * HASH:
@@ -123,7 +118,7 @@ class LedgerQueries:
         hashes = await self.hashes(tenant_id, below)
         return b"".join(tile_root(hashes[one]) for one in below)
 
-    async def _rows(self, statement: str, *parameters: str | int | Column) -> list[tuple[Any, ...]]:
+    async def _rows(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         with store_errors():
             async with self._pool.wire() as wire:
                 part = wire.part()
@@ -134,6 +129,10 @@ class LedgerQueries:
 
 def _log(tenant_id: str) -> sql.Log:
     return sql.OF_ALL if tenant_id == GLOBAL else sql.OF_TENANT
+
+
+def _whole(hashes: bytes) -> bool:
+    return len(hashes) == WIDTH * HASH
 
 
 def _ask_full(part: Part, log: sql.Log, tenant_id: str, tiles: Iterable[Tile]) -> Answer:

@@ -31,22 +31,6 @@ select r.epoch, r.round, r.text, l.leaves
  where g.tenant_id = '{GLOBAL}'
 """
 
-_LATELY = 10_000
-_COSIGNED = f"""
-coalesce((select size from (
-          select size, witness from ledger_cosignatures
-           where tenant_id = %s and epoch = h.epoch order by size desc limit {_LATELY}) as s
-           where s.witness = w.name order by size desc limit 1), 0)
-"""
-COSIGNED = f"""
-select w.name, {_COSIGNED},
-       coalesce((select c.size from ledger_checkpoints c
-                  where c.tenant_id = h.tenant_id and c.epoch = h.epoch and c.round <= {_COSIGNED}
-                  order by c.size desc limit 1), 0)
-  from ledger_heads h cross join unnest(%s::text[]) as w(name)
- where h.tenant_id = %s
-"""
-
 _EVENT = """
 select e.position, e.topic, e.originator_id, e.originator_version, e.tenant_id, e.sequence,
        e.event_id, e.correction_of, e.received_us, e.entry, e.ledger_hash, e.state,

@@ -21,6 +21,7 @@ snapshots.delete                                                    admin
 jobs.own           producer investigator                            admin operator
 jobs.read                                                           admin operator
 jobs.run                                                            admin operator
+receipts.read      producer history_reader support investigator auditor admin
 ledger.prove       auditor                                          admin
 audit.read         auditor                                          admin
 access_logs.read   auditor                                          admin

@@ -62,6 +62,7 @@ async def test_the_levels_above(app: Connection, filling: Filling, queries: Ledg
     await app.execute("delete from ledger_tiles where level = 1 or tile in (0, 7, 256)")
     above = [tile for tile in expected if tile.level]
     assert await queries.hashes("acme", above) == {tile: expected[tile] for tile in above}
+    await app.execute("update ledger_tiles set hashes = 'short' where level = 0 and tile = 8")
     below = [Tile(0, 7), Tile(0, 256), Tile(0, 8)]
     assert await queries.hashes("acme", below) == {tile: expected[tile] for tile in below}
 
@@ -204,23 +205,3 @@ async def test_an_erasure_whose_bytes_were_changed_tells_nothing(
     rows[1] = (*rows[1][:-1], rows[1][-1].replace(b"/note", b"/name"))
     await filling.add_rows(rows)
     assert await queries.erased("acme", 1) == frozenset()
-
-
-async def test_what_witnesses_have_cosigned(
-    app: Connection, filling: Filling, queries: LedgerReader, signatures: Signatures
-) -> None:
-    for _ in range(3):
-        await record(filling, {"acme": 4, "umbrella": 1})
-        await follow(app)
-        await signatures.sign()
-    for tenant, size, witness in [
-        ("acme", 4, "w1"), ("acme", 8, "w1"), ("acme", 4, "w2"), (GLOBAL, 2, "w2"),
-        (GLOBAL, 1, "w3"), ("umbrella", 3, "w4"),
-    ]:  # fmt: skip
-        await app.execute(
-            "insert into ledger_cosignatures values (%s, 1, %s, %s, '', 0)", (tenant, size, witness)
-        )
-    names = ["w1", "w2", "w3", "w4"]
-    assert await queries.cosigned("acme", names) == {"w1": 8, "w2": 8, "w3": 4, "w4": 0}
-    assert await queries.cosigned("nobody", names) == dict.fromkeys(names, 0)
-    assert await queries.cosigned("acme", []) == {}
