@@ -22,6 +22,7 @@ from interfaces.cli import (
     serving,
     tenants,
     tokens,
+    verifying,
     witnesses,
 )
 
@@ -60,6 +61,7 @@ for command in (
     *tenants.COMMANDS,
     *data.COMMANDS,
     *backups.COMMANDS,
+    *verifying.COMMANDS,
     *diagnosis.COMMANDS,
     *benching.COMMANDS,
     *ledger.COMMANDS,

@@ -5,8 +5,14 @@ pure modules of `domain.ledger`. Each function returns what holds; it raises Doe
 can be read and is false, and Malformed for what cannot be read.
 """
 
-from application.ledger.verifying.bundles import BundleHolds, consistency_from_tiles, verify_bundle
-from application.ledger.verifying.files import check_apart, read_file, read_keys
+from application.ledger.verifying.bundles import BundleHolds, hashes_from_tiles, verify_bundle
+from application.ledger.verifying.files import (
+    MAX_EVENT_BYTES,
+    check_apart,
+    key_path,
+    read_file,
+    read_keys,
+)
 from application.ledger.verifying.proofs import (
     ConsistencyHolds,
     ProofHolds,
@@ -16,11 +22,13 @@ from application.ledger.verifying.proofs import (
 )
 
 __all__ = [
+    "MAX_EVENT_BYTES",
     "BundleHolds",
     "ConsistencyHolds",
     "ProofHolds",
     "check_apart",
-    "consistency_from_tiles",
+    "hashes_from_tiles",
+    "key_path",
     "read_file",
     "read_hashes",
     "read_keys",

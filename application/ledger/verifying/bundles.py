@@ -77,26 +77,30 @@ def verify_bundle(
     return BundleHolds(checkpoint, with_events)
 
 
-def consistency_from_tiles(directory: Path, old: int, new: int) -> list[bytes]:
-    """The proof that size `new` goes on from size `old`, out of a bundle's tiles.
+def hashes_from_tiles(directory: Path, old: str | bytes, new: str | bytes) -> list[bytes]:
+    """The consistency proof between two checkpoints of a log, out of the tiles of a bundle of it.
 
-    The tiles are not verified: a proof of false ones does not hold. Raises Malformed.
+    Neither notes nor tiles are verified: a proof out of false ones does not hold. Raises
+    DoesNotHold where a tile is missing, Malformed.
     """
     bundle = Bundle(directory)
-    try:
-        size = Checkpoint.parse(SignedNote.parse(bundle.note()).text).size
-    except Malformed as fault:
-        raise Malformed(f"{directory / CHECKPOINT}: {fault}") from None
-    if size < new:
-        raise Malformed(f"the tiles are of a log of size {size}, too few for {new}")
+    size = _size(bundle.note(), str(directory / CHECKPOINT))
+    first, last = _size(old, "the older checkpoint"), _size(new, "the newer checkpoint")
+    if size < last:
+        raise Malformed(f"the tiles are of a log of size {size}, too few for {last}")
     proof = []
-    for nodes in consistency_path(old, new) if old <= new else []:
-        hashes = []
-        for node in nodes:
-            tile = tile_of(node, size)
-            hashes.append(node_in_tile(node, tile, bundle.tile(tile)))
-        proof.append(fold(hashes))
+    for nodes in consistency_path(first, last) if first <= last else []:
+        tiles = [tile_of(node, size) for node in nodes]
+        each = zip(nodes, tiles, strict=True)
+        proof.append(fold([node_in_tile(node, tile, bundle.tile(tile)) for node, tile in each]))
     return proof
+
+
+def _size(note: str | bytes, what: str) -> int:
+    try:
+        return Checkpoint.parse(SignedNote.parse(note).text).size
+    except Malformed as fault:
+        raise Malformed(f"{what}: {fault}") from None
 
 
 class Bundle:

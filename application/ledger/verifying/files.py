@@ -58,7 +58,7 @@ def read_exactly(path: str, length: int, name: str) -> bytes | None:
 @contextmanager
 def _opened(path: Path | str, name: str) -> Iterator[io.FileIO]:
     try:
-        with io.FileIO(os.open(path, _FLAGS)) as raw:
+        with io.FileIO(path, opener=lambda name, _: os.open(name, _FLAGS)) as raw:
             if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
                 raise Malformed(f"{name} is not a file")
             yield raw

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from application.ledger.verifying import BundleHolds, consistency_from_tiles, verify_bundle
+from application.ledger.verifying import BundleHolds, hashes_from_tiles, verify_bundle
 from application.ledger.verifying.files import MAX_EVENT_BYTES
 from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.faults import DoesNotHold, Malformed
@@ -18,7 +18,7 @@ from domain.ledger.merkle import check_consistency
 from domain.ledger.policy import Policy
 from tests.application.ledger.bundling import events, leaves_of, root_of, write_bundle
 from tests.domain.ledger.proving import consistency_proof
-from tests.domain.ledger.signing import LOG, LOG_PQ, WITNESS, Signer
+from tests.domain.ledger.signing import LOG, LOG_PQ, WITNESS, Signer, signed
 
 KEYS = [LOG.key, LOG_PQ.key]
 SIZE = 600  # two full tiles and one of 88; above them a tile of 2
@@ -296,19 +296,28 @@ def test_a_policy_that_names_logs(original: Path) -> None:
 # Consistency out of tiles
 
 
+def note(size: int) -> str:
+    return signed(Checkpoint(LOG.name, size, root_of(leaves_of(STATES[:size]))).text())
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [(1, 600), (255, 256), (256, 600), (300, 600), (300, 520), (600, 600), (0, 9)]
 )
 def test_a_consistency_proof_from_tiles(original: Path, old: int, new: int) -> None:
     leaves = leaves_of(STATES)
-    proof = consistency_from_tiles(original, old, new)
+    proof = hashes_from_tiles(original, note(old), note(new))
     assert tuple(proof) == (consistency_proof(leaves[:new], old) if old else ())
     check_consistency(old, root_of(leaves[:old]), new, root_of(leaves[:new]), proof)
 
 
 def test_tiles_of_too_short_a_log(original: Path) -> None:
     with pytest.raises(Malformed, match="size 600"):
-        consistency_from_tiles(original, 5, 601)
+        hashes_from_tiles(original, note(5), note(600).replace("600", "601"))
+
+
+def test_a_later_checkpoint_of_fewer(original: Path) -> None:
+    """Left to whoever checks the proof."""
+    assert hashes_from_tiles(original, note(9), note(8)) == []
 
 
 # Random corruptions
