@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from infrastructure.key_store.durable import flush_directory
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_AT_ONCE = 16
+"""Objects of one `put` that are written at once: the disk flushes several in the time of one."""
 
 
 class DirectoryStore:
@@ -38,20 +42,17 @@ class DirectoryStore:
             return await asyncio.to_thread(_largest, self._path(prefix))
 
     def _put(self, objects: Mapping[str, bytes]) -> None:
-        changed: set[Path] = set()
-        taken: list[str] = []
-        with _faults():
-            for key, content in objects.items():
-                path = self._path(key)
-                _make_directory(path.parent)
-                if _put_once(path, content):
-                    changed.add(path.parent)
-                elif _read(path) != content:
-                    taken.append(key)
-            for directory in changed:
-                flush_directory(directory)
-        if taken:
-            raise Conflict(f"{taken[0]} is published already, with other content")
+        paths = {key: self._path(key) for key in objects}
+        directories = {path.parent for path in paths.values()}
+        with _faults(), ThreadPoolExecutor(min(_AT_ONCE, len(objects) or 1)) as several:
+            list(several.map(_make_directory, directories))
+            stored = list(several.map(_put_once, paths.values(), objects.values()))
+            # Also where nothing is new: who put it there may have been killed before the flush.
+            list(several.map(flush_directory, directories))
+            there = [key for key, fresh in zip(objects, stored, strict=True) if not fresh]
+            for key in there:
+                if _read(paths[key]) != objects[key]:
+                    raise Conflict(f"{key} is published already, with other content")
 
     def _path(self, key: str) -> Path:
         if _KEY.fullmatch(key) is None:
@@ -63,7 +64,7 @@ def _put_once(path: Path, content: bytes) -> bool:
     """Whether it was stored; False when something is there."""
     if path.exists():
         return False
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with fresh.open("wb") as file:
             os.fchmod(file.fileno(), 0o444)
