@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct, field
 
@@ -56,15 +59,17 @@ class FileLogKeys:
     def service_origin(self) -> str:
         return self._signers().service_origin
 
-    def sign(self, checkpoint: Checkpoint, time_s: int) -> tuple[NoteSignature, ...]:
-        return self._signers().sign(checkpoint, time_s)
+    def sign(
+        self, checkpoint: Checkpoint, time_s: int, *, brief: bool = False
+    ) -> tuple[NoteSignature, ...]:
+        return self._signers().sign(checkpoint, time_s, brief=brief)
 
     def verifier_keys(self, origin: str) -> tuple[VerifierKey, ...]:
         return self._signers().verifier_keys(origin)
 
     def rotate(self) -> None:
         """Make a new key the current one. The one before signs beside it until `retire`."""
-        with durable.locked(self._lock):
+        with self._locked():
             keys = self._load() or self._first()
             keys.keys.insert(0, self._new())
             self._write(keys)
@@ -74,7 +79,7 @@ class FileLogKeys:
 
         Raises Conflict when no other signs.
         """
-        with durable.locked(self._lock):
+        with self._locked():
             keys = self._load() or self._first()
             if all(key.retired for key in keys.keys[1:]):
                 raise Conflict("only the current key signs; rotate before retiring one")
@@ -84,29 +89,39 @@ class FileLogKeys:
 
     def _signers(self) -> _Signers:
         stamp = durable.stamp(self._path)
-        if stamp is None:
+        if stamp is None and self._read is None:
             self._make()
             stamp = durable.stamp(self._path)
         if self._read is None or self._read[0] != stamp:
             keys = self._load()
             if stamp is None or keys is None:
                 raise KeyUnavailable("the signing keys are gone: restore them from a backup")
+            if self._read is not None and keys.service_origin != self._read[1].service_origin:
+                raise KeyUnavailable("the signing keys are others now: restore those from a backup")
             self._read = (stamp, _Signers(keys))
         return self._read[1]
 
     def _make(self) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with durable.locked(self._lock):
+        with self._locked():
             if self._load() is None:
                 self._write(self._first())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise KeyUnavailable(f"no signing keys can be made: {error.strerror}") from error
+        with durable.locked(self._lock):
+            yield
 
     def _first(self) -> _Keys:
         origin = f"order-history.internal/{secrets.token_hex(8)}"
         return _Keys(origin, [self._new()])
 
     def _new(self) -> _Key:
-        mldsa44 = None if MLDSA44PrivateKey is None else os.urandom(_SEED)
-        return _Key(os.urandom(_SEED), mldsa44, self._clock())
+        seed = os.urandom(_SEED)
+        return _Key(os.urandom(_SEED), seed if _mldsa44(seed) else None, self._clock())
 
     def _load(self) -> _Keys | None:
         content = durable.read(self._path)
@@ -117,8 +132,15 @@ class FileLogKeys:
             raise KeyUnavailable("the signing keys cannot be read") from None
 
     def _write(self, keys: _Keys) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         durable.write(self._path, msgspec.json.encode(keys))
+
+
+def _mldsa44(seed: bytes) -> MLDSA44PrivateKey | None:
+    """None where this Python's `cryptography` does not offer ML-DSA."""
+    try:
+        return None if MLDSA44PrivateKey is None else MLDSA44PrivateKey.from_seed_bytes(seed)
+    except UnsupportedAlgorithm:
+        return None
 
 
 class _Signer:
@@ -129,16 +151,17 @@ class _Signer:
         self._ed25519 = Ed25519PrivateKey.from_private_bytes(key.ed25519)
         self._mldsa44 = None
         self.publics = [(ED25519, self._ed25519.public_key().public_bytes_raw())]
-        if key.mldsa44 is not None and MLDSA44PrivateKey is not None:
-            self._mldsa44 = MLDSA44PrivateKey.from_seed_bytes(key.mldsa44)
+        if key.mldsa44 is not None:
+            self._mldsa44 = _mldsa44(key.mldsa44)
+        if self._mldsa44 is not None:
             self.publics.append((COSIGNED_MLDSA44, self._mldsa44.public_key().public_bytes_raw()))
 
-    def sign(self, checkpoint: Checkpoint, time_s: int) -> list[NoteSignature]:
+    def sign(self, checkpoint: Checkpoint, time_s: int, *, brief: bool) -> list[NoteSignature]:
         origin = checkpoint.origin
         ids = self.ids(origin)
         signed = self._ed25519.sign(checkpoint.text().encode())
         signatures = [NoteSignature(origin, ids[0], signed)]
-        if self._mldsa44 is not None:
+        if self._mldsa44 is not None and not brief:
             message = subtree_message(origin, time_s, origin, 0, checkpoint.size, checkpoint.root)
             signed = time_s.to_bytes(8, "big") + self._mldsa44.sign(message)
             signatures.append(NoteSignature(origin, ids[1], signed))
@@ -155,9 +178,11 @@ class _Signers:
         self.service_origin = keys.service_origin
         self._all = [_Signer(key) for key in keys.keys]
 
-    def sign(self, checkpoint: Checkpoint, time_s: int) -> tuple[NoteSignature, ...]:
+    def sign(
+        self, checkpoint: Checkpoint, time_s: int, *, brief: bool
+    ) -> tuple[NoteSignature, ...]:
         signers = [one for one in self._all if not one.retired]
-        return tuple(line for one in signers for line in one.sign(checkpoint, time_s))
+        return tuple(line for one in signers for line in one.sign(checkpoint, time_s, brief=brief))
 
     def verifier_keys(self, origin: str) -> tuple[VerifierKey, ...]:
         return tuple(
