@@ -155,6 +155,11 @@ def test_time_that_goes_back() -> None:
         made.append(row(sent, event))
         end.received_us -= 1
     assert walk(made) == Difference("acme", 2, "received_at goes back")
+    found = LedgerWalk("acme").check_page(page(made))
+    assert found == Difference("acme", 2, "received_at goes back")
+    second = LedgerWalk("acme")
+    assert second.check_page(page(made[:1])) is None
+    assert second.check_page(page(made[1:])) == found
 
 
 @pytest.mark.parametrize("state", [b"", b"{}", b"[1]", b"\xff", b'{"event_id":1}'])
@@ -295,6 +300,27 @@ def test_another_tenants_event_in_every_column() -> None:
     assert LedgerWalk("zeta").check_page(page([other])) is None
     assert LedgerWalk("acme").check_page(page([other])) is not None
     assert walk([other]) is not None
+
+
+ACME = draft("e1").originator_id
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "what"),
+    [
+        ("acme", "zeta", "the column tenant_id is not what the stored bytes say"),
+        ("zeta", "acme", "the column tenant_id is not what the stored bytes say"),
+        ("zeta", "zeta", "the event is another tenant's"),
+    ],
+)
+def test_another_tenants_event_under_an_originator_of_ours(
+    column: str, said: str, what: str
+) -> None:
+    """The originator id is the only column that a tenant's name is also in: here it is forged."""
+    (event,) = rows([draft("e1", tenant_id=said)])
+    forged = replace(event, tenant_id=column, originator_id=ACME)
+    assert LedgerWalk("acme").check_page(page([forged])) == Difference("acme", 1, what)
+    assert walk([forged]) == Difference("acme", 1, what)
 
 
 def test_a_received_us_that_is_no_time() -> None:
