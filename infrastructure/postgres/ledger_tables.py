@@ -103,6 +103,22 @@ cosignatures = Table(
     PrimaryKeyConstraint("tenant_id", "epoch", "size", "witness"),
 )
 
+witnesses = Table(
+    "ledger_witnesses",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("witness", Text, nullable=False, comment="its name in the policy"),
+    Column("epoch", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False, comment="the newest that it has cosigned; 0: none"),
+    Column("cosigned_us", BigInteger),
+    Column("fault", Text, comment="why it has not cosigned a newer one; null: nothing is wrong"),
+    Column("reason", Text),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("retry_us", BigInteger, nullable=False, comment="it is not asked again before"),
+    PrimaryKeyConstraint("tenant_id", "witness"),
+    comment="What each witness answered last for each log.",
+)
+
 timestamps = Table(
     "ledger_timestamps",
     CELL,

@@ -24,6 +24,7 @@ from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.proving import signer
+from interfaces.composition.witnessing import witnessing
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.http.problems import describe_error
 from interfaces.settings import Settings
@@ -60,7 +61,8 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         scheduler = _schedule(Sweep(side.spool, side.job_cipher, lifelines(side), clock))
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)
-        yield [hub.run, snapshotter.run, runner.run, signing.run]
+        witnesses = await stack.enter_async_context(witnessing(settings, side))
+        yield [hub.run, snapshotter.run, runner.run, signing.run, *witnesses]
 
 
 def run_worker(settings: Settings) -> None:
