@@ -24,7 +24,7 @@ Source = Callable[[], Awaitable[Iterable[Metric]]]
 
 KEPT_SECONDS = 1.0
 PREFIX = "order_history_"
-ALARM_KINDS = ("audit", "signer")
+ALARM_KINDS = ("audit", "signer", "witness")
 """Told of though none stands, so that a rule finds a series before the first one."""
 
 log = structlog.get_logger(__name__)

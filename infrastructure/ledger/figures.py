@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import Struct
+from psycopg import Connection
+
 from application.ledger.figures import LedgerFigures
 from application.ledger.ports import GLOBAL, ObjectStore
 from application.ports import Clock
@@ -27,6 +32,28 @@ select (select coalesce(jsonb_object_agg(kind, standing), '{}') from alarms),
        coalesce((select epoch from signed), 1), coalesce((select round from signed), 0),
        coalesce((select events from audited), 0), coalesce((select passes from audited), 1) - 1
 """
+NEWEST = f"""
+select h.epoch, h.size, h.origin, c.note
+  from ledger_heads h
+  left join ledger_checkpoints c
+    on c.tenant_id = h.tenant_id and c.epoch = h.epoch and c.size = h.size
+ where h.tenant_id = '{GLOBAL}' and h.size > 0
+"""
+
+
+class NewestRound(Struct, frozen=True):
+    """Of the global log the newest checkpoint; `note` None when it is not there."""
+
+    epoch: int
+    number: int
+    origin: str
+    note: str | None
+
+
+def newest_round(connection: Connection[Any]) -> NewestRound | None:
+    """None while nothing is signed under the current origins."""
+    row = connection.execute(NEWEST).fetchone()
+    return NewestRound(*row) if row else None
 
 
 async def ledger_figures(pool: Pool, published: ObjectStore, clock: Clock) -> LedgerFigures:

@@ -139,7 +139,7 @@ audits = Table(
     Column("received_us", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("frontier", LargeBinary, nullable=False),
-    Column("passes", BigInteger, nullable=False, comment="how often it has come to the end"),
+    Column("passes", BigInteger, nullable=False, comment="which pass this is of, from 1 on"),
     Column("looked_us", BigInteger, nullable=False),
     comment="How far the self-audit is.",
 )

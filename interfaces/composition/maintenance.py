@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from msgspec import Struct
-
 from application.intake.importing import Imported, ImportFile
 from application.intake.importing import Progress as ImportProgress
 from domain.errors import NotFound, OrderHistoryError
@@ -18,6 +16,7 @@ from infrastructure.event_store.statements import INSERT_TENANTS
 from infrastructure.key_store.files import FileKeyStore
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
+from interfaces.composition.findings import Finding, signed_findings
 from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.proving import require_open
@@ -29,14 +28,6 @@ from projections.rebuild import compare, rebuild
 from projections.registry import MODELS
 
 Report = Callable[[int, int], None]
-
-
-class Finding(Struct, frozen=True):
-    """What one check of `doctor` found."""
-
-    name: str
-    ok: bool
-    detail: str
 
 
 async def import_file(
@@ -92,6 +83,7 @@ def examine(settings: Settings, report: Report) -> list[Finding]:
     return [
         _ledgers(settings, report),
         _keys(settings),
+        *signed_findings(settings),
         *asyncio.run(_read_models(settings)),
     ]
 

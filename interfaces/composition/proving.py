@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
@@ -45,7 +46,12 @@ def ledger_side(settings: Settings, pool: Pool, committer: Committer) -> LedgerS
 
 def log_keys(settings: Settings) -> FileLogKeys:
     """The keys that sign."""
-    return FileLogKeys(settings.data_dir / "signing", clock)
+    return FileLogKeys(signing_directory(settings), clock)
+
+
+def signing_directory(settings: Settings) -> Path:
+    """Where they lie."""
+    return settings.data_dir / "signing"
 
 
 def published(settings: Settings) -> DirectoryStore:
