@@ -233,8 +233,10 @@ async def test_the_queue_is_bounded_in_bytes_wherever_they_are(
     monkeypatch.setattr(module, "QUEUE_BYTES", 150_000)
     tenant, long = fresh("bytes"), "x" * 100_000
     drafts = {
-        "payload": lambda n: draft(f"e{n}", "o1", tenant, payload=b'"%b"' % long.encode()),
-        "metadata": lambda n: draft(f"e{n}", "o1", tenant, metadata=b'"%b"' % long.encode()),
+        "payload": lambda n: draft(f"e{n}", "o1", tenant, payload=b'{"long":"%b"}' % long.encode()),
+        "metadata": lambda n: draft(
+            f"e{n}", "o1", tenant, metadata=b'{"long":"%b"}' % long.encode()
+        ),
         "disclosures": lambda n: personal(f"e{n}", "o1", tenant, note=long),
     }
     first = asyncio.create_task(committer.submit([drafts[where](1)]))
