@@ -18,7 +18,7 @@ MAX_EVENT_BYTES = 16 << 20
 """The longest event that is read; the API takes a 64th of it."""
 
 _MAX_KEYS_BYTES = 1_000_000
-_BUFFER_BYTES = 64 << 10
+_BUFFER_BYTES = 256 << 10
 _TAIL_BYTES = 4 << 10
 
 # Without O_NONBLOCK a named pipe would be waited for, before it could be told from a file.
