@@ -39,8 +39,8 @@ class LedgerAlarm(Protocol):
 class InstallationHealth:
     """Implements `interfaces.http.health.Health`.
 
-    ping, models, waiting_jobs, alarms ask the database; check_keys raises when the key store is
-    broken or not that of the database.
+    ping, models, waiting_jobs, alarms, troubles (of witnesses, in words) ask the database;
+    check_keys raises when the key store is broken or not that of the database.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class InstallationHealth:
         check_keys: Callable[[], Awaitable[None]],
         waiting_jobs: Callable[[], Awaitable[int]],
         alarms: Callable[[], Awaitable[Sequence[LedgerAlarm]]],
+        troubles: Callable[[], Awaitable[Sequence[str]]],
     ) -> None:
         self._ping = ping
         self._committer = committer
@@ -59,6 +60,7 @@ class InstallationHealth:
         self._check_keys = check_keys
         self._waiting_jobs = waiting_jobs
         self._alarms = alarms
+        self._troubles = troubles
 
     async def check(self) -> Mapping[str, Subsystem]:
         checks: dict[str, Callable[[], Awaitable[Subsystem]]] = {
@@ -68,6 +70,7 @@ class InstallationHealth:
             "key_store": self._keys,
             "jobs": self._jobs,
             "ledger": self._ledger,
+            "witnesses": self._witnesses,
         }
         return {name: await _guarded(check) for name, check in checks.items()}
 
@@ -108,6 +111,10 @@ class InstallationHealth:
             kinds = ", ".join(sorted({one.kind for one in alarms}))
             return Subsystem("degraded", f"{len(alarms)} alarms ({kinds}); see `doctor`")
         return Subsystem("ok")
+
+    async def _witnesses(self) -> Subsystem:
+        troubles = await self._troubles()
+        return Subsystem("degraded", "; ".join(troubles)) if troubles else Subsystem("ok")
 
 
 async def _guarded(check: Callable[[], Awaitable[Subsystem]]) -> Subsystem:

@@ -5,6 +5,7 @@ C2SP tlog-witness and tlog-cosignature; what a checkpoint is judged by is domain
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -29,7 +30,8 @@ from domain.ledger.witnessing import (
 MAX_ORIGIN = 255
 """Bytes of an origin: more do not go into an ML-DSA-44 cosignature."""
 
-_GLOBAL = "/_global"
+_GLOBAL = re.compile(r"(.+)/_global(/[1-9][0-9]*)?", re.DOTALL)
+"""The name of a service's global log; in a later epoch with its number."""
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -87,22 +89,16 @@ class TrustedLogs:
                 raise Malformed(f"the key {key.name} is a cosigner's (type 4), not a log's")
             if len(key.name.encode()) > MAX_ORIGIN:
                 raise Malformed(f"a log's name has at most {MAX_ORIGIN} bytes")
-        for key in services:
-            if not key.name.endswith(_GLOBAL):
-                raise Malformed(
-                    f"the key {key.name} is not of a service's global log, whose name ends in "
-                    f"{_GLOBAL}"
-                )
         self._logs = tuple(logs)
-        self._services = tuple(services)
+        self._services = [(key, _service_origin(key)) for key in services]
 
     def keys_of(self, origin: str) -> tuple[VerifierKey, ...]:
         """The keys that may sign for this origin; none where it is not known."""
         keys = [key for key in self._logs if key.name == origin]
         keys += [
             VerifierKey.of(origin, key.algorithm, key.public)
-            for key in self._services
-            if _is_below(origin, key.name.removesuffix(_GLOBAL))
+            for key, service_origin in self._services
+            if _is_below(origin, service_origin)
         ]
         return tuple(dict.fromkeys(keys))
 
@@ -162,6 +158,15 @@ class Witness:
         if decision.status != COSIGNED:
             return _refusal(decision.status, decision.reason)
         return Answer(COSIGNED, "".join(one.line() for one in lines))
+
+
+def _service_origin(key: VerifierKey) -> str:
+    found = _GLOBAL.fullmatch(key.name)
+    if found is None:
+        raise Malformed(
+            f"the key {key.name} is not of a service's global log, whose name ends in /_global"
+        )
+    return found[1]
 
 
 def _is_below(origin: str, service_origin: str) -> bool:

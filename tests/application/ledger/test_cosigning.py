@@ -172,17 +172,19 @@ def test_a_log_that_signs_with_mldsa_alone(keys: WitnessKeys, state: SqliteState
     assert witness.add_checkpoint(GrowingLog(4, signer=LOG).submission(3)).status == 403
 
 
+@pytest.mark.parametrize("epoch", ["", "/2", "/13"])
 def test_a_whole_service_is_known_by_the_key_of_its_global_log(
-    keys: WitnessKeys, state: SqliteState
+    keys: WitnessKeys, state: SqliteState, epoch: str
 ) -> None:
-    witness = Witness(TrustedLogs([], [GLOBAL.key]), keys, state, lambda: TIME)
+    key = Signer(f"history.example/_global{epoch}").key
+    witness = Witness(TrustedLogs([], [key]), keys, state, lambda: TIME)
 
     def status(name: str, seed: int = 1) -> int:
         return witness.add_checkpoint(
             GrowingLog(3, signer=Signer(name, seed=seed)).submission(0)
         ).status
 
-    for one in ("_global", "acme", "acme/2", "nova"):
+    for one in ("_global", "_global/2", "acme", "acme/2", "nova"):
         assert status(f"history.example/{one}") == 200
     assert status("history.example/zeta", seed=9) == 403
     for other in ("history.example", "history.example/", "history.examples/acme", "acme"):
@@ -205,6 +207,8 @@ def test_logs_of_one_service_are_apart(keys: WitnessKeys, state: SqliteState) ->
     [
         ([WITNESS.key], []),
         ([], [LOG.key]),
+        ([], [Signer("history.example/_global/x").key]),
+        ([], [Signer("/_global").key]),
         ([], [Signer("history.example/_global", COSIGNED_ED25519).key]),
         ([Signer("x" * 256).key], []),
     ],
