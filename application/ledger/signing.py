@@ -1,13 +1,15 @@
 """One round of signing: every log that has grown gets a checkpoint, and the global log a leaf.
 
-Pure but for the keys. The caller loads the heads, gives the entries behind them, and writes what
-comes out in one transaction. A checkpoint is made only by appending to the head that was signed
-before; so whatever happens to the events below it, the log never says two things of one size.
+Pure but for the keys. The caller loads the heads, grows their trees by the entries behind them, and
+writes what comes out in one transaction. A checkpoint is made only of the head that was signed
+before and what is behind it; so whatever happens to the events below it, the log never says two
+things of one size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from heapq import nsmallest
 
 from msgspec import Struct
 
@@ -17,6 +19,10 @@ from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.hashing import EMPTY_ROOT, entry, leaf_hash
 from domain.ledger.merkle import HASH, Frontier, tree_root
 from domain.ledger.notes import SignedNote
+
+IN_FULL = 100
+"""Of so many tenants' logs in a round the checkpoint gets the ML-DSA line, which costs as much as
+ten of the others: the rest are covered by the global log's, which has it always."""
 
 
 class LogHead(Struct):
@@ -48,7 +54,8 @@ class Signed(Struct, frozen=True):
 
 
 class SignedRound(Struct, frozen=True):
-    """What one round adds. `leaves`: head leaves by place, 32 bytes each."""
+    """What one round adds. `leaves`: head leaves by place, 32 bytes each. `in_full`: the places
+    of the tenants whose checkpoints have every signature."""
 
     number: int
     text: str
@@ -57,6 +64,7 @@ class SignedRound(Struct, frozen=True):
     logs: Sequence[Signed]
     whole: Signed
     """The global log."""
+    in_full: frozenset[int]
 
 
 def origin_of(service_origin: str, tenant_id: str, epoch: int) -> str:
@@ -70,15 +78,24 @@ def empty_head(service_origin: str, tenant_id: str, place: int | None, epoch: in
     return LogHead(tenant_id, place, epoch, origin_of(service_origin, tenant_id, epoch), Frontier())
 
 
+def leaf_of(head: LogHead) -> bytes:
+    """What stands for a head in a round."""
+    return head_leaf(head.checkpoint.text())
+
+
 class Rounds:
     """The signer's memory: the global log, and the leaf of each tenant's newest head."""
 
-    def __init__(self, keys: LogKeys, whole: LogHead, heads: Iterable[LogHead]) -> None:
-        """whole: the global log's head; heads: those of all tenants, places 0 to n - 1."""
+    def __init__(
+        self, keys: LogKeys, whole: LogHead, leaves: bytes, *, in_full: int = IN_FULL
+    ) -> None:
+        """whole: the global log's head; leaves: of the tenants' heads by place, 32 bytes each;
+        in_full: how many tenants' checkpoints of a round get every signature, at least 1."""
         self._keys = keys
         self.whole = whole
-        by_place = sorted(heads, key=_place)
-        self._leaves = bytearray(b"".join(_leaf(head) for head in by_place))
+        self._leaves = leaves
+        self._in_full = in_full
+        self._turns: dict[int, int] = {}  # place -> the last round in which it had its turn
 
     @property
     def places(self) -> int:
@@ -88,53 +105,56 @@ class Rounds:
     def knows(self, head: LogHead) -> bool:
         """Whether this is the head that was signed last, not one that somebody put there, and its
         frontier gives its root."""
-        at = _place(head) * HASH
-        return self._leaves[at : at + HASH] == _leaf(head) and head.frontier.root() == head.root
+        if head.place is None or not 0 <= head.place < self.places:
+            return False
+        origin = origin_of(self._keys.service_origin, head.tenant_id, self.whole.epoch)
+        if (head.epoch, head.origin) != (self.whole.epoch, origin):
+            return False
+        at = head.place * HASH
+        return self._leaves[at : at + HASH] == leaf_of(head) and head.frontier.root() == head.root
 
-    def sign(
-        self, grown: Mapping[str, tuple[LogHead, Sequence[bytes]]], time_s: int
-    ) -> SignedRound:
-        """The next round: for each log its head and the entries behind that, at least one.
+    def sign(self, grown: Sequence[tuple[LogHead, Frontier]], time_s: int) -> SignedRound:
+        """The next round: each log's head, and its tree as it is now.
 
         A log that is new has the next place, those of others following. Nothing of this object
         changes until `commit`. Raises KeyUnavailable.
         """
         number = self.whole.size + 1
+        fresh = [_grown(head, frontier, number) for head, frontier in grown]
+        in_full = self._in_turn([_place(head) for head in fresh])
         leaves = bytearray(self._leaves)
-        logs = []
-        for head, entries in grown.values():
-            fresh = _grow(head, entries, number)
+        for head in fresh:
             at = _place(head) * HASH
-            leaves[at : at + HASH] = _leaf(fresh)
-            logs.append(self._sign(fresh, time_s))
-        places = len(leaves) // HASH
+            leaves[at : at + HASH] = leaf_of(head)
         root = tree_root(bytes(leaves[at : at + HASH]) for at in range(0, len(leaves), HASH))
-        text = round_text(number, places, root)
+        text = round_text(number, len(leaves) // HASH, root)
         digest = entry(text.encode())
-        whole = self._sign(_grow(self.whole, [digest], number), time_s)
-        return SignedRound(number, text, digest, bytes(leaves), logs, whole)
+        frontier = self.whole.frontier.copy()
+        frontier.append(leaf_hash(digest))
+        logs = [self._sign(head, time_s, brief=head.place not in in_full) for head in fresh]
+        whole = self._sign(_grown(self.whole, frontier, number), time_s)
+        return SignedRound(number, text, digest, bytes(leaves), logs, whole, in_full)
 
     def commit(self, signed: SignedRound) -> None:
         """It is written: go on from it."""
         self.whole = signed.whole.head
-        self._leaves = bytearray(signed.leaves)
+        self._leaves = signed.leaves
+        self._turns.update(dict.fromkeys(signed.in_full, signed.number))
 
-    def _sign(self, head: LogHead, time_s: int) -> Signed:
+    def _in_turn(self, places: Sequence[int]) -> frozenset[int]:
+        """Those that have waited longest."""
+        return frozenset(nsmallest(self._in_full, places, key=lambda one: self._turns.get(one, 0)))
+
+    def _sign(self, head: LogHead, time_s: int, *, brief: bool = False) -> Signed:
         checkpoint = head.checkpoint
-        signatures = self._keys.sign(checkpoint, time_s)
+        signatures = self._keys.sign(checkpoint, time_s, brief=brief)
         return Signed(head, SignedNote(checkpoint.text(), signatures).format())
 
 
-def _grow(head: LogHead, entries: Sequence[bytes], number: int) -> LogHead:
-    frontier = head.frontier.copy()
-    frontier.extend(map(leaf_hash, entries))
+def _grown(head: LogHead, frontier: Frontier, number: int) -> LogHead:
     return LogHead(
         head.tenant_id, head.place, head.epoch, head.origin, frontier, frontier.root(), number
     )
-
-
-def _leaf(head: LogHead) -> bytes:
-    return head_leaf(head.checkpoint.text())
 
 
 def _place(head: LogHead) -> int:

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
+from msgspec import Struct
 from psycopg import Connection
 
 from application.ledger.ports import GLOBAL, ObjectStore
 from domain.errors import Unavailable
 from infrastructure.ledger.signed_store import HEADS, checkpoint_note, published_key
-from infrastructure.postgres.connect import store_errors
+from infrastructure.postgres.connect import in_thread, store_errors
+
+log = structlog.get_logger(__name__)
 
 
-class LedgerBehind(Unavailable):
-    """The store lies behind what was signed of it: nothing can be recorded."""
+class LedgerDiffers(Unavailable):
+    """What was signed of the ledger last is not what is there: nothing can be signed."""
 
     retry_after = 60
+
+
+class LedgerBehind(LedgerDiffers):
+    """The store lies behind what was signed of it: nothing can be recorded."""
 
 
 NEWEST = """
 select coalesce((select position from events order by position desc limit 1), 0),
        coalesce((select position from ledger_rounds order by epoch desc, round desc limit 1), 0)
 """
+# A head whose checkpoint is nowhere is no witness against the events: the signer refuses it alone.
 CUT = """
 select h.tenant_id, h.size, coalesce(e.sequence, 0)
   from ledger_heads h
@@ -29,40 +38,61 @@ select h.tenant_id, h.size, coalesce(e.sequence, 0)
        select sequence from events where tenant_id = h.tenant_id
         order by sequence desc limit 1) as e on true
  where h.place is not null and h.size > coalesce(e.sequence, 0)
+   and exists (select from ledger_checkpoints c
+                where c.tenant_id = h.tenant_id and c.epoch = h.epoch and c.size = h.size)
  order by h.tenant_id limit 1
 """
 
 
+class _Stored(Struct, frozen=True):
+    """What the database says. position: of the last event; signed: up to which rounds cover
+    them; note: the global log's checkpoint; cut: a log with fewer events than are signed."""
+
+    epoch: int
+    size: int
+    note: str | None
+    position: int
+    signed: int
+    cut: tuple[str, int, int] | None
+
+
 async def require_ahead(connection: Connection[Any], published: ObjectStore) -> None:
-    """Raises LedgerBehind, saying what is missing; Unavailable when it cannot be told.
+    """Raises LedgerBehind, saying what is missing (of tenants no name: whoever records is told);
+    Unavailable when it cannot be told.
 
     Rounds are published without a gap, so one look past the newest round is enough.
     """
+    stored = await in_thread(lambda: _look(connection))
+    epoch, size = stored.epoch, stored.size
+    if stored.cut is not None:
+        tenant_id, there, left = stored.cut
+        log.warning("ledger.cut", tenant=tenant_id, signed=there, left=left)
+        raise _behind(f"{there} events of a tenant are signed and {left} are there")
+    if stored.position < stored.signed:
+        raise _behind(
+            f"position {stored.signed} is signed and {stored.position} is the last one there"
+        )
+    if (await published.largest(GLOBAL) or 0) > epoch:
+        raise _behind(f"an origin after number {epoch} is published")
+    there_too = await published.get(published_key(GLOBAL, epoch, size)) if size else None
+    if there_too is not None and there_too != (stored.note or "").encode():
+        raise _behind(f"round {size} is published with other content")
+    if await published.get(published_key(GLOBAL, epoch, size + 1)) is not None:
+        raise _behind(f"round {size + 1} is published and {size} is the last one here")
+
+
+def _look(connection: Connection[Any]) -> _Stored:
     with store_errors():
         whole = connection.execute(HEADS, ([GLOBAL],)).fetchone()
+        epoch, size = (whole[2], whole[4]) if whole else (1, 0)
+        note = checkpoint_note(connection, GLOBAL, epoch, size)
+        position, signed = connection.execute(NEWEST).fetchone() or (0, 0)
         cut = connection.execute(CUT).fetchone()
-        last, signed = connection.execute(NEWEST).fetchone() or (0, 0)
-    epoch, size = (whole[2], whole[4]) if whole else (1, 0)
-    if cut is not None:
-        tenant_id, there, left = cut
-        raise LedgerBehind(_told(f"{there} events of {tenant_id} are signed and {left} are there"))
-    if last < signed:
-        raise LedgerBehind(_told(f"position {signed} is signed and {last} is the last one there"))
-    if await _differs(connection, published, epoch, size):
-        raise LedgerBehind(_told(f"round {size} is published with other content"))
-    if await published.get(published_key(GLOBAL, epoch, size + 1)) is not None:
-        raise LedgerBehind(_told(f"round {size + 1} is published and {size} is the last one here"))
+    return _Stored(epoch, size, note, position, signed, cut)
 
 
-async def _differs(
-    connection: Connection[Any], published: ObjectStore, epoch: int, size: int
-) -> bool:
-    there = await published.get(published_key(GLOBAL, epoch, size)) if size else None
-    return there is not None and there.decode() != checkpoint_note(connection, GLOBAL, epoch, size)
-
-
-def _told(what: str) -> str:
-    return (
+def _behind(what: str) -> LedgerBehind:
+    return LedgerBehind(
         f"the store lies behind what was signed of it ({what}), as after a restored backup: "
         "nothing is recorded until `order-history ledger reopen` begins a new origin"
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
 from psycopg import Connection
 
 from application.ledger.ports import GLOBAL
@@ -14,10 +15,14 @@ from domain.ledger.merkle import Frontier, tree_root
 from domain.ledger.tiles import HEIGHT, WIDTH
 
 BATCH_EVENTS = 20_000
+_END = 2**63 - 1
 KEPT_ROUNDS = 60
 """Of so many rounds, and of the newest one that is witnessed, the heads are kept for receipts."""
 
-LAST_POSITION = "select position from ledger_rounds order by epoch desc, round desc limit 1"
+NEWEST_ROUND = """
+select epoch, round, position, text from ledger_rounds order by epoch desc, round desc limit 1
+"""
+ROUND_LEAVES = "select leaves from ledger_round_heads where epoch = %s and round = %s"
 _HEAD = "select position from events order by position desc limit 1"
 LIMITS = f"""
 select coalesce(({_HEAD}), 0),
@@ -29,7 +34,12 @@ select tenant_id, sequence, entry from events where position > %s and position <
 """
 ENTRIES = """
 select sequence, entry from events
- where tenant_id = %s and sequence > %s and sequence <= %s order by sequence
+ where tenant_id = %s and sequence > %s and sequence <= %s and position <= %s
+ order by sequence limit %s
+"""
+WAS_SIGNED = "select from ledger_checkpoints where tenant_id = %s and epoch = %s limit 1"
+ALARMED = f"""
+select tenant_id from ledger_alarms where kind = %s and tenant_id <> '{GLOBAL}'
 """
 _COLUMNS = "tenant_id, place, epoch, origin, size, root, frontier, round"
 ALL_HEADS = f"select {_COLUMNS} from ledger_heads"
@@ -96,10 +106,42 @@ def tenant_heads(
     return {row[0]: _head(row) for row in rows if row[0] != GLOBAL}
 
 
+class NewestRound(Struct, frozen=True):
+    """The last one that was signed; number 0 before the first of a new origin. position: of the
+    last event that it covers."""
+
+    epoch: int
+    number: int
+    position: int
+    text: str
+
+
+def newest_round(connection: Connection[Any]) -> NewestRound | None:
+    """None before the first of all."""
+    row = connection.execute(NEWEST_ROUND).fetchone()
+    return NewestRound(*row) if row else None
+
+
 def last_position(connection: Connection[Any]) -> int:
     """The position up to which rounds cover the events."""
-    row = connection.execute(LAST_POSITION).fetchone()
-    return int(row[0]) if row else 0
+    newest = newest_round(connection)
+    return newest.position if newest else 0
+
+
+def round_leaves(connection: Connection[Any], epoch: int, number: int) -> bytes:
+    """The heads that a round is over, 32 bytes each, by place; empty when they are not there."""
+    row = connection.execute(ROUND_LEAVES, (epoch, number)).fetchone()
+    return bytes(row[0]) if row else b""
+
+
+def was_signed(connection: Connection[Any], tenant_id: str, epoch: int) -> bool:
+    """Whether there is a checkpoint of this log."""
+    return connection.execute(WAS_SIGNED, (tenant_id, epoch)).fetchone() is not None
+
+
+def alarmed(connection: Connection[Any], kind: str) -> frozenset[str]:
+    """The tenants for which an alarm of this kind stands."""
+    return frozenset(row[0] for row in connection.execute(ALARMED, (kind,)).fetchall())
 
 
 def limits(connection: Connection[Any]) -> tuple[int, int]:
@@ -119,11 +161,24 @@ def new_entries(
     return found
 
 
-def entries_behind(
-    connection: Connection[Any], tenant_id: str, size: int, last: int
-) -> list[tuple[int, bytes]]:
-    """(sequence, entry) of a tenant's events after `size`, up to the sequence `last`."""
-    return connection.execute(ENTRIES, (tenant_id, size, last), binary=True).fetchall()
+def entries(
+    connection: Connection[Any],
+    tenant_id: str,
+    after: int,
+    *,
+    last: int = _END,
+    up_to: int = _END,
+) -> Iterator[list[tuple[int, bytes]]]:
+    """(sequence, entry) of a tenant's events behind the sequence `after`, a few thousand at a time;
+    none behind the sequence `last` or the position `up_to`."""
+    while True:
+        wanted = (tenant_id, after, last, up_to, BATCH_EVENTS)
+        chunk = connection.execute(ENTRIES, wanted, binary=True).fetchall()
+        if chunk:
+            yield chunk
+        if len(chunk) < BATCH_EVENTS:
+            return
+        after = chunk[-1][0]
 
 
 def write(connection: Connection[Any], signed: SignedRound, position: int, now_us: int) -> None:

@@ -6,12 +6,13 @@ change what is recorded. Statements take no schema names.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import select
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, conninfo
@@ -96,6 +97,22 @@ async def connect_one(
     """
     target = address(url, cell, name=name, as_owner=as_owner, settings=settings)
     return await AsyncConnection.connect(target, autocommit=True, prepare_threshold=_PREPARE_AFTER)
+
+
+_T = TypeVar("_T")
+
+
+async def in_thread(work: Callable[[], _T]) -> _T:
+    """Blocking work on a connection. Who is cancelled meanwhile goes on, to close the connection,
+    only when the work has ended."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    finally:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        task.exception()  # whoever is cancelled does not ask for it
 
 
 class _Connection(AsyncConnection[Any]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -68,6 +69,7 @@ checkpoints = Table(
     Column("signed_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "epoch", "size"),
 )
+Index("ledger_checkpoints_by_round", checkpoints.c.epoch, checkpoints.c.round)
 
 rounds = Table(
     "ledger_rounds",

@@ -12,7 +12,7 @@ import psycopg
 from domain.ledger.hashing import leaf_hash
 from domain.ledger.merkle import tree_root
 from domain.ledger.tiles import WIDTH, Tile, tiles_of
-from infrastructure.ledger.signer import Signing
+from infrastructure.ledger.signing import Signing
 from infrastructure.ledger.signing_keys import FileLogKeys
 from infrastructure.postgres.connect import address
 from projections.ledger.model import LedgerModel

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from infrastructure.key_store.files import FileKeyStore
+from infrastructure.ledger import signer
+from infrastructure.postgres.connect import open_pool
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from tests.infrastructure.event_store.kit import committing
+from tests.infrastructure.ledger.cell import CELL, Cell
+from tests.projections.conftest import fresh_database
+
+
+@pytest.fixture
+def cell_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database a test: one signer works in it."""
+    yield from fresh_database(postgres)
+
+
+@pytest.fixture
+async def cell(
+    cell_url: str, key_store: FileKeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Cell]:
+    monkeypatch.setattr(signer, "_RETRY", 0.05)
+    monkeypatch.setattr(signer, "_DIFFERS_RETRY", 0.05)
+    async with (
+        await open_pool(cell_url, CELL, min=1, max=4, name="test pool") as pool,
+        committing(cell_url, key_store) as committer,
+    ):
+        yield Cell(cell_url, tmp_path, committer, pool)
