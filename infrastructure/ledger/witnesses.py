@@ -39,7 +39,7 @@ class WitnessClient:
 
     async def __call__(self, url: str, body: bytes) -> Told:
         target = httpx.URL(f"{url.rstrip('/')}/add-checkpoint")
-        client = self._loopback if _is_loopback(target.host) else self._outside
+        client = self._loopback if is_loopback(target.host) else self._outside
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await _post(client, target, body)
@@ -50,14 +50,15 @@ class WitnessClient:
 
 
 def check_url(url: str) -> None:
-    """Raises Malformed unless it may be a submission prefix: http or https, without a user."""
+    """Raises Malformed unless it may be a submission prefix, or a timestamp authority's address:
+    http or https, without a user."""
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise Malformed(f"the URL of a witness is none: {error}") from None
+        raise Malformed(f"not a URL: {error}") from None
     bare = not (parts.userinfo or parts.query or parts.fragment)
     if parts.scheme not in {"http", "https"} or not parts.host or not bare:
-        raise Malformed("the URL of a witness is http or https, with nothing but host and path")
+        raise Malformed("the URL must be http or https, with nothing but a host and a path")
 
 
 async def _post(client: httpx.AsyncClient, target: httpx.URL, body: bytes) -> Told:
@@ -70,7 +71,8 @@ async def _post(client: httpx.AsyncClient, target: httpx.URL, body: bytes) -> To
     return Told(response.status_code, bytes(answer))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its look."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name

@@ -17,7 +17,7 @@ from interfaces.cli.supervisor import USAGE, Child, Supervisor, watch_parent
 from interfaces.composition.database import embedded, migrate_database, prepare_database
 from interfaces.composition.installations import require_keys
 from interfaces.composition.serving import api as compose_api
-from interfaces.composition.witnessing import witness_policy
+from interfaces.composition.witnessing import check_witnessing
 from interfaces.composition.working import run_worker
 from interfaces.http.server import CannotListen, listen
 from interfaces.http.server import run as run_server
@@ -65,7 +65,7 @@ def _supervise(
 ) -> int:
     # Here as well as in the children: one that refuses would be started again and again.
     settings = settings_of(data_dir, url)
-    witness_policy(settings)
+    check_witnessing(settings)
     asyncio.run(require_keys(settings))
     env = {"ORDER_HISTORY_DATABASE_URL": url, "ORDER_HISTORY_DATA_DIR": str(data_dir)}
     program = [sys.executable, "-m", "interfaces.cli.main"]

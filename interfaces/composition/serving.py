@@ -34,7 +34,7 @@ from infrastructure.postgres.connect import store_errors
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
 from interfaces.composition.metrics import metrics, model_statuses
-from interfaces.composition.witnessing import witnessed
+from interfaces.composition.witnessing import troubles
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.health import InstallationHealth
 from interfaces.http.services import Services
@@ -136,7 +136,7 @@ def _health(side: WriteSide) -> InstallationHealth:
         check_keys=check_keys,
         waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
         alarms=side.ledger.alarms.all,
-        troubles=witnessed(side.settings, side.pool).troubles,
+        troubles=troubles(side.settings, side.pool),
     )
 
 

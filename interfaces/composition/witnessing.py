@@ -1,9 +1,11 @@
-"""Witnesses of our checkpoints: the policy that names them, and what asks them."""
+"""Witnesses of our checkpoints, and timestamps: what is configured, and what asks for them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from cryptography.x509 import Certificate
 
 from application.ledger.gathering import Gathering
 from application.ledger.witnessing import AskWitness
@@ -11,6 +13,12 @@ from domain.errors import OrderHistoryError
 from domain.ledger.faults import Malformed
 from domain.ledger.policy import Policy
 from infrastructure.ledger.cosignatures import StoredCosignatures
+from infrastructure.ledger.timestamp_authority import (
+    AuthorityRefused,
+    TimestampAuthority,
+    read_roots,
+)
+from infrastructure.ledger.timestamps import Stamping, Timestamps
 from infrastructure.ledger.witnessed import Witnessed
 from infrastructure.ledger.witnesses import WitnessClient, check_url
 from infrastructure.postgres.connect import Pool
@@ -59,19 +67,63 @@ def witnessed(settings: Settings, pool: Pool) -> Witnessed:
     return Witnessed(pool, witness_policy(settings), clock)
 
 
+def troubles(settings: Settings, pool: Pool) -> Callable[[], Awaitable[list[str]]]:
+    """What is wrong with witnesses and timestamps, for health. Raises PolicyRefused."""
+    states = witnessed(settings, pool)
+    stamps = timestamps(settings, pool)
+
+    async def found() -> list[str]:
+        return [*await states.troubles(), *await stamps.troubles()]
+
+    return found
+
+
+def timestamps(settings: Settings, pool: Pool) -> Timestamps:
+    """What was stamped."""
+    return Timestamps(pool, clock, expected=settings.ledger.tsa_url is not None)
+
+
 @asynccontextmanager
 async def witnessing(settings: Settings, side: WriteSide) -> AsyncIterator[list[Loop]]:
-    """A worker's loops; none where there is no policy. Raises PolicyRefused."""
-    policy = witness_policy(settings)
-    if policy is None:
-        yield []
-        return
+    """A worker's loops; none where nothing is configured.
+
+    Raises PolicyRefused, AuthorityRefused.
+    """
+    async with AsyncExitStack() as stack:
+        loops: list[Loop] = []
+        if (policy := witness_policy(settings)) is not None:
+            loops.append(_gathering(settings, side, policy, stack).run)
+        if (given := _authority(settings)) is not None:
+            authority = TimestampAuthority(*given)
+            stack.push_async_callback(authority.aclose)
+            loops.append(Stamping(side.pool, authority, side.ledger.published, clock).run)
+        yield loops
+
+
+def check_witnessing(settings: Settings) -> None:
+    """Raises PolicyRefused, AuthorityRefused for what would keep a worker from starting."""
+    witness_policy(settings)
+    _authority(settings)
+
+
+def _authority(settings: Settings) -> tuple[str, list[Certificate]] | None:
+    """Where the configured one is, and its roots."""
+    url, roots = settings.ledger.tsa_url, settings.ledger.tsa_roots
+    if url is None or roots is None:
+        return None
+    try:
+        check_url(url)
+    except Malformed as fault:
+        raise AuthorityRefused(f"the timestamp authority {url}: {fault}") from fault
+    return url, read_roots(roots)
+
+
+def _gathering(
+    settings: Settings, side: WriteSide, policy: Policy, stack: AsyncExitStack
+) -> Gathering:
     client = WitnessClient()
+    stack.push_async_callback(client.aclose)
     kept = StoredCosignatures(side.pool, policy, clock)
     ask = AskWitness(client, LedgerQueries(side.pool, witnessed=True), kept)
     interval = min(settings.ledger.checkpoint_seconds, _LONGEST_INTERVAL)
-    gathering = Gathering(policy, ask, kept, side.ledger.alarms, clock, interval=interval)
-    try:
-        yield [gathering.run]
-    finally:
-        await client.aclose()
+    return Gathering(policy, ask, kept, side.ledger.alarms, clock, interval=interval)
