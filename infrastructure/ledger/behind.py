@@ -67,18 +67,18 @@ async def require_ahead(connection: Connection[Any], published: ObjectStore) -> 
     if stored.cut is not None:
         tenant_id, there, left = stored.cut
         log.warning("ledger.cut", tenant=tenant_id, signed=there, left=left)
-        raise _behind(f"{there} events of a tenant are signed and {left} are there")
+        raise behind(f"{there} events of a tenant are signed and {left} are there")
     if stored.position < stored.signed:
-        raise _behind(
+        raise behind(
             f"position {stored.signed} is signed and {stored.position} is the last one there"
         )
     if (await published.largest(GLOBAL) or 0) > epoch:
-        raise _behind(f"an origin after number {epoch} is published")
+        raise behind(f"an origin after number {epoch} is published")
     there_too = await published.get(published_key(GLOBAL, epoch, size)) if size else None
     if there_too is not None and there_too != (stored.note or "").encode():
-        raise _behind(f"round {size} is published with other content")
+        raise behind(f"round {size} is published with other content")
     if await published.get(published_key(GLOBAL, epoch, size + 1)) is not None:
-        raise _behind(f"round {size + 1} is published and {size} is the last one here")
+        raise behind(f"round {size + 1} is published and {size} is the last one here")
 
 
 def _look(connection: Connection[Any]) -> _Stored:
@@ -91,7 +91,8 @@ def _look(connection: Connection[Any]) -> _Stored:
     return _Stored(epoch, size, note, position, signed, cut)
 
 
-def _behind(what: str) -> LedgerBehind:
+def behind(what: str) -> LedgerBehind:
+    """The error for what is missing, told in a few words."""
     return LedgerBehind(
         f"the store lies behind what was signed of it ({what}), as after a restored backup: "
         "nothing is recorded until `order-history ledger reopen` begins a new origin"

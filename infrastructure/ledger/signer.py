@@ -24,9 +24,9 @@ from application.ports import Clock
 from domain.errors import Conflict, Unavailable
 from infrastructure.ledger import signed_store as store
 from infrastructure.ledger.alarms import Alarms
-from infrastructure.ledger.behind import LedgerBehind, LedgerDiffers, require_ahead
+from infrastructure.ledger.behind import LedgerDiffers, behind, require_ahead
 from infrastructure.ledger.signing import KIND, RETRY_REFUSED, Overtaken, Signing, Turn
-from infrastructure.postgres.connect import in_thread
+from infrastructure.postgres.connect import in_thread, in_threads
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +67,7 @@ class Signer:
         """Until cancelled. A database, storage or keys that are away are waited for."""
         while True:
             try:
-                connection = await in_thread(self._connect)
-                with connection:
+                async with in_threads(self._connect) as connection:
                     await self._lead(connection)
                     await self._follow(connection)
             except LedgerDiffers as error:
@@ -130,10 +129,7 @@ class Signer:
         prefix = store.published_prefix(GLOBAL, whole.epoch)
         newest = await self._published.largest(prefix) or 0
         if newest > whole.size:
-            raise LedgerBehind(
-                f"round {newest} is published and {whole.size} is the last one here: run "
-                "`order-history ledger reopen`"
-            )
+            raise behind(f"round {newest} is published and {whole.size} is the last one here")
         return newest
 
     async def _publish(self, connection: Connection[Any], whole: LogHead, published: int) -> int:

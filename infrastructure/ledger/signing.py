@@ -33,7 +33,7 @@ from domain.ledger.hashing import leaf_hash
 from domain.ledger.merkle import HASH, Frontier, tree_root
 from domain.times import SECOND
 from infrastructure.ledger import signed_store as store
-from infrastructure.ledger.behind import LedgerBehind, LedgerDiffers
+from infrastructure.ledger.behind import LedgerDiffers, behind
 
 KIND = "signer"
 """Of the alarms that are raised here."""
@@ -94,9 +94,7 @@ class Signing:
         """
         last, tiles = store.limits(self._connection)
         if last < self._position:
-            raise LedgerBehind(
-                f"the last event is at position {last}, but {self._position} is signed"
-            )
+            raise behind(f"position {self._position} is signed and {last} is the last one there")
         end = max(self._position, min(last, tiles))
         up_to = min(end, self._position + store.BATCH_EVENTS)
         due = self._due()

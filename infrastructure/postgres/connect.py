@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, conninfo
+from psycopg import AsyncConnection, Connection, conninfo
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from domain.errors import OrderHistoryError, Overloaded, Unavailable
@@ -113,6 +113,18 @@ async def in_thread(work: Callable[[], _T]) -> _T:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
         task.exception()  # whoever is cancelled does not ask for it
+
+
+@asynccontextmanager
+async def in_threads(connect: Callable[[], Connection[Any]]) -> AsyncIterator[Connection[Any]]:
+    """A blocking connection for `in_thread`; closed on leaving."""
+    made: list[Connection[Any]] = []
+    try:
+        await in_thread(lambda: made.append(connect()))
+        yield made[0]
+    finally:
+        for connection in made:
+            connection.close()
 
 
 class _Connection(AsyncConnection[Any]):

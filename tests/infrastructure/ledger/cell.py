@@ -113,7 +113,7 @@ class Cell:
         """As a superuser."""
         target = address(self.url, CELL, name="test superuser", as_owner=True)
         with psycopg.connect(target, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode(), parameters)
+            cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def tamper(self, table: str, statement: str, *parameters: Any) -> None:
@@ -143,11 +143,12 @@ class Cell:
 
     def checkpoints(self) -> dict[str, list[int]]:
         """The sizes of each log's checkpoints, after holding every one against the entries."""
-        entries = self.entries()
-        sizes: dict[str, list[int]] = defaultdict(list)
-        for tenant_id, size, note in self.rows(
+        notes = self.rows(
             "select tenant_id, size, note from ledger_checkpoints order by tenant_id, size"
-        ):
+        )
+        entries = self.entries()  # read last: it may hold more
+        sizes: dict[str, list[int]] = defaultdict(list)
+        for tenant_id, size, note in notes:
             origin = f"{self.keys.service_origin}/{tenant_id}"
             opened = open_checkpoint(note, self.keys.verifier_keys(origin)).checkpoint
             root = tree_root(map(leaf_hash, entries[tenant_id][:size]))
