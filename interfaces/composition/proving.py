@@ -21,7 +21,7 @@ from infrastructure.ledger.behind import LedgerBehind, require_ahead
 from infrastructure.ledger.object_store import DirectoryStore
 from infrastructure.ledger.signer import Signer
 from infrastructure.ledger.signing_keys import FileLogKeys
-from infrastructure.postgres.connect import Pool, store_errors
+from infrastructure.postgres.connect import Pool, in_threads, store_errors
 from interfaces.composition.connections import blocking, clock
 from interfaces.settings import Settings
 
@@ -78,7 +78,10 @@ async def stay_ahead(
     """Let nothing be recorded while the store lies behind what was signed of it, as after a
     restored backup; reading goes on."""
     connect = blocking(settings, "published")
-    committer.refusing = await _behind(connect, store)
+    try:
+        committer.refusing = await _behind(connect, store)
+    except Unavailable as error:  # reading needs neither storage nor signer
+        committer.refusing = f"whether the store is as it was signed cannot be told: {error}"
     if committer.refusing is None:
         yield
         return
@@ -103,8 +106,7 @@ async def _watch(
 async def _behind(connect: Callable[[], Connection[Any]], store: DirectoryStore) -> str | None:
     """Why nothing may be recorded. Raises Unavailable when it cannot be told."""
     with store_errors():
-        connection = await asyncio.to_thread(connect)
-        with connection:
+        async with in_threads(connect) as connection:
             try:
                 await require_ahead(connection, store)
             except LedgerBehind as error:
