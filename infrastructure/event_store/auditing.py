@@ -123,7 +123,7 @@ class LedgerAudit:
     """The audit of one tenant's ledger, as far as it goes when this is made.
 
     Call `go_on` until it has `ended`. Between two calls `walk.reached` may be kept, and another
-    audit made from it at any time: it looks at what is behind that.
+    audit made from it at any time: it looks at what is behind that. epoch: of the log.
     """
 
     def __init__(
@@ -136,14 +136,14 @@ class LedgerAudit:
         self._connection = connection
         row = connection.execute(ENDS, (tenant_id,)).fetchone()
         # In one statement: what is signed is there before, so more than is there is a difference.
-        self.last, self._epoch, self._signed = (value or 0 for value in row or (0, 0, 0))
+        self.last, self.epoch, self._signed = (value or 0 for value in row or (0, 0, 0))
 
-    def go_on(self) -> list[Difference]:
-        """Look at the next events, STRETCH at most, and at what was signed and stored of the tree
+    def go_on(self, events: int = STRETCH) -> list[Difference]:
+        """Look at the next events, so many at most, and at what was signed and stored of the tree
         there. Where something differs the audit ends."""
         start = self.walk.sequence
-        until = min(self.last, (start // STRETCH + 1) * STRETCH)
-        signed: dict[int, str] = dict(self._rows(CHECKPOINTS, self._epoch, start, until))
+        until = min(self.last, (start // events + 1) * events)
+        signed: dict[int, str] = dict(self._rows(CHECKPOINTS, self.epoch, start, until))
         difference = self._walk_on(until, list(signed))
         found = [one for one in (difference, self._signed_otherwise(signed), self._tile()) if one]
         if not found and self.walk.sequence == self.last < self._signed:
@@ -170,7 +170,7 @@ class LedgerAudit:
         roots, self.walk.roots = self.walk.roots, {}
         for size, text in signed.items():
             if size in roots and not _is_of(text, size, roots[size]):
-                ((before,),) = self._rows(SIZE_BEFORE, self._epoch, size)
+                ((before,),) = self._rows(SIZE_BEFORE, self.epoch, size)
                 what = f"the tree at size {size} is not the one of the checkpoint signed then"
                 return Difference(self.walk.tenant_id, (before or 0) + 1, what)
         return None

@@ -19,6 +19,7 @@ from infrastructure.event_store.committer import Committer
 from infrastructure.ledger.alarms import Alarms
 from infrastructure.ledger.behind import LedgerBehind, require_ahead
 from infrastructure.ledger.object_store import DirectoryStore
+from infrastructure.ledger.self_audit import SelfAudit
 from infrastructure.ledger.signer import Signer
 from infrastructure.ledger.signing_keys import FileLogKeys
 from infrastructure.postgres.connect import Pool, in_threads, store_errors
@@ -68,6 +69,18 @@ def signer(settings: Settings, side: LedgerSide) -> Signer:
         side.alarms,
         clock,
         interval=settings.ledger.checkpoint_seconds,
+    )
+
+
+def self_audit(settings: Settings, side: LedgerSide) -> SelfAudit:
+    """A worker's."""
+    return SelfAudit(
+        blocking(settings, "self-audit"),
+        side.keys,
+        side.published,
+        side.alarms,
+        clock,
+        rate=settings.ledger.audit_rate,
     )
 
 

@@ -23,7 +23,7 @@ from infrastructure.jobs.runner import JobRunner
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.lifelines import lifelines
-from interfaces.composition.proving import signer
+from interfaces.composition.proving import self_audit, signer
 from interfaces.composition.witnessing import witnessing
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.http.problems import describe_error
@@ -61,8 +61,9 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         scheduler = _schedule(Sweep(side.spool, side.job_cipher, lifelines(side), clock))
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)
+        auditing = self_audit(settings, side.ledger)
         witnesses = await stack.enter_async_context(witnessing(settings, side))
-        yield [hub.run, snapshotter.run, runner.run, signing.run, *witnesses]
+        yield [hub.run, snapshotter.run, runner.run, signing.run, auditing.run, *witnesses]
 
 
 def run_worker(settings: Settings) -> None:

@@ -244,24 +244,19 @@ def test_the_global_log_is_no_tenants(tree: Tampered) -> None:
 # -- in steps ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "STRETCH", WIDTH)
-
-
 def steps(tree: Tampered, reached: Reached | None = None) -> tuple[list[int], list[Any], Reached]:
     """Each step by an audit of its own, which begins where the one before had come to."""
     looked, found, ended = [], [], False
     while not ended:
         one = LedgerAudit(tree.ledger.connection, tree.tenant, reached)
-        found += [(each.sequence, each.what) for each in one.go_on()]
+        found += [(each.sequence, each.what) for each in one.go_on(WIDTH)]
         reached, ended = one.walk.reached, one.ended
         looked.append(reached.sequence)
     assert reached is not None
     return looked, found, reached
 
 
-def test_in_steps_that_are_kept(tree: Tampered, short: None) -> None:
+def test_in_steps_that_are_kept(tree: Tampered) -> None:
     looked, found, reached = steps(tree)
     assert (looked, found) == ([256, 512, 600], [])
     tree.record(200)
@@ -275,7 +270,7 @@ def test_in_steps_that_are_kept(tree: Tampered, short: None) -> None:
     )
 
 
-def test_a_tile_of_which_a_step_saw_the_end_only(tree: Tampered, short: None) -> None:
+def test_a_tile_of_which_a_step_saw_the_end_only(tree: Tampered) -> None:
     *_, reached = steps(tree)
     tree.record(200)
     tree.store_tiles()
@@ -286,9 +281,9 @@ def test_a_tile_of_which_a_step_saw_the_end_only(tree: Tampered, short: None) ->
     assert found == [(513, "tile 0/2 is not what its events give")]
 
 
-def test_an_event_changed_between_two_steps(tree: Tampered, short: None) -> None:
+def test_an_event_changed_between_two_steps(tree: Tampered) -> None:
     one = LedgerAudit(tree.ledger.connection, tree.tenant)
-    assert one.go_on() == []
+    assert one.go_on(WIDTH) == []
     tree.change("update events set event_id = 'x' where sequence = 400")
     found = one.go_on()
     what = "the column event_id is not what the stored bytes say"
