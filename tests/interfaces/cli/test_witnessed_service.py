@@ -21,17 +21,27 @@ from application.ledger.cosigning import origin_hash
 from application.ledger.ports import GLOBAL
 from application.ledger.signatures import open_checkpoint
 from domain.ledger.notes import VerifierKey
+from infrastructure.ledger.timestamp_authority import AuthorityRefused
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.composition.proving import log_keys
 from interfaces.composition.serving import issuer
 from interfaces.composition.witnesses import witness_keys_of
-from interfaces.composition.witnessing import PolicyRefused, witness_policy
+from interfaces.composition.witnessing import PolicyRefused, check_witnessing, witness_policy
 from interfaces.settings import LedgerSettings, Settings
 from tests.domain.ledger.signing import WITNESS
+from tests.infrastructure.ledger.authority import Authority, openssl
 from tests.interfaces.cli.program import PROGRAM, ROOT, refused
+from tests.projections.conftest import fresh_database
 
 NAME = "witness.example/w1"
 PATIENCE = 90.0
 """Seconds after which something that must come counts as never coming."""
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database a test: it remembers whose keys go with it."""
+    yield from fresh_database(postgres)
 
 
 class Parties:
@@ -46,6 +56,7 @@ class Parties:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self.env: dict[str, str] = {}
 
     @contextmanager
     def witness(self, keys: list[VerifierKey]) -> Iterator[subprocess.Popen[str]]:
@@ -67,6 +78,7 @@ class Parties:
         env = os.environ | {
             "ORDER_HISTORY_WITNESS_POLICY": str(self.policy),
             "ORDER_HISTORY_CHECKPOINT_SECONDS": "0.1",
+            **self.env,
         }
         argv = [*PROGRAM, "serve", *given, "--port", "0"]
         with subprocess.Popen(
@@ -151,6 +163,45 @@ def test_a_service_and_its_witness(database_url: str, tmp_path: Path) -> None:
             for log in (keys, acme):
                 opened = open_checkpoint(parties.served(log[0]), [*log, *mine])
                 assert opened.by == (*log, *mine)
+
+
+def test_a_service_has_its_checkpoints_stamped(database_url: str, tmp_path: Path) -> None:
+    parties = Parties(database_url, tmp_path)
+    parties.policy.write_text("quorum none\n")
+    published = parties.data_dir / "published" / GLOBAL / "1"
+    with Authority(tmp_path / "tsa").serving() as authority:
+        parties.env = {
+            "ORDER_HISTORY_TSA_URL": authority.url,
+            "ORDER_HISTORY_TSA_ROOTS": str(authority.roots),
+        }
+        with parties.service() as client:
+            record(client, parties.token(), 1)
+            until(lambda: list(published.glob("timestamp/*.tsr")))
+    (stamp,) = published.glob("timestamp/*.tsr")
+    checkpoint = published / "checkpoint" / stamp.stem
+    assert "Verification: OK" in openssl(
+        *("ts", "-verify", "-data", checkpoint, "-in", stamp, "-CAfile", authority.roots)
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "roots", "says"),
+    [
+        ("ftp://tsa.example", None, "http or https"),
+        ("https://tsa.example", None, "cannot read the TSA's roots"),
+        ("https://tsa.example", b"no certificate", "not certificates"),
+    ],
+)
+def test_an_authority_that_cannot_be_used(
+    tmp_path: Path, url: str, roots: bytes | None, says: str
+) -> None:
+    path = tmp_path / "roots.pem"
+    if roots is not None:
+        path.write_bytes(roots)
+    settings = Settings("", tmp_path, ledger=LedgerSettings(tsa_url=url, tsa_roots=path))
+    with pytest.raises(AuthorityRefused, match=says) as told:
+        check_witnessing(settings)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(
