@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from interfaces.settings import open_metrics_from
+from interfaces.settings import LedgerSettings, ledger_from, open_metrics_from
 
 
 @pytest.mark.parametrize(("given", "open_metrics"), [("no", False), ("yes", True), ("", True)])
@@ -15,3 +17,48 @@ def test_the_local_metrics_can_be_switched_off(given: str, open_metrics: bool) -
 def test_what_may_be_meant_as_no_is_not_taken_for_yes(given: str) -> None:
     with pytest.raises(ValueError, match="ORDER_HISTORY_METRICS must be yes or no"):
         open_metrics_from({"ORDER_HISTORY_METRICS": given})
+
+
+def test_how_the_ledger_is_signed_has_defaults() -> None:
+    assert ledger_from({}) == LedgerSettings()
+    empty = {f"ORDER_HISTORY_{name}": "" for name in ("PUBLISH_DIR", "CHECKPOINT_SECONDS")}
+    assert ledger_from(empty) == LedgerSettings()
+    assert LedgerSettings().checkpoint_seconds == 1.0
+
+
+def test_how_the_ledger_is_signed_can_be_said() -> None:
+    said = ledger_from(
+        {
+            "ORDER_HISTORY_PUBLISH_DIR": "/srv/checkpoints",
+            "ORDER_HISTORY_CHECKPOINT_SECONDS": "0.25",
+            "ORDER_HISTORY_WITNESS_POLICY": "policy.txt",
+            "ORDER_HISTORY_TSA_URL": "http://tsa.example",
+            "ORDER_HISTORY_TSA_ROOTS": "roots.pem",
+            "ORDER_HISTORY_AUDIT_RATE": "0",
+        }
+    )
+    assert said == LedgerSettings(
+        publish_dir=Path("/srv/checkpoints"),
+        checkpoint_seconds=0.25,
+        witness_policy=Path("policy.txt"),
+        tsa_url="http://tsa.example",
+        tsa_roots=Path("roots.pem"),
+        audit_rate=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        *(("CHECKPOINT_SECONDS", bad) for bad in ("0", "0.01", "-1", "86401", "nan", "one", "inf")),
+        *(("AUDIT_RATE", bad) for bad in ("-1", "many", "1e10")),
+    ],
+)
+def test_a_number_out_of_bounds_is_named_with_its_bounds(name: str, bad: str) -> None:
+    with pytest.raises(ValueError, match=f"ORDER_HISTORY_{name} must be a number from .* to "):
+        ledger_from({f"ORDER_HISTORY_{name}": bad})
+
+
+def test_an_authority_needs_its_roots() -> None:
+    with pytest.raises(ValueError, match="ORDER_HISTORY_TSA_ROOTS"):
+        ledger_from({"ORDER_HISTORY_TSA_URL": "http://tsa.example"})

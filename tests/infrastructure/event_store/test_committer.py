@@ -357,3 +357,18 @@ async def test_an_erased_owner_gets_a_digest_and_no_disclosure(
     assert all(b'"note":{"_sd":"' in row[0] for row in ledger.rows(states, tenant))
     live = "select subject from data_keys where tenant_id = %s and wrapped is not null"
     assert ledger.rows(live, tenant) == [("o2",)]
+
+
+async def test_a_closed_door_says_why_and_opens_again(committer: Committer, ledger: Ledger) -> None:
+    tenant = fresh("closed")
+    waiting = asyncio.create_task(committer.submit([personal("e1", "o1", tenant)]))
+    await asyncio.sleep(0)  # it is in the queue
+    committer.refusing = "the store lies behind"
+    with pytest.raises(Unavailable, match="the store lies behind"):
+        await committer.submit([personal("e2", "o1", tenant)])
+    accepted(await waiting)
+    assert ledger.event_ids(tenant) == ["e1"], "what is queued already is committed"
+    assert committer.available, "it is no fault of the database"
+    committer.refusing = None
+    accepted(await committer.submit([personal("e2", "o1", tenant)]))
+    assert ledger.event_ids(tenant) == ["e1", "e2"]

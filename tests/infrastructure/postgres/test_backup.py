@@ -13,6 +13,7 @@ import pytest
 from psycopg import errors
 
 from infrastructure.key_store.files import FileKeyStore
+from infrastructure.ledger.signing_keys import FileLogKeys
 from infrastructure.postgres import backup, binaries, connect, migrate
 from infrastructure.postgres.backup import BackupRefused
 from infrastructure.postgres.binaries import PostgresFailed
@@ -22,6 +23,9 @@ from infrastructure.postgres.binaries import PostgresFailed
 def data_dir(tmp_path: Path) -> Path:
     path = tmp_path / "data"
     FileKeyStore(path / "keys").bucket("acme", 3)
+    FileLogKeys(path / "signing", lambda: 1).rotate()
+    (path / "published" / "acme" / "1" / "checkpoint").mkdir(parents=True)
+    (path / "published" / "acme" / "1" / "checkpoint" / "1").write_text("a note")
     (path / "issuer.pem").write_text("the issuer's key")
     (path / "postgres" / "base").mkdir(parents=True)
     (path / "postgres.lock").touch()
@@ -51,6 +55,10 @@ def test_what_is_restored_is_what_was_there(
     keys = FileKeyStore(restored / "keys")
     assert keys.bucket("acme", 3) == FileKeyStore(data_dir / "keys").bucket("acme", 3)
     assert (restored / "issuer.pem").read_text() == "the issuer's key"
+    origin = FileLogKeys(data_dir / "signing", lambda: 1).service_origin
+    signing = FileLogKeys(restored / "signing", lambda: 1)
+    assert signing.service_origin == origin
+    assert len(signing.verifier_keys("x")) == 4
     assert not (restored / "postgres").exists()
     with psycopg.connect(connect.address(empty_url, "cell_0", name="test")) as connection:
         assert connection.execute("select event_id from events").fetchall() == [("e-1",)]
@@ -62,6 +70,31 @@ def test_what_is_restored_is_what_was_there(
             connection.execute("truncate cell_0.events")
 
 
+def test_published_checkpoints_are_not_in_a_backup(
+    taken: Path, empty_url: str, data_dir: Path, tmp_path: Path
+) -> None:
+    """With them, a restored backup would not know that it lies behind; they stay where they are."""
+    assert not [one for one in taken.rglob("*") if "published" in one.parts]
+    restored = tmp_path / "restored"
+    (data_dir / "published").rename(tmp_path / "kept")
+    restored.mkdir()
+    (tmp_path / "kept").rename(restored / "published")
+    backup.restore(taken, empty_url, restored)
+    assert (restored / "published" / "acme" / "1" / "checkpoint" / "1").read_text() == "a note"
+    assert (restored / "issuer.pem").exists()
+
+
+def test_a_failed_restore_leaves_what_is_published(
+    taken: Path, empty_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "new" / "published").mkdir(parents=True)
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("create schema cell_0")  # in the dump's way, though no table
+    with pytest.raises(binaries.PostgresFailed, match="pg_restore"):
+        backup.restore(taken, empty_url, tmp_path / "new")
+    assert [one.name for one in (tmp_path / "new").iterdir()] == ["published"]
+
+
 def test_a_backup_is_for_its_owner_alone(taken: Path) -> None:
     for one in [taken, *taken.rglob("*")]:
         assert stat.S_IMODE(one.stat().st_mode) == (0o700 if one.is_dir() else 0o600), one
@@ -71,7 +104,9 @@ def test_the_manifest_covers_every_file(taken: Path) -> None:
     files = json.loads((taken / "manifest.json").read_bytes())["files"]
     there = {one.relative_to(taken).as_posix() for one in taken.rglob("*") if one.is_file()}
     assert set(files) == there - {"manifest.json"}
-    assert {"database.dump", "data/issuer.pem", "data/keys/tenants/acme.keys"} <= set(files)
+    assert set(files) == {
+        "database.dump", "data/issuer.pem", "data/keys/tenants/acme.keys", "data/signing/keys",
+    }  # fmt: skip
 
 
 def test_no_key_that_the_dump_needs_is_missed_while_others_rotate_and_destroy(
