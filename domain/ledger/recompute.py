@@ -151,7 +151,7 @@ class LedgerWalk:
                 ]
                 and all(map(le, (self._received_us, *times), times))
                 and all(map(lt, (self._position, *positions), positions))
-                and self._copies.are([decode(state) for state in states], **columns)
+                and self._copies.are(list(map(decode, states)), **columns)
             )
         except (*_UNREADABLE, TypeError):  # TypeError: a column is null that never may be
             return None

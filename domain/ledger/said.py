@@ -51,23 +51,20 @@ class Copies:
 
     def __init__(self, tenant_id: str) -> None:
         self._tenant_id = tenant_id
-        self._orders = _Remembered(lambda order: (TOPIC, originator_bytes(tenant_id, order)))
-        self._streams = _Remembered(
-            lambda stream: (HISTORY_TOPIC, history_originator(tenant_id, stream).bytes)
-        )
+        self._orders = _Remembered(lambda order: originator_bytes(tenant_id, order))
+        self._streams = _Remembered(lambda stream: history_originator(tenant_id, stream).bytes)
 
     def of(self, said: Said) -> dict[str, object]:
         """By column. Raises ValueError where what is said cannot be of an event."""
-        topic, originator_id = self._place(said)
         received_us = parse_us(said.received_at)
         if format_us(received_us) != said.received_at:
             raise ValueError("received_at is not written as the ledger writes it")
         return {
-            "topic": topic,
+            "topic": _topic(said),
             "tenant_id": said.tenant_id,
             "event_id": said.event_id,
             "correction_of": said.correction_of,
-            "originator_id": UUID(bytes=originator_id),
+            "originator_id": UUID(bytes=self._originator(said)),
             "originator_version": _version(said),
             "received_us": received_us,
         }
@@ -86,7 +83,7 @@ class Copies:
     ) -> bool:
         """Whether these are the columns of all these events. Raises ValueError, OverflowError
         where that cannot be."""
-        orders, place = self._orders, self._place
+        orders, other = self._orders, self._originator
         written = {us: _written(us) for us in set(times)}
         return (
             tenants.count(self._tenant_id) == len(said)
@@ -96,12 +93,12 @@ class Copies:
             and [one.received_at for one in said] == [written[us] for us in times]
             and [one.order_version if one.stream is None else one.stream_version for one in said]
             == list(versions)
-            and [orders[one.order_id] if one.stream is None else place(one) for one in said]
-            == list(zip(topics, originators, strict=True))
+            and [TOPIC if one.stream is None else HISTORY_TOPIC for one in said] == list(topics)
+            and [orders[one.order_id] if one.stream is None else other(one) for one in said]
+            == list(originators)
         )
 
-    def _place(self, said: Said) -> tuple[str, bytes]:
-        """The topic and the originator id."""
+    def _originator(self, said: Said) -> bytes:
         if said.stream is None:
             return self._orders[said.order_id]
         if said.order_id is not None:
@@ -109,20 +106,24 @@ class Copies:
         return self._streams[said.stream]
 
 
-class _Remembered(dict[str | None, tuple[str, bytes]]):
-    """What was made of a name, for a while: the events of an order come close together."""
+class _Remembered(dict[str | None, bytes]):
+    """Originator ids by name, for a while: the events of an order come close together."""
 
-    def __init__(self, make: Callable[[str], tuple[str, bytes]]) -> None:
+    def __init__(self, make: Callable[[str], bytes]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, name: str | None) -> tuple[str, bytes]:
+    def __missing__(self, name: str | None) -> bytes:
         if name is None:
             raise ValueError("an event is of an order or of a stream")
         if len(self) >= _REMEMBERED:
             self.clear()
         made = self[name] = self._make(name)
         return made
+
+
+def _topic(said: Said) -> str:
+    return TOPIC if said.stream is None else HISTORY_TOPIC
 
 
 def _version(said: Said) -> int | None:

@@ -144,9 +144,10 @@ def consistency(
 @tenant_option(required=False)
 @database_options
 def ledger(tenant: str | None, data_dir: Path, database_url: str | None) -> int:
-    """Re-read every stored byte and recompute the chain, of one tenant or of all.
+    """Re-read every stored byte and recompute chain and tree, of one tenant or of all.
 
-    Exit code 1, naming the first event that does not hold.
+    Exit code 1, naming the first event that does not hold, and the first checkpoint and the first
+    tile that are not of these events.
     """
     with installation(data_dir, database_url) as settings, progress_bar("events") as progress:
         held, differences = audit_ledgers(settings, [tenant] if tenant else None, progress)
