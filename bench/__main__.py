@@ -1,8 +1,8 @@
 """`python -m bench`: everything side by side in one run, a Markdown table at the end.
 
 Options: --only NAME (again for more), --quick, --dir DIR (where the database is put: measure the
-disk that you mean), --memory-events N. What an aim is missed by does not change the exit code:
-figures are for reading.
+disk that you mean), --memory-events N, --verified-events N. What an aim is missed by does not
+change the exit code: figures are for reading.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from bench.memory import memory
 from bench.reading import reading
 from bench.scale import QUICK, Say, Scale
 from bench.signing import signing
+from bench.verifying import verifying
 from bench.visible import visible
 from interfaces.measuring import flush_times
 
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "visible": visible,
     "reading": reading,
     "following": following,
+    "verify": verifying,
     "memory": memory,
 }
 
@@ -48,6 +50,8 @@ def main() -> None:
     scale = QUICK if options.quick else Scale()
     if options.memory_events:
         scale = msgspec.structs.replace(scale, memory_events=options.memory_events)
+    if options.verified_events:
+        scale = msgspec.structs.replace(scale, verified_events=options.verified_events)
     rows: list[Row] = []
     with ground(options.dir) as under:
         for name in options.only or BENCHMARKS:
@@ -67,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a minute, to see that it works")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--memory-events", type=int, metavar="N")
+    parser.add_argument("--verified-events", type=int, metavar="N")
     return parser.parse_args()
 
 

@@ -19,6 +19,7 @@ class Scale(Struct, frozen=True):
     stored_events: int = 100_000
     reads: int = 2_000
     memory_events: int = 200_000
+    verified_events: int = 200_000
 
 
 QUICK = Scale(
@@ -29,4 +30,5 @@ QUICK = Scale(
     stored_events=10_000,
     reads=200,
     memory_events=20_000,
+    verified_events=10_000,
 )
