@@ -174,18 +174,18 @@ class SampleLog:
         """Write all of it below `place`."""
         published = self.publish_head(place, indexes, sizes)
         for tile, data in self.tiles.items():
-            _write(published.directory / tile.path(), data)
+            write_file(published.directory / tile.path(), data)
             if tile.level == 0:
                 start = tile.index * tiles.WIDTH
                 bundle = tiles.encode_entries(self.entries[start : start + tile.width])
                 path = tiles.bundle_path(tile.index, tile.width)
-                _write(published.directory / path, bundle)
+                write_file(published.directory / path, bundle)
         return published
 
     def publish_head(self, place: Path, indexes: Iterable[int], sizes: Iterable[int]) -> Published:
         """Write the checkpoint and what is claimed under it, without tiles."""
         published = Published(place / "site", place / "claims.json")
-        _write(published.checkpoint, self.note().encode())
+        write_file(published.checkpoint, self.note().encode())
         published.write_claims(self.claims(indexes, sizes))
         return published
 
@@ -209,7 +209,8 @@ def _verifier(key: Ed25519PrivateKey) -> VerifierKey:
     return VerifierKey.of(ORIGIN, ED25519, key.public_key().public_bytes_raw())
 
 
-def _write(file: Path, data: bytes) -> None:
+def write_file(file: Path, data: bytes) -> None:
+    """Write it, and make the directories above."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
 

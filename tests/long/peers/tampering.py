@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from domain.ledger.hashing import leaf_hash
-from tests.long.peers.samples import ORIGIN, Published, SampleLog
+from domain.ledger.notes import ED25519, VerifierKey
+from tests.long.peers.samples import Published
 
 Change = Callable[[Published], None]
 
@@ -43,9 +46,9 @@ def _flip_text(encoded: str, at: int) -> str:
     return base64.b64encode(_flip(base64.b64decode(encoded), at)).decode()
 
 
-def _in_file(path: str, at: int) -> Change:
+def _in_file(pattern: str, at: int) -> Change:
     def change(published: Published) -> None:
-        file = published.directory / path
+        (file,) = published.directory.glob(pattern)
         file.write_bytes(_flip(file.read_bytes(), at))
 
     return change
@@ -94,7 +97,9 @@ def _cut_proof(published: Published) -> None:
 
 def _other_key(published: Published) -> None:
     claims = published.read_claims()
-    claims["key"] = str(SampleLog([]).verifier)
+    name = claims["key"].split("+")[0]
+    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    claims["key"] = str(VerifierKey.of(name, ED25519, public))
     published.write_claims(claims)
 
 
@@ -106,7 +111,7 @@ def _other_size(published: Published) -> None:
 
 def _other_origin(published: Published) -> None:
     text = published.checkpoint.read_text()
-    published.checkpoint.write_text(text.replace(ORIGIN, f"{ORIGIN}0", 1))
+    published.checkpoint.write_text(text.replace("\n", "0\n", 1))
 
 
 def _other_entry(published: Published) -> None:
@@ -118,14 +123,14 @@ def _other_entry(published: Published) -> None:
 
 
 def tamperings() -> Iterator[Tampering]:
-    """All; for a ledger of more than 256 entries, so that there are two levels of tiles."""
+    """All; for a ledger of 257 to 511 entries: two tiles, the second partial, and one above."""
     yield Tampering("the first byte of a tile", "tiles", _in_file("tile/0/000", 0))
     yield Tampering("the last byte of a tile", "tiles", _in_file("tile/0/000", 8191))
-    yield Tampering("a byte of a partial tile", "tiles", _in_file("tile/0/001.p/44", 100))
-    yield Tampering("a byte of an upper tile", "tiles", _in_file("tile/1/000.p/1", 5))
+    yield Tampering("a byte of a partial tile", "tiles", _in_file("tile/0/001.p/*", 100))
+    yield Tampering("a byte of an upper tile", "tiles", _in_file("tile/1/000.p/*", 5))
     yield Tampering("no tile", "tiles", _without("tile/0/000"))
     yield Tampering("a byte of an entry", "entries", _in_file("tile/entries/000", 2))
-    yield Tampering("a byte of the last entry", "entries", _in_file("tile/entries/001.p/44", -1))
+    yield Tampering("a byte of the last entry", "entries", _in_file("tile/entries/001.p/*", -1))
     yield Tampering("an entry with its leaf", "entries", _other_entry)
     yield Tampering("a byte of the root", "root", _in_line(2, 31))
     yield Tampering("the size", "root", _other_size)

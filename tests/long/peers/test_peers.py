@@ -7,14 +7,16 @@ missing fails here.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.long.peers.install import HERE, PEERS, ROOT
-from tests.long.peers.programs import PROGRAMS, Peer, aics_command, sigstore
+from tests.long.peers.programs import PROGRAMS, Peer, aics_command, aics_tlog, sigstore
 from tests.long.peers.samples import Published, SampleLog, rekor_record, signed_artifact
+from tests.long.peers.service import Ledger, serving
 from tests.long.peers.tampering import Tampering, tamperings
 
 pytestmark = pytest.mark.long
@@ -26,9 +28,35 @@ each_peer = pytest.mark.parametrize("peer", PROGRAMS, ids=lambda peer: peer.name
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Published:
     log = SampleLog.of_events(PUBLISHED)
     return log.publish(tmp_path_factory.mktemp("ledger"), [0, 1, 255, 256, 299], [1, 256, 257, 300])
+
+
+@pytest.fixture(scope="module")
+def service(open_dir: Path) -> Iterator[Ledger]:
+    data_dir = open_dir / "peers"
+    data_dir.mkdir(mode=0o711)
+    with serving(data_dir) as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="module")
+def served(service: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    return service.mirror(tmp_path_factory.mktemp("served") / "ledger")
+
+
+@pytest.fixture(scope="module")
+def exported(service: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    return service.export(tmp_path_factory.mktemp("exported") / "ledger")
+
+
+@pytest.fixture(scope="module", params=["sample", "served", "exported"])
+def published(request: pytest.FixtureRequest) -> Published:
+    """One of our making, and a service's: over HTTP, and as it exports it."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Published)
+    return found
 
 
 def test_the_installed_programs_are_the_pinned_ones() -> None:
@@ -79,23 +107,20 @@ def test_rejects(peer: Peer, tampering: Tampering, published: Published, tmp_pat
     assert not verdict.accepted, verdict.said
 
 
-def test_aics_tlog_checks_the_cosignature_of_a_witness(
-    published: Published, tmp_path: Path
-) -> None:
-    other = Tampering("another witness", "witness", lambda _: None).of(published, tmp_path)
-    other.write_claims(published.read_claims() | {"witness": str(SampleLog([]).witness)})
-    aics_tlog = PROGRAMS[0]
-    assert aics_tlog.check(published).accepted
-    assert "quorum not met" in aics_tlog.check(other).said
+def test_aics_tlog_checks_the_cosignature_of_a_witness(sample: Published, tmp_path: Path) -> None:
+    assert sample.read_claims()["witness"]
+    assert aics_tlog(sample).accepted
+    other = Published(sample.directory, tmp_path / "claims.json")
+    other.write_claims(sample.read_claims() | {"witness": str(SampleLog([]).witness)})
+    assert "quorum not met" in aics_tlog(other).said
 
 
 def test_the_command_aics_tlog_verifies_the_directory(published: Published, tmp_path: Path) -> None:
-    older = SampleLog.of_events(256)
-    head = older.note().split("\n")[2]
+    (older, *_) = published.read_claims()["consistency"]
     assert aics_command(published, "verify-checkpoint").accepted
     assert aics_command(published, "verify-inclusion", "--index", "7").accepted
-    grown = ("verify-consistency", "--old-size", "256", "--old-root")
-    assert aics_command(published, *grown, head).accepted
+    grown = ("verify-consistency", "--old-size", str(older["size"]), "--old-root")
+    assert aics_command(published, *grown, older["root"]).accepted
     assert not aics_command(published, *grown, "A" * 43 + "=").accepted
     of_root = next(one for one in tamperings() if one.part == "root")
     assert not aics_command(of_root.of(published, tmp_path), "verify-checkpoint").accepted
