@@ -1,0 +1,171 @@
+"""A restored backup: reading goes on, and nothing is recorded until somebody has decided."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import conninfo
+from structlog.testing import capture_logs
+
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from interfaces.settings import LedgerSettings, Settings
+from tests.interfaces.cli.program import run
+from tests.interfaces.http.journeys.house import BASE, House, opened
+from tests.projections.conftest import fresh_database
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE = 60.0
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def original(postgres: EmbeddedPostgres) -> Iterator[str]:
+    yield from fresh_database(postgres)
+
+
+@contextmanager
+def copied(postgres: EmbeddedPostgres, url: str) -> Iterator[str]:
+    """A database as this one is now: what a backup of it would be restored to."""
+    source, name = conninfo.conninfo_to_dict(url)["dbname"], f"restored_{next(_numbers)}"
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {source} strategy wal_log".encode())
+        yield postgres.url(name)
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+async def signed_and_published(house: House) -> None:
+    """Wait until the newest event is covered by a published round."""
+
+    def is_so() -> bool:
+        with psycopg.connect(house.settings.database_url) as connection:
+            ((last,),) = connection.execute(
+                "select coalesce(max(position), 0) from cell_0.events"
+            ).fetchall()
+            found = connection.execute(
+                "select round, position from cell_0.ledger_rounds order by round desc limit 1"
+            ).fetchone()
+        if not found or found[1] < last:
+            return False
+        published = house.settings.ledger.publish_dir or house.settings.data_dir / "published"
+        return (published / "_global" / "1" / "checkpoint" / str(found[0])).exists()
+
+    async with asyncio.timeout(PATIENCE):
+        while not await asyncio.to_thread(is_so):  # noqa: ASYNC110  # a database tells
+            await asyncio.sleep(0.05)
+
+
+def settings(url: str, data_dir: Path) -> Settings:
+    ledger = LedgerSettings(checkpoint_seconds=0.05)
+    return Settings(database_url=url, data_dir=data_dir, ledger=ledger)
+
+
+@pytest.fixture
+async def restored(
+    postgres: EmbeddedPostgres, original: str, tmp_path: Path
+) -> AsyncIterator[Settings]:
+    """Of a database that has recorded, signed and published more since the backup."""
+    async with opened(settings(original, tmp_path)) as house:
+        shop = house.shop()
+        await shop.record(payload={"note": "before"})
+        await signed_and_published(house)
+    with copied(postgres, original) as url:
+        async with opened(settings(original, tmp_path)) as house:
+            for _ in range(2):
+                await house.shop().record(payload={"note": "after"})
+                await signed_and_published(house)
+        yield settings(url, tmp_path)
+
+
+async def test_writing_is_refused_and_reading_goes_on(restored: Settings) -> None:
+    async with opened(restored) as house:
+        shop = house.shop()
+        with psycopg.connect(restored.database_url) as connection:
+            ((shop.tenant, event_id),) = connection.execute(
+                "select tenant_id, event_id from cell_0.events"
+            ).fetchall()
+        correction = {
+            "event_id": "c", "correction_of": event_id, "order_id": "ord_1",
+            "payload": {"correction": "typed wrong"}, "occurred_at": "2025-01-02T00:00:00Z",
+        }  # fmt: skip
+        snapshot = {"snapshot_id": "s", "captured_at": "2025-01-01T12:00:00Z", "source": "shop"}
+        for path, body in (
+            ("/events", shop.event()),
+            ("/corrections", correction),
+            ("/orders/ord_1/snapshots", {**snapshot, "state": {"order_id": "ord_1"}}),
+        ):
+            answer = await shop.as_role("producer").post(f"{BASE}{path}", json=body)
+            assert answer.status_code == 503, (path, answer.text)
+            assert "order-history ledger reopen" in answer.json()["detail"]
+            assert int(answer.headers["retry-after"]) > 0
+        stored = await shop.read(f"/events/{event_id}", "support")
+        assert stored["payload"] == {"note": "before"}
+        health = (await shop.as_role("operator").get(f"{BASE}/health")).json()["subsystems"]
+        assert health["committer"]["status"] == "down"
+        assert "order-history ledger reopen" in health["committer"]["reason"]
+
+
+async def test_a_job_waits_with_pauses(restored: Settings) -> None:
+    """It is not failed, and not tried all the time."""
+    async with opened(restored) as house:
+        shop = house.shop()
+        lines = b"\n".join(msgspec.json.encode(shop.event()) for _ in range(3))
+        producer = shop.as_role("producer")
+        with capture_logs() as logs:
+            headers = {"Content-Type": "application/x-ndjson"}
+            answer = await producer.post(f"{BASE}/events/bulk", content=lines, headers=headers)
+            assert answer.status_code == 202, answer.text
+            async with asyncio.timeout(PATIENCE):
+                while _waits(logs) < 2:  # noqa: ASYNC110  # a log line has no event
+                    await asyncio.sleep(0.05)
+            seen = _waits(logs)
+            await asyncio.sleep(1.0)
+        assert _waits(logs) - seen < 5
+        job = (await producer.get(f"{BASE}/jobs/{answer.json()['job_id']}")).json()
+        assert job["status"] in ("queued", "running")
+        assert job["errors"] == []
+
+
+def _waits(logs: Sequence[Mapping[str, Any]]) -> int:
+    return sum(line["event"] == "job waits" for line in logs)
+
+
+async def test_storage_that_cannot_tell_stops_writing_alone(original: str, tmp_path: Path) -> None:
+    """And recording goes on by itself when it can."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "published").write_text("not a directory")
+    async with opened(settings(original, tmp_path / "data")) as house:
+        shop = house.shop()
+        answer = await shop.send(shop.event())
+        assert answer.status_code == 503
+        assert "cannot be told" in answer.json()["detail"]
+        assert await shop.walk("/events") == []
+        (tmp_path / "data" / "published").unlink()
+        async with asyncio.timeout(PATIENCE):
+            while (await shop.send(shop.event())).status_code != 201:  # noqa: ASYNC110  # it tells when asked
+                await asyncio.sleep(0.1)
+
+
+async def test_an_import_says_so_at_once(restored: Settings, tmp_path: Path) -> None:
+    event = {
+        "event_id": "e1", "order_id": "o1", "occurred_at": "2025-01-01T10:00:00Z",
+        "source": "shop", "type": "order.note.added", "schema_version": "v1", "payload": {},
+    }  # fmt: skip
+    (tmp_path / "a.ndjson").write_bytes(msgspec.json.encode(event))
+    ended = await asyncio.to_thread(
+        run, "import", tmp_path / "a.ndjson", "--tenant", "shop",
+        "--database-url", restored.database_url, "--data-dir", restored.data_dir,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    assert "order-history ledger reopen" in ended.stderr
+    with psycopg.connect(restored.database_url) as connection:
+        assert connection.execute("select from cell_0.jobs").fetchall() == []
