@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from infrastructure.postgres.migrate import upgrade
@@ -34,3 +35,23 @@ async def test_a_key_store_that_lost_its_keys(empty_url: str, tmp_path: Path) ->
         }
         (tmp_path / "lost").rename(keys)
         assert await key_store(shop) == {"status": "ok", "reason": None}
+
+
+async def test_alarms_of_the_ledger(database_url: str, tmp_path: Path) -> None:
+    """Whoever asks holds one tenant: of the others not even the name is told."""
+    async with opened(Settings(database_url=database_url, data_dir=tmp_path)) as house:
+        operator = house.shop().as_role("operator")
+
+        async def ledger() -> dict[str, Any]:
+            return dict((await operator.get(f"{BASE}/health")).json()["subsystems"]["ledger"])
+
+        assert await ledger() == {"status": "ok", "reason": None}
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "insert into cell_0.ledger_alarms values ('umbrella', 'audit', 7, 'differs', 0),"
+                " ('umbrella', 'witness', null, 'differs', 1), ('nova', 'audit', 7, 'differs', 2)"
+            )
+        told = await ledger()
+        assert told["status"] == "degraded"
+        assert told["reason"].startswith("3 alarms (audit, witness)")
+        assert "umbrella" not in str(told)
