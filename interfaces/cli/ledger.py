@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import rich_click
 
-from interfaces.cli import signing
+from interfaces.cli import exporting, signing
 
 
 @click.group(cls=rich_click.RichGroup)
@@ -13,7 +13,7 @@ def ledger() -> None:
     """What is signed over the ledger, and what an outsider needs of it."""
 
 
-for command in signing.COMMANDS:
+for command in (*signing.COMMANDS, *exporting.COMMANDS):
     ledger.add_command(command)
 
 COMMANDS = (ledger,)

@@ -34,6 +34,7 @@ from infrastructure.postgres.connect import store_errors
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
 from interfaces.composition.metrics import metrics, model_statuses
+from interfaces.composition.proofs import proofs
 from interfaces.composition.witnessing import troubles
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.health import InstallationHealth
@@ -62,6 +63,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         jobs = Jobs(side.jobs, queue)
         verifier = await _verifier(settings, stack)
         cursor_key = _cursor_key(settings.data_dir)
+        proving = proofs(side)
         yield Services(
             authenticator=Authenticator(
                 verifier, BuiltInRoles(), clock, pseudonym=partial(_pseudonym, cursor_key)
@@ -80,6 +82,9 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             orders=OrderQueries(side.pool),
             as_of=side.as_of,
             tail=Tail(side.reader, listener),
+            ledger=proving.ledger,
+            prove=proving.prove,
+            verify=proving.verify,
             capture=side.capture,
             compute=RequestSnapshot(jobs, side.capture, clock),
             snapshots=side.snapshots,

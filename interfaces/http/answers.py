@@ -17,8 +17,10 @@ from interfaces.http.caller import ApiRequest
 BASE_PATH = "/v1/order-history"
 RawHeader = tuple[bytes, bytes]
 
+OCTETS = "application/octet-stream"
+TEXT = "text/plain; charset=utf-8"
+
 _JSON: RawHeader = (b"content-type", b"application/json")
-_OCTETS: RawHeader = (b"content-type", b"application/octet-stream")
 REPLAYED: RawHeader = (b"idempotency-replayed", b"true")
 READ_HEADERS: tuple[RawHeader, ...] = (
     (b"cache-control", b"private, no-cache"),
@@ -50,14 +52,21 @@ def json_answer(body: bytes, status: int = 200, headers: Iterable[RawHeader] = (
     return Answer(status, (_JSON, *headers), body)
 
 
-def created(body: bytes, location: str) -> Answer:
+def created(body: bytes, location: str, *more: RawHeader) -> Answer:
     """201: something new, to be found at `location`."""
-    return Answer(201, (_JSON, (b"location", location.encode("ascii"))), body)
+    return Answer(201, (_JSON, (b"location", location.encode("ascii")), *more), body)
 
 
-def replayed(body: bytes, location: str) -> Answer:
+def replayed(body: bytes, location: str, *more: RawHeader) -> Answer:
     """200: the same write came before; this is what it answered then."""
-    return Answer(200, (_JSON, (b"location", location.encode("ascii")), REPLAYED), body)
+    return Answer(200, (_JSON, (b"location", location.encode("ascii")), REPLAYED, *more), body)
+
+
+def receipt_of(event: str) -> RawHeader:
+    """The Link (RFC 8288) from an event's path to its receipt. `describedby` is the registered
+    relation that says it: a resource that provides information about this one."""
+    link = f'<{event}/receipt>; rel="describedby"; type="text/plain"'
+    return b"link", link.encode("ascii")
 
 
 def accepted(body: bytes, location: str, *, replayed: bool = False) -> Answer:
@@ -73,7 +82,11 @@ def no_content() -> Answer:
 
 
 def resource(
-    request: ApiRequest, body: bytes, *, octets: bool = False, tagged: bytes | None = None
+    request: ApiRequest,
+    body: bytes,
+    *,
+    media_type: str = "application/json",
+    tagged: bytes | None = None,
 ) -> Answer:
     """One resource with its ETag; 304 without a body when the caller has it.
 
@@ -84,7 +97,7 @@ def resource(
     headers = (*READ_HEADERS, (b"etag", tag.encode("ascii")))
     if _known(request.header(b"if-none-match"), tag):
         return Answer(304, headers)
-    return Answer(200, (_OCTETS if octets else _JSON, *headers), body)
+    return Answer(200, ((b"content-type", media_type.encode("ascii")), *headers), body)
 
 
 def listing(items: Sequence[bytes], next_cursor: str | None) -> Answer:

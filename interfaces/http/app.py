@@ -24,12 +24,14 @@ from interfaces.http import (
     events,
     health,
     jobs,
+    ledger,
     metrics,
     orders,
     pages,
     snapshots,
     states,
     stream,
+    tlog,
 )
 from interfaces.http.answers import BASE_PATH, Answer
 from interfaces.http.caller import SLASH, ApiRequest
@@ -47,6 +49,8 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *bulk.HANDLERS,
     *jobs.HANDLERS,
     *corrections.HANDLERS,
+    *ledger.HANDLERS,
+    *tlog.HANDLERS,
     *health.HANDLERS,
     *metrics.HANDLERS,
 )

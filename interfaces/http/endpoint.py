@@ -32,22 +32,24 @@ Body = Any
 Handler = Callable[..., Awaitable[ASGIApp]]
 
 
+class Content(Struct, frozen=True):
+    """A body: a Struct type or a JSON schema, its media type, an example."""
+
+    body: Body
+    media_type: str = "application/json"
+    example: Any = None
+
+
 class Reply(Struct, frozen=True):
-    """One answer: a Struct type or a JSON schema, its media type, names of headers it carries."""
+    """One answer: a Struct type or a JSON schema, its media type, names of headers it carries.
+    others: what it is in other media types, for callers who ask for one."""
 
     description: str
     body: Body | None = None
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()
     example: Any = None
-
-
-class Content(Struct, frozen=True):
-    """A request body: a Struct type or a JSON schema, its media type, an example."""
-
-    body: Body
-    media_type: str = "application/json"
-    example: Any = None
+    others: tuple[Content, ...] = ()
 
 
 class Header(Struct, frozen=True):

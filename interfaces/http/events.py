@@ -15,10 +15,12 @@ from application.ports import StoredRow
 from domain.access.permissions import Permission
 from domain.errors import Invalid, NotFound
 from interfaces.http.answers import (
+    OCTETS,
     created,
     json_answer,
     listing,
     location,
+    receipt_of,
     replayed,
     resource,
 )
@@ -69,23 +71,24 @@ class EventsQuery(Window, frozen=True, kw_only=True):
     headers=(IDEMPOTENCY_KEY,),
     content=(Content(EventIn, example=EVENT_EXAMPLE),),
     replies={
-        201: Reply("Recorded, flushed to disk.", EventView, headers=("Location",),
+        201: Reply("Recorded, flushed to disk.", EventView, headers=("Location", "Link"),
                    example=STORED_EXAMPLE),
         200: Reply("Recorded before, with equal content.", EventView,
-                   headers=("Location", "Idempotency-Replayed")),
+                   headers=("Location", "Link", "Idempotency-Replayed")),
         **problems(409, 413, 415, 503),
     },
     direct=True,
 )  # fmt: skip
 async def record_event(request: ApiRequest) -> ASGIApp:
     """The same event_id with equal content answers 200 and records nothing; with other content
-    409, naming the pointers that differ."""
+    409, naming the pointers that differ. The `Link` names the event's receipt, which is there once
+    the next checkpoint is."""
     services, caller = request.services, request.caller
     raw = await read_json_bytes(request, EVENT_LIMIT)
     prepared = services.preparer.prepare(caller.tenant_id, raw)
     answer = await record(request, prepared)
     where = location("events", public_id(answer.sequence))
-    return (replayed if answer.replayed else created)(answer.body, where)
+    return (replayed if answer.replayed else created)(answer.body, where, receipt_of(where))
 
 
 @endpoint(
@@ -178,7 +181,7 @@ async def get_event(request: ApiRequest) -> ASGIApp:
     headers=(IF_NONE_MATCH,),
     replies={
         200: Reply("The bytes whose SHA-256 is `integrity.sha256`.",
-                   {"type": "string", "format": "binary"}, "application/octet-stream",
+                   {"type": "string", "format": "binary"}, OCTETS,
                    headers=("ETag",)),
         304: Reply("The caller has them already.", headers=("ETag",)),
         **problems(404, 503),
@@ -186,7 +189,7 @@ async def get_event(request: ApiRequest) -> ASGIApp:
 )  # fmt: skip
 async def get_event_bytes(request: ApiRequest) -> ASGIApp:
     """Exactly as stored: RFC 8785 JSON, personal values as salted digests."""
-    return resource(request, (await find_event(request)).state, octets=True)
+    return resource(request, (await find_event(request)).state, media_type=OCTETS)
 
 
 @endpoint(

@@ -35,6 +35,7 @@ _HEADERS = {
     "Allow": "The methods that this path takes.",
     "ETag": "The hash of this representation.",
     "Idempotency-Replayed": "`true`: the same request came before.",
+    "Link": 'The receipt of the event: `rel="describedby"` (RFC 8288).',
     "Location": "The path of the resource.",
     "Preference-Applied": "The preference that was followed.",
     "Retry-After": "Seconds to wait before the next attempt.",
@@ -108,7 +109,8 @@ class _Schemas:
 
 
 def _contents(endpoint: Endpoint) -> list[Content | Reply]:
-    return [*endpoint.content, *endpoint.replies.values()]
+    replies = endpoint.replies.values()
+    return [*endpoint.content, *replies, *(one for reply in replies for one in reply.others)]
 
 
 def _is_type(body: Body) -> bool:
@@ -157,7 +159,8 @@ def _operation(path: str, endpoint: Endpoint, schemas: _Schemas) -> dict[str, An
 def _response(reply: Reply, schemas: _Schemas) -> dict[str, Any]:
     described: dict[str, Any] = {"description": reply.description}
     if reply.body is not None:
-        described["content"] = {reply.media_type: _media(reply, schemas)}
+        kinds: list[Content | Reply] = [reply, *reply.others]
+        described["content"] = {one.media_type: _media(one, schemas) for one in kinds}
     if reply.headers:
         described["headers"] = {
             name: {"description": _HEADERS[name], "schema": {"type": "string"}}

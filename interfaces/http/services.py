@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from application.intake.rejected import RejectedLines
     from application.intake.spool import ReceiveBulk
     from application.jobs.asking import Jobs
+    from application.ledger.checking import VerifyEvent
+    from application.ledger.ports import LedgerReader
+    from application.ledger.proving import ProveLedger
     from application.orders.as_of import AsOfQueries
     from application.orders.record import Preparer, RecordEvent
     from application.orders.tail import Tail
@@ -46,6 +49,9 @@ class Services:
     orders: OrderQueries
     as_of: AsOfQueries
     tail: Tail
+    ledger: LedgerReader
+    prove: ProveLedger
+    verify: VerifyEvent
     capture: CaptureSnapshot
     compute: RequestSnapshot
     snapshots: SnapshotStore

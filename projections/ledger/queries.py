@@ -26,7 +26,8 @@ from projections.ledger.model import leaves
 
 
 class LedgerQueries:
-    """Implements `application.ledger.ports.LedgerReader` on a pool of connections of one cell.
+    """Implements `application.ledger.ports.LedgerReader`, and EventStates of the exports, on a pool
+    of connections of one cell.
 
     witnessed: there is a witness policy; without one every checkpoint is trusted.
     """
@@ -59,6 +60,13 @@ class LedgerQueries:
         if len(found) != (last - first + 1) * HASH:
             raise LedgerDamaged
         return [found[at : at + HASH] for at in range(0, len(found), HASH)]
+
+    async def states(self, tenant_id: str, after: int, last: int) -> list[bytes]:
+        """Raises LedgerDamaged where one is missing."""
+        rows = await self._rows(sql.STATES, tenant_id, after, last)
+        if len(rows) != last - after:
+            raise LedgerDamaged
+        return [row[0] for row in rows]
 
     async def place(self, tenant_id: str) -> int | None:
         rows = await self._rows(sql.PLACE, tenant_id)

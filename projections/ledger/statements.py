@@ -41,6 +41,10 @@ select e.position, e.topic, e.originator_id, e.originator_version, e.tenant_id, 
 EVENT_BY_ID = _EVENT + "where e.tenant_id = %s and e.event_id = %s"
 EVENT_BY_SEQUENCE = _EVENT + "where e.tenant_id = %s and e.sequence = %s"
 
+STATES = """
+select state from events where tenant_id = %s and sequence > %s and sequence <= %s order by sequence
+"""
+
 # Those that the orders read model knows by their type, and what it has not come to yet.
 ERASURES = """
 select e.entry, e.state

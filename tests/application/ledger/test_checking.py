@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -26,13 +25,10 @@ from domain.ledger.notes import SignedNote
 from domain.ledger.policy import Policy
 from domain.ledger.policy import Witness as PolicyWitness
 from domain.ledger.tiles import Tile
-from domain.orders.events import Draft
-from domain.privacy.disclosing import ERASED, Kept
-from domain.privacy.sealing import draft_of, history_originator
-from domain.snapshots.events import TOPIC
+from domain.privacy.disclosing import Kept
 from infrastructure.ledger import witness_keys
 from tests.application.ledger.world import NOW_US, LedgerWorld, personal
-from tests.domain.ledger.drafts import content, draft
+from tests.domain.ledger.drafts import draft, erasure
 
 pytestmark = pytest.mark.anyio
 TIME_S = NOW_US // 1_000_000
@@ -229,23 +225,13 @@ async def test_where_hashes_are_gone_nothing_is_included(world: LedgerWorld) -> 
     assert found.ledger_hash_ok
 
 
-def erasing(*pointers: str, sequence: int = 2) -> Draft:
-    payload = {"job_id": "j", "events": [{"sequence": sequence, "pointers": pointers}]}
-    said = replace(
-        content("erasure", type=ERASED, payload=msgspec.json.encode(payload)),
-        order_id=None,
-        stream="erasure/j",
-    )
-    return draft_of(said, (), history_originator("acme", "erasure/j"), TOPIC)
-
-
 async def test_erased_is_no_failure_and_missing_is(world: LedgerWorld) -> None:
     names = world.kept_of["acme", 2].names
     world.kept_of["acme", 2] = Kept({d: name for d, name in names.items() if name != "note"})
     missing = await verify(world, role="support")
     assert [one.state for one in missing.disclosures] == ["missing", "matches"]
     assert not missing.verified
-    world.add(erasing("/payload/note"))
+    world.add(erasure(2, "/payload/note"))
     erased = await verify(world, role="support")
     assert [one.state for one in erased.disclosures] == ["erased", "matches"]
     assert erased.verified
@@ -260,7 +246,7 @@ async def test_a_value_that_was_swapped_differs(world: LedgerWorld) -> None:
     other = dict.fromkeys(["x" * 43], "note")
     kept = {digest: name for digest, name in names.items() if name != "note"}
     world.kept_of["acme", 2] = Kept(kept | other)
-    world.add(erasing("/payload/note"))
+    world.add(erasure(2, "/payload/note"))
     found = await verify(world)
     assert [one.state for one in found.disclosures] == ["differs", "masked"]
     assert not found.verified

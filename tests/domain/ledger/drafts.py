@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from domain.orders.events import Content, Draft
-from domain.privacy.sealing import TOPIC, draft_of, originator
+from domain.privacy.disclosing import ERASED
+from domain.privacy.sealing import TOPIC, draft_of, history_originator, originator
+from domain.snapshots.events import TOPIC as HISTORY_TOPIC
 
 
 def content(
@@ -54,3 +57,14 @@ def correction(event_id: str, of: str, order_id: str = "o1", **changes: Any) -> 
     """A correction of the event `of`."""
     changes = {"type": "order.correction", "correction_of": of, "payload": b"{}", **changes}
     return draft(event_id, order_id, **changes)
+
+
+def erasure(sequence: int, *pointers: str, tenant_id: str = "acme") -> Draft:
+    """The service's own event that an erasure of these values of one event leaves."""
+    payload = {"job_id": "job_1", "events": [{"sequence": sequence, "pointers": pointers}]}
+    said = replace(
+        content("erasure", tenant_id=tenant_id, type=ERASED, payload=msgspec.json.encode(payload)),
+        order_id=None,
+        stream="erasure/job_1",
+    )
+    return draft_of(said, (), history_originator(tenant_id, "erasure/job_1"), HISTORY_TOPIC)

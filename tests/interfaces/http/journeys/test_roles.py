@@ -36,6 +36,14 @@ delete_snapshot                                                       admin
 get_job              producer investigator                            admin operator
 list_rejected        producer investigator                            admin operator
 cancel_job           producer investigator                            admin operator
+get_ledger_status                                             auditor admin
+prove_range                                                   auditor admin
+verify_event         history_reader support investigator auditor      admin
+get_receipt          producer history_reader support investigator auditor admin
+get_checkpoint                                                auditor admin
+get_tile                                                      auditor admin
+get_global_checkpoint                                         auditor admin
+get_global_tile                                               auditor admin
 subsystem_health                                                      admin operator
 get_metrics                                                           admin operator
 """
