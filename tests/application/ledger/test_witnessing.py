@@ -221,15 +221,19 @@ async def test_lines_of_other_keys_are_passed_over(local: LocalWitness) -> None:
     assert line.is_by(local.in_policy().key)
 
 
-@pytest.mark.parametrize("text", ["another checkpoint", "no time"])
-async def test_a_cosignature_of_something_else(local: LocalWitness, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"), [("another checkpoint", "does not hold"), ("no time", "no time")]
+)
+async def test_a_cosignature_of_something_else(local: LocalWitness, text: str, says: str) -> None:
     log = GrowingLog(9)
     signer = Signer("w.example", 4)
     head = log.head(8 if text == "another checkpoint" else 9).text()
     time = 0 if text == "no time" else 1
     local.instead = lambda _: Told(200, signer.sign(head, time).line().encode())
     witness = Witness("w1", signer.key, local.url)
-    assert (await refused(asking(local, log), witness, due(log)))[0] == "misbehaving"
+    fault, reason = await refused(asking(local, log), witness, due(log))
+    assert fault == "misbehaving"
+    assert says in reason
 
 
 _LOG = GrowingLog(9)
