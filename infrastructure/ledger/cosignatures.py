@@ -16,6 +16,7 @@ from application.ports import Clock
 from domain.ledger.faults import DoesNotHold, Malformed
 from domain.ledger.notes import NoteSignature, SignedNote
 from domain.ledger.policy import Policy
+from domain.times import SECOND
 from infrastructure.postgres.connect import store_errors
 
 log = structlog.get_logger(__name__)
@@ -86,8 +87,11 @@ update ledger_heads set witnessed_size = %s
 ADVANCE_UNCONDITIONALLY = """
 update ledger_heads set witnessed_size = size where tenant_id = %s and witnessed_size < size
 """
+_COVER_AGAIN_US = 5 * SECOND
+"""Rows that were passed over are looked for after this, if the global log does not go on before."""
+WITNESSED = f"select epoch, witnessed_size from ledger_heads where tenant_id = '{GLOBAL}'"
 # Only if a tenant's oldest checkpoint that is not witnessed yet is covered, any of it is. Rows that
-# the signer holds are passed over till the next turn: waiting for it with others in hand could be a
+# the signer holds are passed over till a later turn: waiting for it with others in hand could be a
 # deadlock.
 _OF_TENANT = "c.tenant_id = t.tenant_id and c.epoch = t.epoch and c.size > t.witnessed_size"
 COVER = f"""
@@ -117,6 +121,8 @@ class StoredCosignatures:
         self._policy = policy
         self._names = [one.name for one in policy.witnesses]
         self._clock = clock
+        self._covered: list[tuple[Any, ...]] = []
+        self._covered_us = 0
 
     async def due(self, witnesses: Sequence[str], *, whole: bool, limit: int) -> list[Due]:
         rows = await self._rows(DUE, (list(witnesses), whole, self._clock(), limit))
@@ -156,7 +162,15 @@ class StoredCosignatures:
                     await self._execute(ADVANCE, (size, tenant_id, epoch, size))
                     break
         if tenant_id == GLOBAL:
+            await self._cover()
+
+    async def _cover(self) -> None:
+        """With ten thousand tenants a look at all of their heads is not for every second."""
+        witnessed = await self._rows(WITNESSED, ())
+        now_us = self._clock()
+        if witnessed != self._covered or now_us - self._covered_us >= _COVER_AGAIN_US:
             await self._execute(COVER, ())
+            self._covered, self._covered_us = witnessed, now_us
 
     async def _holds(self, tenant_id: str, epoch: int, size: int, names: Sequence[str]) -> bool:
         """Whether the policy accepts a checkpoint. The names tell only which to look at: stored

@@ -310,6 +310,7 @@ async def test_a_head_that_the_signer_holds_is_not_waited_for(
             await world.turn(gathering)
         assert await world.witnessed() == {GLOBAL: (1, 1), "acme": (3, 0), "nova": (2, 2)}
         await holder.rollback()
+    world.now_us += 5_000_000
     await world.turn(gathering)
     assert (await world.witnessed())["acme"] == (3, 3)
 
