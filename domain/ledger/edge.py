@@ -37,14 +37,31 @@ class FullTile:
 
 
 class _Row:
-    """The tile of one level that is not full yet. `seen`: its hashes, from the `begun`-th on."""
+    """The tile of one level that is not full yet.
 
-    __slots__ = ("begun", "frontier", "seen")
+    begun: how many of its hashes are not known here; seen: those behind them. The frontier has
+    what there was when it was last asked for: a tile that is seen whole needs none.
+    """
+
+    __slots__ = ("_frontier", "begun", "seen")
 
     def __init__(self, frontier: Frontier) -> None:
-        self.frontier = frontier
+        self._frontier = frontier
         self.begun = frontier.size
         self.seen: list[bytes] = []
+
+    @property
+    def size(self) -> int:
+        return self.begun + len(self.seen)
+
+    def frontier(self) -> Frontier:
+        """Over all hashes so far."""
+        self._frontier.extend(self.seen[self._frontier.size - self.begun :])
+        return self._frontier
+
+    def root(self) -> bytes:
+        """Of the tile, now that it is full."""
+        return self.frontier().root() if self._frontier.size else _root(self.seen)
 
 
 class TreeEdge:
@@ -68,48 +85,39 @@ class TreeEdge:
     def extend(self, leaves: Sequence[bytes]) -> list[FullTile]:
         """Add leaf hashes, in order; returns the tiles that they filled."""
         filled: list[FullTile] = []
-        row, start = self._rows[0], 0
+        start = 0
         while start < len(leaves):
-            part = leaves[start : start + WIDTH - row.frontier.size]
+            row = self._rows[0]
+            part = leaves[start : start + WIDTH - row.size]
+            row.seen += part
             start += len(part)
             self.size += len(part)
-            if len(part) == WIDTH:
-                self._full(0, _root(part), b"".join(part), filled)
-                continue
-            row.frontier.extend(part)
-            row.seen += part
-            if row.frontier.size == WIDTH:
-                self._close(0, filled)
+            if row.size == WIDTH:
+                self._fill(0, filled)
         return filled
 
     def frontier(self) -> Frontier:
         """The frontier of the whole tree."""
-        peaks = [peak for row in reversed(self._rows) for peak in row.frontier.peaks]
+        peaks = [peak for row in reversed(self._rows) for peak in row.frontier().peaks]
         return Frontier(self.size, peaks)
 
     def root(self) -> bytes:
         """The Merkle root of the tree."""
         return self.frontier().root()
 
-    def _close(self, level: int, filled: list[FullTile]) -> None:
-        """The row has a whole tile."""
-        row = self._rows[level]
-        hashes = None if row.begun else b"".join(row.seen)
-        root = row.frontier.root()
-        row.frontier, row.begun, row.seen = Frontier(), 0, []
-        self._full(level, root, hashes, filled)
-
-    def _full(self, level: int, root: bytes, hashes: bytes | None, filled: list[FullTile]) -> None:
-        """A tile's root goes into the tile above."""
+    def _fill(self, level: int, filled: list[FullTile]) -> None:
+        """The row is a whole tile: its root goes into the tile above."""
+        row, root = self._rows[level], self._rows[level].root()
         index = (self.size >> HEIGHT * (level + 1)) - 1
+        hashes = None if row.begun else b"".join(row.seen)
         filled.append(FullTile(level, index, root, hashes))
+        self._rows[level] = _Row(Frontier())
         if level + 1 == len(self._rows):
             self._rows.append(_Row(Frontier()))
         above = self._rows[level + 1]
-        above.frontier.append(root)
         above.seen.append(root)
-        if above.frontier.size == WIDTH:
-            self._close(level + 1, filled)
+        if above.size == WIDTH:
+            self._fill(level + 1, filled)
 
 
 def _root(hashes: Sequence[bytes]) -> bytes:

@@ -20,10 +20,11 @@ from domain.ledger.faults import Malformed
 from domain.ledger.recompute import Difference, LedgerWalk, Reached, Row
 from domain.ledger.tiles import WIDTH
 
-PAGE = WIDTH
-"""Rows that are checked at once, while the server makes the next ones ready."""
+PAGE = WIDTH // 2
+"""Rows that are checked at once. Meanwhile the server sends as many again: no more fit into the
+buffer of a socket, and for more it would have to be waited."""
 
-STRETCH = 16 * PAGE
+STRETCH = 16 * WIDTH
 """Events that one statement reads, at most: few enough for any plan of it to stay in memory."""
 
 
