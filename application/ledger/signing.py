@@ -21,8 +21,9 @@ from domain.ledger.merkle import HASH, Frontier, tree_root
 from domain.ledger.notes import SignedNote
 
 IN_FULL = 100
-"""Of so many tenants' logs in a round the checkpoint gets the ML-DSA line, which costs as much as
-ten of the others: the rest are covered by the global log's, which has it always."""
+"""So many tenants' checkpoints a second are signed by every key and published, which costs several
+times what the rest of signing does. The others are signed by Ed25519 alone, and covered by the
+global log's, which is signed in full and published always (ADR 0022)."""
 
 
 class LogHead(Struct):
@@ -55,7 +56,7 @@ class Signed(Struct, frozen=True):
 
 class SignedRound(Struct, frozen=True):
     """What one round adds. `leaves`: head leaves by place, 32 bytes each. `in_full`: the places
-    of the tenants whose checkpoints have every signature."""
+    of the tenants whose checkpoints have every signature, and are to be published."""
 
     number: int
     text: str
@@ -90,7 +91,7 @@ class Rounds:
         self, keys: LogKeys, whole: LogHead, leaves: bytes, *, in_full: int = IN_FULL
     ) -> None:
         """whole: the global log's head; leaves: of the tenants' heads by place, 32 bytes each;
-        in_full: how many tenants' checkpoints of a round get every signature, at least 1."""
+        in_full: how many tenants' checkpoints of a round are signed by every key, at least 1."""
         self._keys = keys
         self.whole = whole
         self._leaves = leaves

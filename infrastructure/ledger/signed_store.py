@@ -46,9 +46,10 @@ ALL_HEADS = f"select {_COLUMNS} from ledger_heads"
 HEADS = f"select {_COLUMNS} from ledger_heads where tenant_id = any(%s)"
 
 INSERT_CHECKPOINTS = """
-insert into ledger_checkpoints (tenant_id, epoch, size, note, round, signed_us)
-select tenant_id, epoch, size, note, %s, %s
-  from unnest(%s::text[], %s::int[], %s::bigint[], %s::text[]) as n(tenant_id, epoch, size, note)
+insert into ledger_checkpoints (round, signed_us, tenant_id, epoch, size, note, in_full)
+select %s, %s, n.*
+  from unnest(%s::text[], %s::int[], %s::bigint[], %s::text[], %s::bool[])
+    as n(tenant_id, epoch, size, note, in_full)
 """
 UPSERT_HEADS = """
 insert into ledger_heads
@@ -84,7 +85,7 @@ values ('{GLOBAL}', %s, %s, %s, %s)
 """
 TO_PUBLISH = f"""
 select tenant_id, size, note from ledger_checkpoints
- where epoch = %s and round = %s order by tenant_id = '{GLOBAL}', tenant_id
+ where epoch = %s and round = %s and in_full order by tenant_id = '{GLOBAL}', tenant_id
 """
 CHECKPOINT = "select note from ledger_checkpoints where tenant_id = %s and epoch = %s and size = %s"
 
@@ -195,7 +196,15 @@ def write(connection: Connection[Any], signed: SignedRound, position: int, now_u
         )
         connection.execute(
             INSERT_CHECKPOINTS,
-            (signed.number, now_us, tenants, epochs, sizes, [one.note for one in all_]),
+            (
+                signed.number,
+                now_us,
+                tenants,
+                epochs,
+                sizes,
+                [one.note for one in all_],
+                [head.place is None or head.place in signed.in_full for head in heads],
+            ),
         )
         connection.execute(
             UPSERT_HEADS,
@@ -217,8 +226,7 @@ def write(connection: Connection[Any], signed: SignedRound, position: int, now_u
 
 
 def to_publish(connection: Connection[Any], epoch: int, number: int) -> Mapping[str, bytes]:
-    """The checkpoints of a round, by the key under which they are published; the global log's
-    last, so that where it is, all of the round are."""
+    """The checkpoints of a round that are published, by key."""
     rows = connection.execute(TO_PUBLISH, (epoch, number)).fetchall()
     return {published_key(tenant_id, epoch, size): note.encode() for tenant_id, size, note in rows}
 

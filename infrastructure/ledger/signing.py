@@ -41,6 +41,9 @@ KIND = "signer"
 RETRY_REFUSED = 60.0
 """Seconds until a log that could not go on is looked at again."""
 
+_IN_FULL_LEAST = 10
+"""However short the interval."""
+
 Entries = Sequence[tuple[int, bytes]]
 """(sequence, entry), in order."""
 
@@ -84,7 +87,7 @@ class Signing:
             whole, leaves = _resumed(connection, keys, newest)
             self._refused = store.alarmed(connection, KIND)
         self._position = newest.position if newest else 0
-        in_full = max(1, round(IN_FULL * interval))
+        in_full = max(_IN_FULL_LEAST, round(IN_FULL * interval))
         self.rounds = Rounds(keys, whole, leaves, in_full=in_full)
 
     def turn(self) -> Turn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -67,9 +68,21 @@ checkpoints = Table(
     Column("note", Text, nullable=False, comment="signed by the log alone"),
     Column("round", BigInteger, nullable=False, comment="of the global log, the first to cover it"),
     Column("signed_us", BigInteger, nullable=False),
+    Column(
+        "in_full",
+        Boolean,
+        nullable=False,
+        server_default="true",
+        comment="signed by every key, and published",
+    ),
     PrimaryKeyConstraint("tenant_id", "epoch", "size"),
 )
-Index("ledger_checkpoints_by_round", checkpoints.c.epoch, checkpoints.c.round)
+Index(
+    "ledger_checkpoints_published",
+    checkpoints.c.epoch,
+    checkpoints.c.round,
+    postgresql_where=checkpoints.c.in_full,
+)
 
 rounds = Table(
     "ledger_rounds",

@@ -175,7 +175,7 @@ class Cell:
         return {
             f"{tenant_id}/{epoch}/checkpoint/{size}": note.encode()
             for tenant_id, epoch, size, note in self.rows(
-                "select tenant_id, epoch, size, note from ledger_checkpoints"
+                "select tenant_id, epoch, size, note from ledger_checkpoints where in_full"
             )
         }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from application.ledger.ports import GLOBAL
+from domain.ledger.notes import SignedNote
 from infrastructure.ledger.signing_keys import FileLogKeys
 from tests.infrastructure.ledger.cell import Cell, Storage, until
 
@@ -28,7 +29,7 @@ def signed(cell: Cell, **sizes: int) -> Callable[[], bool]:
 
 
 def published(cell: Cell) -> Callable[[], bool]:
-    """Whether all that is signed is published, byte for byte, and nothing else."""
+    """Whether all that is signed in full is published, byte for byte, and nothing else."""
     return lambda: cell.rounds() > 0 and cell.on_disk() == cell.to_be_published()
 
 
@@ -51,6 +52,29 @@ async def test_what_is_recorded_is_signed_and_published(cell: Cell) -> None:
         await until(signed(cell, acme=5, zeta=1))
         await until(published(cell))
     assert cell.standing() == {}
+
+
+async def test_many_logs_take_turns_in_full(cell: Cell) -> None:
+    """Ten at a time are signed by every key and published; the global log always; all are kept."""
+    names = [f"shop-{number:02}" for number in range(25)]
+    with cell.session(interval=0.01) as signing:
+        for _ in range(5):
+            await asyncio.gather(*(cell.record(name) for name in names))
+            await cell.follow()
+            signing.turn()
+    assert cell.sizes() == dict.fromkeys(names, 5)
+    rows = cell.rows("select tenant_id, round, in_full, note from ledger_checkpoints")
+    for tenant_id, _, in_full, note in rows:
+        assert len(SignedNote.parse(note).signatures) == (2 if in_full else 1)
+        assert in_full or tenant_id != GLOBAL
+    for number in range(1, 6):
+        chosen = [one for one, at, in_full, _ in rows if at == number and in_full]
+        assert len(chosen) == 11
+    for three in ((1, 2, 3), (2, 3, 4), (3, 4, 5)):
+        assert {one for one, at, in_full, _ in rows if in_full and at in three} == {*names, GLOBAL}
+    async with cell.signed_by(cell.signer()):
+        await until(published(cell))
+    assert len(cell.on_disk()) == 55
 
 
 async def test_nothing_happens_while_nothing_is_recorded(cell: Cell) -> None:
