@@ -205,3 +205,15 @@ async def test_an_erasure_whose_bytes_were_changed_tells_nothing(
     rows[1] = (*rows[1][:-1], rows[1][-1].replace(b"/note", b"/name"))
     await filling.add_rows(rows)
     assert await queries.erased("acme", 1) == frozenset()
+
+
+@pytest.mark.parametrize("followed", [True, False])
+async def test_bytes_that_are_no_json_hide_no_erasure(
+    app: Connection, filling: Filling, queries: LedgerReader, *, followed: bool
+) -> None:
+    rows = [filling.row(fact) for fact in (Fact("o"), erasure(1, "/payload/note"), Fact("o"))]
+    rows[2] = (*rows[2][:-1], b"\xff{" + rows[2][-1])
+    await filling.add_rows(rows)
+    if followed:
+        await project(app)
+    assert await queries.erased("acme", 1) == {"/payload/note"}
