@@ -1,7 +1,7 @@
 """Timestamps of the global log's checkpoints: when they were there, said by somebody else.
 
 One covers every tenant, as a round of the global log does. Each is kept in the database, and beside
-the checkpoint where that is published.
+the checkpoint where that is published, if not a newer one came before the storage was back.
 """
 
 from __future__ import annotations
@@ -117,12 +117,13 @@ class Stamping:
 
     async def run(self) -> None:
         """Until cancelled. A database or an authority that is away is waited for."""
-        pause, begun = _LOOK_SECONDS, False
+        pause, unpublished = _LOOK_SECONDS, True  # a kill may have come in between
         while True:
             try:
-                if await self.turn() or not begun:
+                unpublished = await self.turn() or unpublished
+                if unpublished:
                     await self._publish()
-                pause, begun = _LOOK_SECONDS, True
+                pause, unpublished = _LOOK_SECONDS, False
             except OrderHistoryError as error:
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 log.warning("timestamps.wait", reason=str(error), retry_s=pause)
@@ -150,7 +151,7 @@ class Stamping:
         return True
 
     async def _publish(self) -> None:
-        """The newest one; at the start too, lest a kill came in between."""
+        """The newest one."""
         newest = await Timestamps(self._pool, self._clock).newest()
         if newest is not None:
             key = timestamp_key(newest.epoch, newest.size)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from application.ledger.ports import GLOBAL
 from domain.errors import Unavailable
-from infrastructure.ledger import timestamp_authority
+from infrastructure.ledger import timestamp_authority, timestamps
 from infrastructure.ledger.object_store import DirectoryStore
 from infrastructure.ledger.timestamp_authority import (
     MAX_ANSWER,
@@ -254,6 +254,31 @@ async def test_it_is_over_the_note_as_it_is_published(
     (note,) = await cursor.fetchone() or ("",)
     assert newest.note == note
     assert verified(authority, tmp_path, note.encode(), newest.token) == "Verification: OK\n"
+
+
+async def test_it_is_published_once_the_storage_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = world.published.put
+
+    async def fails_once(_: Mapping[str, bytes]) -> None:
+        monkeypatch.setattr(world.published, "put", put)
+        raise Unavailable("the disk is full")
+
+    async def is_published(number: int) -> None:
+        async with asyncio.timeout(20):
+            while await world.published.get(timestamp_key(1, number)) is None:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(timestamps, "_LOOK_SECONDS", 0.01)
+    await world.sign()
+    running = asyncio.create_task(world.stamping.run())
+    await is_published(1)
+    monkeypatch.setattr(world.published, "put", fails_once)
+    await world.sign()
+    world.now_us += EVERY_US + 1_000_000
+    await is_published(2)
+    running.cancel()
 
 
 async def test_what_does_not_hold_is_not_kept(world: World, authority: Authority) -> None:
