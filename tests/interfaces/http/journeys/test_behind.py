@@ -17,13 +17,13 @@ from structlog.testing import capture_logs
 
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.settings import LedgerSettings, Settings
+from tests.infrastructure.ledger.cell import PATIENCE, until
 from tests.interfaces.cli.program import run
 from tests.interfaces.http.journeys.house import BASE, House, opened
 from tests.projections.conftest import fresh_database
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 60.0
 _numbers = itertools.count(1)
 
 
@@ -58,9 +58,7 @@ async def signed_and_published(house: House) -> None:
         published = house.settings.ledger.publish_dir or house.settings.data_dir / "published"
         return (published / "_global" / "1" / "checkpoint" / str(found[0])).exists()
 
-    async with asyncio.timeout(PATIENCE):
-        while not await asyncio.to_thread(is_so):  # noqa: ASYNC110  # a database tells
-            await asyncio.sleep(0.05)
+    await until(is_so)
 
 
 def settings(url: str, data_dir: Path) -> Settings:
@@ -123,9 +121,7 @@ async def test_a_job_waits_with_pauses(restored: Settings) -> None:
             headers = {"Content-Type": "application/x-ndjson"}
             answer = await producer.post(f"{BASE}/events/bulk", content=lines, headers=headers)
             assert answer.status_code == 202, answer.text
-            async with asyncio.timeout(PATIENCE):
-                while _waits(logs) < 2:  # noqa: ASYNC110  # a log line has no event
-                    await asyncio.sleep(0.05)
+            await until(lambda: _waits(logs) >= 2)
             seen = _waits(logs)
             await asyncio.sleep(1.0)
         assert _waits(logs) - seen < 5
@@ -169,3 +165,27 @@ async def test_an_import_says_so_at_once(restored: Settings, tmp_path: Path) -> 
     assert "order-history ledger reopen" in ended.stderr
     with psycopg.connect(restored.database_url) as connection:
         assert connection.execute("select from cell_0.jobs").fetchall() == []
+
+
+async def test_after_a_reopening_it_is_signed_under_a_new_origin(restored: Settings) -> None:
+    given = "--database-url", restored.database_url, "--data-dir", restored.data_dir
+    ended = await asyncio.to_thread(run, "ledger", "reopen", *given)
+    assert ended.returncode == 0, ended.stderr
+    async with opened(restored) as house:
+        shop = house.shop()
+        await shop.record()
+
+        def newest() -> list[tuple[str, int]]:
+            with psycopg.connect(restored.database_url) as connection:
+                return connection.execute(
+                    "select split_part(note, E'\\n', 1), size from cell_0.ledger_checkpoints"
+                    " where epoch = 2 and tenant_id = %s", (shop.tenant,),
+                ).fetchall()  # fmt: skip
+
+        await until(lambda: bool(newest()))
+        ((origin, size),) = newest()
+        assert origin.endswith(f"/{shop.tenant}/2")
+        assert size == 1
+        with psycopg.connect(restored.database_url, autocommit=True) as connection:
+            alarms = "select from cell_0.ledger_alarms"
+            await until(lambda: connection.execute(alarms).fetchall() == [])
