@@ -56,9 +56,7 @@ async def _answer(
     """The answer, and headers of its own."""
     found = _NEWEST.fullmatch(path)
     if found is None and path != "/add-checkpoint":
-        return Answer(
-            UNKNOWN_LOG, "there is only add-checkpoint and <origin hash>/checkpoint\n"
-        ), {}
+        return Answer(UNKNOWN_LOG, _PATHS), {}
     allowed = ("GET", "HEAD") if found else ("POST",)
     if method not in allowed:
         return Answer(405, "another method is needed\n"), {"Allow": ", ".join(allowed)}
