@@ -31,7 +31,7 @@ _COLUMNS = (
     "event_ids", "corrections", "times", "entries", "hashes", "states",
 )  # fmt: skip
 _KEPT = itemgetter(0, 8, 10)
-_UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError)
+_UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
 
 class LedgerRow(Struct, frozen=True):

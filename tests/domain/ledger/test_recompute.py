@@ -162,7 +162,10 @@ def test_time_that_goes_back() -> None:
     assert second.check_page(page(made[1:])) == found
 
 
-@pytest.mark.parametrize("state", [b"", b"{}", b"[1]", b"\xff", b'{"event_id":1}'])
+DEEP = b'{"payload":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001
+
+
+@pytest.mark.parametrize("state", [b"", b"{}", b"[1]", b"\xff", b'{"event_id":1}', DEEP])
 def test_bytes_that_are_no_event(state: bytes) -> None:
     (first,) = rows(DRAFTS[:1])
     digest = entry(state)
