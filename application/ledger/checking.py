@@ -132,7 +132,7 @@ class VerifyEvent:
         try:
             checked = check(row.state, kept)
             said = Copies(caller.tenant_id).of(decode(row.state))
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return [], False
         erased: frozenset[str] = frozenset()
         if any(one.state == "missing" for one in checked):

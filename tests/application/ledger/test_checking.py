@@ -133,6 +133,10 @@ def no_event(world: LedgerWorld) -> None:
     world.change(2, state=b"not an event")
 
 
+def nested_too_deeply(world: LedgerWorld) -> None:
+    world.change(2, state=b'{"payload":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001)
+
+
 def renamed(world: LedgerWorld) -> None:
     world.change(3, event_id="e2")
     world.change(2, event_id="e3")
@@ -185,6 +189,7 @@ CHANGES: list[tuple[Callable[[LedgerWorld], None], dict[str, bool]]] = [
     (other_before, {"same": True, "chain": False, "inclusion": True}),
     (swapped, {"same": True, "chain": False, "inclusion": False}),
     (no_event, {"same": False, "chain": False, "inclusion": False}),
+    (nested_too_deeply, {"same": False, "chain": False, "inclusion": False}),
     (renamed, {"same": True, "chain": True, "inclusion": True}),
     (of_another_order, {"same": True, "chain": True, "inclusion": True}),
     (received_earlier, {"same": True, "chain": True, "inclusion": True}),
