@@ -53,11 +53,12 @@ class SqliteState:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._claim()
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute("pragma synchronous = full")
-            self._connection.execute(_TABLE)
-            flush_directory(path.absolute().parent)
+            try:
+                self._begin()
+                flush_directory(path.absolute().parent)
+            except BaseException:
+                self._connection.close()
+                raise
 
     def close(self) -> None:
         """Write everything into the one file, and let go of it."""
@@ -98,7 +99,7 @@ class SqliteState:
                     self._connection.execute("rollback")
                 raise
 
-    def _claim(self) -> None:
+    def _begin(self) -> None:
         """Mark an empty file, new or left of a start that was killed, as a witness's. Another
         program's database is left as it is."""
         (found,) = self._connection.execute("pragma application_id").fetchone()
@@ -107,6 +108,9 @@ class SqliteState:
             raise sqlite3.DatabaseError("it is a database of something else")
         if found != _APPLICATION_ID:
             self._connection.execute(f"pragma application_id = {_APPLICATION_ID}")
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.execute("pragma synchronous = full")
+        self._connection.execute(_TABLE)
 
 
 @contextmanager
