@@ -43,6 +43,7 @@ select h.tenant_id, coalesce(e.sequence, 0)
  where h.place is not null
 """
 LAST_EVENT = "select coalesce((select position from events order by position desc limit 1), 0)"
+FOLLOWED = "select coalesce(max(position), 0) from tracking"
 ENTRIES = "select entry from events where tenant_id = %s and sequence <= %s order by sequence"
 MOVE_HEAD = """
 update ledger_heads
@@ -57,10 +58,12 @@ values (%s, 0, %s, %s, %s, %s)
 
 
 class Reopened(Struct, frozen=True):
-    """epoch: of the new origins, under which `tenants` logs go on."""
+    """epoch: of the new origins, under which `tenants` logs go on. stale: read models hold events
+    that are gone, and would pass over those that take their place: rebuild them."""
 
     epoch: int
     tenants: int
+    stale: bool
 
 
 class Reopening:
@@ -92,14 +95,16 @@ class Reopening:
         whole = store.global_head(self._connection, self._keys.service_origin)
         heads = self._heads()
         epoch = max(whole.epoch, await self._published.largest(GLOBAL) or 1) + 1
-        position = min(store.last_position(self._connection), self._last_event())
+        last = self._last_event()
+        position = min(store.last_position(self._connection), last)
+        stale = last < self._followed()
         tenants = sorted(heads)
         for start in range(0, len(tenants), _AT_ONCE):
             links = (self._link(heads[one], epoch) for one in tenants[start : start + _AT_ONCE])
             await asyncio.gather(*links)
         self._move(list(heads.values()), epoch, position)
         await self._publish_origin(epoch)
-        return Reopened(epoch, len(heads))
+        return Reopened(epoch, len(heads), stale)
 
     async def _require_behind(self) -> None:
         try:
@@ -131,6 +136,10 @@ class Reopening:
 
     def _last_event(self) -> int:
         row = self._connection.execute(LAST_EVENT).fetchone()
+        return int(row[0]) if row else 0
+
+    def _followed(self) -> int:
+        row = self._connection.execute(FOLLOWED).fetchone()
         return int(row[0]) if row else 0
 
     async def _link(self, head: LogHead, epoch: int) -> None:

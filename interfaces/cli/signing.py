@@ -57,6 +57,8 @@ def reopen(data_dir: Path, database_url: str | None) -> None:
     with installation(data_dir, database_url) as settings:
         done = asyncio.run(reopen_ledger(settings))
     click.echo(f"epoch {done.epoch}: {done.tenants} logs go on under new origins")
+    if done.stale:
+        say("the read models hold events that are gone: run `order-history rebuild --all`")
 
 
 COMMANDS = (key, reopen)
