@@ -9,6 +9,7 @@ import click
 import rich_click
 import uvloop
 
+from application.ledger.verifying import read_keys
 from domain.ledger.faults import Malformed
 from domain.ledger.notes import VerifierKey
 from interfaces.cli.options import say
@@ -29,21 +30,10 @@ _STATE = click.option(
 def _keys(
     _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
 ) -> list[VerifierKey]:
-    return [key for one in given for key in _read(one)]
-
-
-def _read(given: str) -> list[VerifierKey]:
     try:
-        text = Path(given[1:]).read_text() if given.startswith("@") else given
-        found = [VerifierKey.parse(line) for line in text.splitlines() if line]
+        return [key for one in given for key in read_keys(one)]
     except Malformed as fault:
         raise click.BadParameter(str(fault)) from fault
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise click.BadParameter(f"cannot read {given[1:]}: {reason}") from error
-    if not found:
-        raise click.BadParameter("there is no verifier key")
-    return found
 
 
 @click.group(cls=rich_click.RichGroup)
@@ -59,7 +49,7 @@ def witness() -> None:
     multiple=True,
     metavar="VKEY",
     callback=_keys,
-    help="A verifier key of a log, or @FILE with one a line. May be repeated.",
+    help="A verifier key of a log, or a file with one a line. May be repeated.",
 )
 @click.option(
     "--service",

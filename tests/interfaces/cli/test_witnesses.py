@@ -126,7 +126,7 @@ def test_kills_while_it_works_lose_nothing(state: Path) -> None:
 
 def test_keys_may_come_from_a_file(state: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    keys.write_text(f"{LOG.key}\n{LOG_PQ.key}\n")
+    keys.write_text(f"# of the log\n{LOG.key}\n{LOG_PQ.key}\n")
     log = GrowingLog(3, signer=LOG_PQ)
     with serving(state, "--log", f"@{keys}") as (_, client):
         assert post(client, log, 0).status_code == 200
@@ -158,7 +158,7 @@ def test_a_state_that_is_gone(state: Path, capsys: pytest.CaptureFixture[str]) -
     [
         ((), "--log or --service"),
         (("--log", "x"), "not a verifier key"),
-        (("--log", "@/nowhere"), "cannot read"),
+        (("--log", "@/nowhere"), "/nowhere is not there"),
         (("--service", LOG.key), "_global"),
         (("--log", LOG.key, "--name", "a b"), "space"),
         (("--log", LOG.key), "give --name"),
