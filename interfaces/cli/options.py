@@ -106,6 +106,11 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         open_metrics = open_metrics_from(os.environ)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if ledger.publish_dir is not None and _in_backups(data_dir, ledger.publish_dir):
+        raise click.UsageError(
+            "ORDER_HISTORY_PUBLISH_DIR lies in the data directory, of which backups hold a copy: "
+            "one that is restored would not be found to lie behind; name a place outside"
+        )
     return Settings(
         database_url=database_url,
         data_dir=data_dir,
@@ -114,6 +119,12 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         open_metrics=open_metrics,
         ledger=ledger,
     )
+
+
+def _in_backups(data_dir: Path, publish_dir: Path) -> bool:
+    """Whether a backup would hold it: all of the data directory but `published`."""
+    data, place = data_dir.resolve(), publish_dir.resolve()
+    return place.is_relative_to(data) and not place.is_relative_to(data / "published")
 
 
 def say(line: str) -> None:
