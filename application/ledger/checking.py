@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import Struct
 
@@ -26,7 +28,8 @@ from domain.ledger.policy import Policy
 from domain.ledger.receipts import TlogProof
 from domain.ledger.recompute import LedgerRow
 from domain.ledger.said import Copies, decode
-from domain.privacy.disclosing import FAILURES, Checked, check, told
+from domain.privacy.disclosing import FAILURES, NOTHING, Checked, check, told
+from domain.privacy.revealing import holds_personal
 
 
 class Verified(Struct, frozen=True):
@@ -76,7 +79,7 @@ class VerifyEvent:
         row, computed = found.row, entry(found.row.state)
         before = found.ledger_hash_before
         follows = before is not None and chain(before, computed) == row.ledger_hash
-        signed = await self._covering.checkpoint(caller.tenant_id, row.sequence)
+        signed = await self._covering.checkpoint(caller.tenant_id, row.sequence, found.trusted)
         proof = await self._proof(signed, row.sequence)
         included = proof is not None and await self._holds(signed, proof, computed)
         disclosures, readable = await self._disclosures(caller, row)
@@ -111,7 +114,7 @@ class VerifyEvent:
 
     def _opened(self, signed: SignedHead) -> Opened:
         origin = origin_of(self._keys.service_origin, signed.tenant_id, signed.epoch)
-        return open_checkpoint(signed.note, self._keys.verifier_keys(origin))
+        return _open(signed.note, self._keys.verifier_keys(origin))
 
     async def _witnessed(self, signed: SignedHead, opened: Opened) -> bool:
         """Whether the policy accepts the checkpoint, or one of the global log that covers it."""
@@ -121,14 +124,16 @@ class VerifyEvent:
         if anchor is None:
             return False
         origin = origin_of(self._keys.service_origin, GLOBAL, signed.epoch)
-        whole = open_checkpoint(anchor.global_checkpoint, self._keys.verifier_keys(origin))
+        whole = _open(anchor.global_checkpoint, self._keys.verifier_keys(origin))
         anchor.check(opened.note.text, lambda _: whole.checkpoint)
         return satisfies(whole, self._policy)
 
     async def _disclosures(self, caller: Caller, row: LedgerRow) -> tuple[list[Checked], bool]:
         """The personal values, and whether the bytes are an event and the columns beside them what
         they say."""
-        kept = await self._kept.kept(caller.tenant_id, row.sequence)
+        kept = NOTHING
+        if holds_personal(row.state):
+            kept = await self._kept.kept(caller.tenant_id, row.sequence)
         try:
             checked = check(row.state, kept)
             said = Copies(caller.tenant_id).of(decode(row.state))
@@ -139,3 +144,7 @@ class VerifyEvent:
             erased = await self._ledger.erased(caller.tenant_id, row.sequence)
         agree = all(getattr(row, name) == value for name, value in said.items())
         return told(checked, erased, shown=caller.sees_personal), agree
+
+
+_open = lru_cache(maxsize=64)(open_checkpoint)
+"""A note and keys are all that decides; the newest checkpoint is asked about for each event."""

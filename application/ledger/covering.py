@@ -28,44 +28,42 @@ class Covering:
         self._ledger = ledger
         self._patience = patience
 
-    async def checkpoint(self, tenant_id: str, sequence: int) -> SignedHead:
-        """The newest trusted checkpoint, once it covers a sequence that is on the ledger. Raises
-        NotSigned when it does not in time; holds no connection while it waits."""
+    async def checkpoint(
+        self, tenant_id: str, sequence: int, seen: SignedHead | None
+    ) -> SignedHead:
+        """The newest trusted checkpoint, once it covers a sequence that is on the ledger.
+
+        seen: the one that there was just now. Raises NotSigned when none covers it in time; holds
+        no connection while it waits.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._patience
-        while True:
-            head = await self._ledger.newest(tenant_id, trusted=True)
-            if head is not None and head.size >= sequence:
-                return head
+        while seen is None or seen.size < sequence:
             if loop.time() + _PAUSE > end:
                 raise NotSigned
             await asyncio.sleep(_PAUSE)
+            seen = await self._ledger.newest(tenant_id, trusted=True)
+        return seen
 
     async def anchor(self, head: SignedHead) -> Anchor | None:
         """From a tenant's checkpoint to the newest trusted one of the global log; None where no
         round is kept that has it as a head."""
-        whole = await self._ledger.newest(GLOBAL, trusted=True)
-        place = await self._ledger.place(head.tenant_id)
-        if whole is None or place is None or whole.epoch != head.epoch:
+        found = await self._ledger.anchoring(head)
+        if found is None:
             return None
+        whole, place = found.whole, found.place
         leaf = head_leaf(SignedNote.parse(head.note).text)
-        # While a log does not grow, every round has the same head of it.
-        for number in dict.fromkeys((whole.size, head.round)):
-            found = await self._ledger.round(number) if number <= whole.size else None
-            leaves = _hashes(found.head_leaves) if found else []
-            if found and leaf in leaves[place : place + 1]:
+        for one in found.rounds:
+            leaves = one.head_leaves
+            if one.number <= whole.size and leaves[place * HASH : (place + 1) * HASH] == leaf:
                 tree = Tree(self._ledger, GLOBAL, whole.size)
                 return Anchor(
                     place=place,
-                    places=len(leaves),
+                    places=len(leaves) // HASH,
                     head_proof=tuple(inclusion_proof(leaves, place)),
-                    round_text=found.text,
-                    global_index=number - 1,
-                    global_proof=tuple(await tree.inclusion(number - 1)),
+                    round_text=one.text,
+                    global_index=one.number - 1,
+                    global_proof=tuple(await tree.inclusion(one.number - 1)),
                     global_checkpoint=whole.note,
                 )
         return None
-
-
-def _hashes(data: bytes) -> list[bytes]:
-    return [data[at : at + HASH] for at in range(0, len(data), HASH)]

@@ -38,21 +38,31 @@ class SignedHead(Struct, frozen=True):
     signed_us: int
 
 
-class Anchoring(Struct, frozen=True):
+class Round(Struct, frozen=True):
     """One round of the global log, with what it is over. head_leaves: by place, 32 bytes each."""
 
-    epoch: int
-    round: int
+    number: int
     text: str
     head_leaves: bytes
 
 
+class Anchoring(Struct, frozen=True):
+    """What a tenant's checkpoint can be chained to. whole: the newest trusted checkpoint of the
+    global log; place: of the tenant, in each of its rounds; rounds: newest first."""
+
+    whole: SignedHead
+    place: int
+    rounds: Sequence[Round]
+
+
 class StoredEvent(Struct, frozen=True):
     """An event as it is stored at this moment. ledger_hash_before: that of the event before it,
-    GENESIS for the first; None when that event is not there."""
+    GENESIS for the first; None when that event is not there. trusted: the newest trusted checkpoint
+    of its log."""
 
     row: LedgerRow
     ledger_hash_before: bytes | None
+    trusted: SignedHead | None
 
 
 class KeptDisclosures(Protocol):
@@ -83,10 +93,6 @@ class LedgerReader(Protocol):
         """The entries with sequences first..last, of a tenant's log or (rounds) the global one."""
         ...
 
-    async def place(self, tenant_id: str) -> int | None:
-        """Where the tenant stands in each round of the global log."""
-        ...
-
     async def event(self, tenant_id: str, wanted: str | int) -> StoredEvent | None:
         """A whole row of the event store, by event_id or by sequence."""
         ...
@@ -95,8 +101,9 @@ class LedgerReader(Protocol):
         """The pointers into this event that later events of the service's own say are erased."""
         ...
 
-    async def round(self, number: int) -> Anchoring | None:
-        """A round of the current epoch; None once it is too old for its heads to be kept."""
+    async def anchoring(self, head: SignedHead) -> Anchoring | None:
+        """For a tenant's checkpoint: of the newest round and the first that covers it those whose
+        heads are still kept. None where there is no global log of its epoch yet."""
         ...
 
 

@@ -139,7 +139,7 @@ class ProveLedger:
         if signed is None or signed.size < max(last, since or 0):
             end = (await self._events.head(tenant_id)).sequence
             _check_end(last, since, end)
-            signed = await self._covering.checkpoint(tenant_id, max(last, since or 0))
+            signed = await self._covering.checkpoint(tenant_id, max(last, since or 0), signed)
         tree = Tree(self._ledger, tenant_id, signed.size)
         left, right, older = await tree.range(first, last, since)
         entries = await self._ledger.entries(tenant_id, first, last)
@@ -161,9 +161,10 @@ class ProveLedger:
         found = await self._ledger.event(tenant_id, wanted)
         if found is None:
             raise NotFound("there is no such event")
-        signed = await self._covering.checkpoint(tenant_id, found.row.sequence)
+        sequence = found.row.sequence
+        signed = await self._covering.checkpoint(tenant_id, sequence, found.trusted)
         anchor = await self._covering.anchor(signed)
-        proof = await inclusion(self._ledger, signed, found.row.sequence)
+        proof = await inclusion(self._ledger, signed, sequence)
         extra = None if anchor is None else anchor.format()
         return TlogProof(proof.index, proof.hashes, proof.checkpoint, extra).format()
 

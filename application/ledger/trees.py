@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
 
 from application.ledger.ports import LedgerReader
-from domain.ledger.merkle import Node, consistency_path, covering, fold, inclusion_path, tree_root
-from domain.ledger.tiles import node_in_tile, tile_of
+from domain.ledger.merkle import HASH, Node, consistency_path, covering, fold, inclusion_path
+from domain.ledger.tiles import HEIGHT, Tile, tile_of
 
 
 class Tree:
@@ -41,13 +43,39 @@ class Tree:
         of = {node: tile_of(node, self.size) for path in paths for nodes in path for node in nodes}
         tiles = list(dict.fromkeys(of.values()))
         found = await self._reader.hashes(self._tenant_id, tiles) if tiles else {}
-        known = {node: node_in_tile(node, tile, found[tile]) for node, tile in of.items()}
+        known = {node: _node_of(node, tile, found[tile]) for node, tile in of.items()}
         return [[fold([known[node] for node in nodes]) for nodes in path] for path in paths]
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The proof that a leaf is in the tree over these leaf hashes."""
+def inclusion_proof(leaves: bytes, index: int) -> list[bytes]:
+    """The proof that a leaf is in the tree over these leaf hashes, of 32 bytes each."""
+    rows = _rows_of_round(leaves)
     return [
-        fold([tree_root(leaves[at << level : (at + 1) << level]) for level, at in nodes])
-        for nodes in inclusion_path(index, len(leaves))
+        fold([_hash(rows[level], at) for level, at in nodes])
+        for nodes in inclusion_path(index, len(leaves) // HASH)
     ]
+
+
+def _node_of(node: Node, tile: Tile, hashes: bytes) -> bytes:
+    above = node[0] - tile.level * HEIGHT
+    return _hash(_rows_of_tile(hashes)[above], node[1] - (tile.index << (HEIGHT - above)))
+
+
+def _rows(hashes: bytes) -> Sequence[bytes]:
+    """All complete nodes over hashes, level by level from these up."""
+    rows = [hashes]
+    while len(hashes) >= 2 * HASH:
+        pairs = range(0, len(hashes) - HASH, 2 * HASH)
+        hashes = b"".join([sha256(b"\x01" + hashes[at : at + 2 * HASH]).digest() for at in pairs])
+        rows.append(hashes)
+    return rows
+
+
+# Tiles of the upper levels are in every proof, the heads of the newest round in many: of 10,000
+# tenants these are 320 KB.
+_rows_of_tile = lru_cache(maxsize=256)(_rows)
+_rows_of_round = lru_cache(maxsize=2)(_rows)
+
+
+def _hash(row: bytes, at: int) -> bytes:
+    return row[at * HASH : (at + 1) * HASH]

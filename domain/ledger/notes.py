@@ -28,6 +28,7 @@ MAX_NOTE_BYTES = 1_000_000
 MAX_SIGNATURES = 100
 
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _DASH = "\N{EM DASH} "
 
@@ -167,9 +168,9 @@ def decode_text(data: str | bytes, what: str, limit: int) -> str:
         raise Malformed(f"{what} is not UTF-8") from None
     if len(raw) > limit:
         raise Malformed(f"{what} has over {limit} bytes")
-    for number, line in enumerate(text.split("\n"), start=1):
-        if any(one < " " for one in line):
-            raise Malformed(f"line {number} of {what} holds a control character")
+    if control := _CONTROL.search(text):
+        number = text.count("\n", 0, control.start()) + 1
+        raise Malformed(f"line {number} of {what} holds a control character")
     return text
 
 

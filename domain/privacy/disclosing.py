@@ -45,6 +45,9 @@ class Kept(Struct, frozen=True):
     damaged: bool = False
 
 
+NOTHING = Kept({})
+
+
 class _Covered(Struct):
     sequence: int
     pointers: list[str]

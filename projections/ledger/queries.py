@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from application.ledger.ports import GLOBAL, Anchoring, LedgerDamaged, SignedHead, StoredEvent
+from application.ledger.ports import (
+    GLOBAL,
+    Anchoring,
+    LedgerDamaged,
+    Round,
+    SignedHead,
+    StoredEvent,
+)
 from domain.ledger.hashing import GENESIS, entry
 from domain.ledger.merkle import HASH
 from domain.ledger.recompute import LedgerRow
@@ -32,15 +39,12 @@ class LedgerQueries:
 
     def __init__(self, pool: Pool, *, witnessed: bool) -> None:
         self._pool = pool
-        self._witnessed = witnessed
+        self._trusted = sql.TRUSTED if witnessed else sql.NEWEST
+        self._trusted_rounds = sql.TRUSTED_ROUNDS if witnessed else sql.ROUNDS
 
     async def newest(self, tenant_id: str, *, trusted: bool) -> SignedHead | None:
-        statement = sql.TRUSTED if trusted and self._witnessed else sql.NEWEST
-        rows = await self._rows(statement, tenant_id)
-        if not rows:
-            return None
-        epoch, size, note, number, signed_us, cosignatures = rows[0]
-        return SignedHead(tenant_id, epoch, size, note + (cosignatures or ""), number, signed_us)
+        rows = await self._rows(self._trusted if trusted else sql.NEWEST, tenant_id)
+        return _head(tenant_id, rows[0]) if rows else None
 
     async def hashes(self, tenant_id: str, tiles: Sequence[Tile]) -> Mapping[Tile, bytes]:
         """Raises LedgerDamaged where signed events are missing."""
@@ -66,23 +70,35 @@ class LedgerQueries:
             raise LedgerDamaged
         return [row[0] for row in rows]
 
-    async def place(self, tenant_id: str) -> int | None:
-        rows = await self._rows(sql.PLACE, tenant_id)
-        return rows[0][0] if rows else None
-
-    async def round(self, number: int) -> Anchoring | None:
-        rows = await self._rows(sql.ROUND, number)
-        return Anchoring(*rows[0]) if rows else None
+    async def anchoring(self, head: SignedHead) -> Anchoring | None:
+        with store_errors():
+            async with self._pool.wire() as wire:
+                part = wire.part()
+                whole = part.run(self._trusted, GLOBAL)
+                place = part.run(sql.PLACE, head.tenant_id, head.epoch)
+                rounds = part.run(self._trusted_rounds, head.round, GLOBAL, head.epoch)
+                await part.done()
+        if not whole.rows() or not place.rows():
+            return None
+        kept = [Round(*row) for row in rounds.rows()]
+        return Anchoring(_head(GLOBAL, whole.rows()[0]), place.rows()[0][0], kept)
 
     async def event(self, tenant_id: str, wanted: str | int) -> StoredEvent | None:
         by_id = isinstance(wanted, str)
-        statement = sql.EVENT_BY_ID if by_id else sql.EVENT_BY_SEQUENCE
-        rows = await self._rows(statement, tenant_id, wanted)
-        if not rows:
+        with store_errors():
+            async with self._pool.wire() as wire:
+                part = wire.part()
+                statement = sql.EVENT_BY_ID if by_id else sql.EVENT_BY_SEQUENCE
+                found = part.run(statement, tenant_id, wanted)
+                newest = part.run(self._trusted, tenant_id)
+                await part.done()
+        if not found.rows():
             return None
-        *columns, before = rows[0]
+        *columns, before = found.rows()[0]
         row = LedgerRow(*columns)
-        return StoredEvent(row, GENESIS if row.sequence == 1 else before)
+        trusted = [_head(tenant_id, one) for one in newest.rows()]
+        before = GENESIS if row.sequence == 1 else before
+        return StoredEvent(row, before, trusted[0] if trusted else None)
 
     async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
         needle = b'"sequence":%d' % sequence  # or a longer number: the bytes themselves tell
@@ -129,6 +145,11 @@ class LedgerQueries:
                 answer = part.run(statement, *parameters)
                 await part.done()
         return answer.rows()
+
+
+def _head(tenant_id: str, row: Sequence[Any]) -> SignedHead:
+    epoch, size, note, number, signed_us, cosignatures = row
+    return SignedHead(tenant_id, epoch, size, note + (cosignatures or ""), number, signed_us)
 
 
 def _log(tenant_id: str) -> sql.Log:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from application.ledger.ports import GLOBAL
-
 
 def _newest(size: str) -> str:
     return f"""
@@ -22,14 +20,23 @@ select c.epoch, c.size, c.note, c.round, c.signed_us,
 NEWEST = _newest("size")
 TRUSTED = _newest("witnessed_size")
 
-PLACE = "select place from ledger_heads where tenant_id = %s"
-ROUND = f"""
-select r.epoch, r.round, r.text, l.leaves
+PLACE = "select place from ledger_heads where tenant_id = %s and epoch = %s"
+
+
+def _rounds(size: str) -> str:
+    # While a log does not grow, every round has the same head of it.
+    return f"""
+select r.round, r.text, l.leaves
   from ledger_heads g
-  join ledger_rounds r on r.epoch = g.epoch and r.round = %s
+  join ledger_rounds r on r.epoch = g.epoch and r.round in (g.{size}, %s)
   join ledger_round_heads l on l.epoch = r.epoch and l.round = r.round
- where g.tenant_id = '{GLOBAL}'
+ where g.tenant_id = %s and g.epoch = %s
+ order by r.round desc
 """
+
+
+ROUNDS = _rounds("size")
+TRUSTED_ROUNDS = _rounds("witnessed_size")
 
 _EVENT = """
 select e.position, e.topic, e.originator_id, e.originator_version, e.tenant_id, e.sequence,
@@ -82,17 +89,20 @@ def _tiles(table: str) -> str:
     # Each is looked up: the planner would rather read all tiles of a tenant that has a thousand.
     return f"""
 select k.level, k.tile, t.hashes
-  from unnest(%s::int[], %s::bigint[]) as k(level, tile)
+  from unnest((select %s::int[]), (select %s::bigint[])) as k(level, tile)
  cross join lateral (
        select hashes from {table}
         where tenant_id = %s and level = k.level and tile = k.tile limit 1) as t
 """
 
 
+# The sub-selects hide how long a range is, so that one plan serves all: planning each anew takes as
+# long as reading it.
 def _roots(table: str) -> str:
     return f"""
 select string_agg(root, ''::bytea order by tile) from {table}
- where tenant_id = %s and level = %s and tile >= %s and tile < %s
+ where tenant_id = %s and level = %s
+   and tile >= (select %s::bigint) and tile < (select %s::bigint)
 """
 
 
@@ -100,7 +110,8 @@ TENANT_TILES = _tiles("ledger_tiles")
 TENANT_ROOTS = _roots("ledger_tiles")
 TENANT_ENTRIES = """
 select string_agg(entry, ''::bytea order by sequence) from events
- where tenant_id = %s and sequence > %s and sequence <= %s
+ where tenant_id = %s
+   and sequence > (select %s::bigint) and sequence <= (select %s::bigint)
 """
 GLOBAL_TILES = _tiles("ledger_global_tiles")
 GLOBAL_ROOTS = _roots("ledger_global_tiles")
@@ -108,7 +119,8 @@ GLOBAL_ENTRIES = """
 select string_agg(r.entry, ''::bytea order by r.round)
   from ledger_heads g
   join ledger_rounds r on r.epoch = g.epoch
- where g.tenant_id = %s and r.round > %s and r.round <= %s
+ where g.tenant_id = %s
+   and r.round > (select %s::bigint) and r.round <= (select %s::bigint)
 """
 
 OF_TENANT = Log(TENANT_TILES, TENANT_ROOTS, TENANT_ENTRIES)

@@ -10,7 +10,14 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from application.ledger.ports import GLOBAL, Anchoring, LedgerDamaged, SignedHead, StoredEvent
+from application.ledger.ports import (
+    GLOBAL,
+    Anchoring,
+    LedgerDamaged,
+    Round,
+    SignedHead,
+    StoredEvent,
+)
 from application.ports import Head
 from domain.ledger.anchors import head_leaf, round_text
 from domain.ledger.append import LedgerEnd, place
@@ -46,7 +53,7 @@ class LedgerWorld:
         self.signed: dict[str, list[SignedHead]] = {}
         self.trusted: dict[str, int] = {}
         """By log, the size of the checkpoint that is trusted; the newest where none is said."""
-        self.rounds: dict[int, Anchoring] = {}
+        self.rounds: dict[int, Round] = {}
         self._round_entries: list[bytes] = []
         self.places: dict[str, int] = {}
         self.lost: set[Tile] = set()
@@ -76,7 +83,7 @@ class LedgerWorld:
         leaves = [_head_leaf(self.signed[tenant][-1]) for tenant in self.places]
         number = _size(self.signed.get(GLOBAL)) + 1
         text = round_text(number, len(leaves), tree_root(leaves))
-        self.rounds[number] = Anchoring(1, number, text, b"".join(leaves))
+        self.rounds[number] = Round(number, text, b"".join(leaves))
         self._round_entries.append(entry(text.encode()))
         self._sign(GLOBAL, self._round_entries)
 
@@ -114,22 +121,25 @@ class LedgerWorld:
     async def entries(self, tenant_id: str, first: int, last: int) -> list[bytes]:
         return self._entries(tenant_id)[first - 1 : last]
 
-    async def place(self, tenant_id: str) -> int | None:
-        return self.places.get(tenant_id)
-
     async def event(self, tenant_id: str, wanted: str | int) -> StoredEvent | None:
         rows = self.rows.get(tenant_id, [])
         for at, row in enumerate(rows):
             if wanted in (row.sequence, row.event_id):
-                return StoredEvent(row, rows[at - 1].ledger_hash if at else GENESIS)
+                before = rows[at - 1].ledger_hash if at else GENESIS
+                return StoredEvent(row, before, await self.newest(tenant_id, trusted=True))
         return None
 
     async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
         states = [row.state for row in self.rows[tenant_id][sequence:]]
         return frozenset().union(*(erased_pointers(state, sequence) for state in states))
 
-    async def round(self, number: int) -> Anchoring | None:
-        return self.rounds.get(number)
+    async def anchoring(self, head: SignedHead) -> Anchoring | None:
+        whole = await self.newest(GLOBAL, trusted=True)
+        if whole is None:
+            return None
+        numbers = dict.fromkeys((whole.size, head.round))
+        kept = [self.rounds[number] for number in numbers if number in self.rounds]
+        return Anchoring(whole, self.places[head.tenant_id], kept)
 
     async def kept(self, tenant_id: str, sequence: int) -> Kept:
         return self.kept_of[tenant_id, sequence]

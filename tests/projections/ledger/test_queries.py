@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from application.ledger.ports import GLOBAL, LedgerDamaged, LedgerReader
 from application.ledger.signatures import open_checkpoint
@@ -14,11 +15,13 @@ from domain.ledger.hashing import GENESIS, leaf_hash
 from domain.ledger.merkle import tree_root
 from domain.ledger.tiles import Tile, tiles_of
 from domain.privacy.disclosing import ERASED
-from infrastructure.postgres.connect import Pool
+from infrastructure.postgres.connect import Pool, open_pool
 from projections.ledger.queries import LedgerQueries
 from projections.reading import Connection
+from tests.infrastructure.event_store.kit import plans
 from tests.projections.filling import Fact, Filling
 from tests.projections.ledger.ledgers import (
+    CELL,
     Signatures,
     follow,
     record,
@@ -122,8 +125,6 @@ async def test_trusted_is_what_the_policy_accepts(
 async def test_the_global_log(
     app: Connection, filling: Filling, queries: LedgerReader, signatures: Signatures
 ) -> None:
-    assert await queries.place("acme") is None
-    assert await queries.round(1) is None
     for _ in range(3):
         await record(filling, {"acme": 4, "umbrella": 2})
         await follow(app)
@@ -132,17 +133,6 @@ async def test_the_global_log(
     assert whole is not None
     assert whole.size == 3
     entries = await queries.entries(GLOBAL, 1, 3)
-    places = [await queries.place(tenant) for tenant in ("acme", "umbrella")]
-    assert places == [0, 1]
-    for number, entry in enumerate(entries, 1):
-        found = await queries.round(number)
-        assert found is not None
-        assert hashlib.sha256(found.text.encode()).digest() == entry
-        assert len(found.head_leaves) == 64
-    umbrella = await queries.newest("umbrella", trusted=True)
-    assert umbrella is not None
-    assert found is not None
-    assert found.head_leaves[32:] == head_leaf(umbrella.note.split("\n\n")[0] + "\n")
     tiles = await queries.hashes(GLOBAL, [Tile(0, 0, 3)])
     assert tiles == {Tile(0, 0, 3): b"".join(map(leaf_hash, entries))}
     root = tree_root(map(leaf_hash, entries))
@@ -150,7 +140,57 @@ async def test_the_global_log(
     assert open_checkpoint(whole.note, keys).checkpoint.root == root
 
 
-async def test_an_event_as_it_is_stored(filling: Filling, queries: LedgerReader) -> None:
+@pytest.mark.parametrize("tenant", ["acme", "umbrella"])
+async def test_what_a_checkpoint_can_be_chained_to(
+    app: Connection, filling: Filling, queries: LedgerReader, signatures: Signatures, tenant: str
+) -> None:
+    heads = []
+    for counts in ({"acme": 4, "umbrella": 2}, {"acme": 1}, {"acme": 1}):
+        await record(filling, counts)
+        await follow(app)
+        await signatures.sign()
+        heads.append(await queries.newest(tenant, trusted=True))
+    entries = await queries.entries(GLOBAL, 1, 3)
+    for head in heads:
+        assert head is not None
+        found = await queries.anchoring(head)
+        assert found is not None
+        assert found.whole == await queries.newest(GLOBAL, trusted=True)
+        assert found.place == ["acme", "umbrella"].index(tenant)
+        assert [one.number for one in found.rounds] == sorted({3, head.round}, reverse=True)
+        for one in found.rounds:
+            assert hashlib.sha256(one.text.encode()).digest() == entries[one.number - 1]
+        own = found.rounds[-1].head_leaves[found.place * 32 : (found.place + 1) * 32]
+        assert own == head_leaf(head.note.split("\n\n")[0] + "\n")
+
+
+async def test_only_what_is_kept_and_trusted_is_chained_to(
+    app: Connection, pool: Pool, filling: Filling, signatures: Signatures
+) -> None:
+    queries = LedgerQueries(pool, witnessed=True)
+    for _ in range(3):
+        await record(filling, {"acme": 4})
+        await follow(app)
+        await signatures.sign()
+    await app.execute("update ledger_heads set witnessed_size = 8 where tenant_id = 'acme'")
+    head = await queries.newest("acme", trusted=True)
+    assert head is not None
+    assert await queries.anchoring(head) is None
+    await app.execute("update ledger_heads set witnessed_size = 2 where tenant_id = %s", (GLOBAL,))
+    found = await queries.anchoring(head)
+    assert found is not None
+    assert (found.whole.size, [one.number for one in found.rounds]) == (2, [2])
+    await app.execute("delete from ledger_round_heads where round = 2")
+    gone = await queries.anchoring(head)
+    assert gone is not None
+    assert gone.rounds == []
+    assert await queries.anchoring(replace(head, epoch=2)) is None
+    assert await queries.anchoring(replace(head, tenant_id="nobody")) is None
+
+
+async def test_an_event_as_it_is_stored(
+    app: Connection, filling: Filling, queries: LedgerReader, signatures: Signatures
+) -> None:
     await record(filling, {"acme": 3, "umbrella": 1})
     for wanted in ("evt_3", 2):  # the turns go round: acme, umbrella, acme, acme
         found = await queries.event("acme", wanted)
@@ -158,9 +198,15 @@ async def test_an_event_as_it_is_stored(filling: Filling, queries: LedgerReader)
         assert found.row.state == filling.rows[2][-1]
         assert found.row.position == 3
         assert found.ledger_hash_before == filling.rows[0][10]
+        assert found.trusted is None
     first = await queries.event("acme", 1)
     assert first is not None
     assert first.ledger_hash_before == GENESIS
+    await follow(app)
+    await signatures.sign()
+    signed = await queries.event("acme", 1)
+    assert signed is not None
+    assert signed.trusted == await queries.newest("acme", trusted=True)
     for tenant, nothing in (("acme", "evt_2"), ("acme", 4), ("umbrella", 2), ("nobody", 1)):
         assert await queries.event(tenant, nothing) is None
 
@@ -217,3 +263,20 @@ async def test_bytes_that_are_no_json_hide_no_erasure(
     if followed:
         await project(app)
     assert await queries.erased("acme", 1) == {"/payload/note"}
+
+
+async def test_one_plan_serves_tiles_and_ranges_of_any_size(
+    database_url: str, app: Connection, filling: Filling
+) -> None:
+    await record(filling, {"acme": 600})
+    await follow(app)
+    alone = await open_pool(database_url, CELL, min=1, max=1, name="test plans")
+    async with alone:
+        queries = LedgerQueries(alone, witnessed=False)
+        for size in (600, 1, 520, 300, 257, 10, 512, 599, 256, 400):
+            await queries.hashes("acme", list(tiles_of(size)))
+            await queries.entries("acme", 1, size)
+        for part in ("as k(level, tile)", "string_agg(root", "string_agg(entry"):
+            kept, new = await plans(alone, part)
+            assert kept > 0, "planned anew for each size"
+            assert new == 5, "the server tries so often before it keeps a plan"
