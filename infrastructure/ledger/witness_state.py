@@ -1,4 +1,4 @@
-"""What our own witness remembers, in a SQLite file of its own (ADR 0019).
+"""What our own witness remembers, in a SQLite file of its own (ADR 0021).
 
 The write-ahead log with synchronous=FULL: a transaction is flushed before COMMIT returns. (With a
 rollback journal FULL is not enough: its removal is not flushed, and a power cut can bring it back
