@@ -10,10 +10,10 @@ from itertools import islice
 from typing import Protocol
 
 from application.ledger.ports import LedgerDamaged, LedgerReader, SignedHead
+from application.ledger.verifying.bundles import CHECKPOINT, EVENTS
 from domain.errors import NotFound
 from domain.ledger.tiles import WIDTH, Tile, bundle_path, encode_entries, tiles_of
 
-EVENTS = "events.ndjson"
 _TILES_AT_ONCE = 64
 _EVENTS_AT_ONCE = 250
 
@@ -70,7 +70,7 @@ class ExportLedger:
         if events:
             await self._write_events(signed, bundle, progress)
         # Last: without it a bundle is none.
-        bundle.add("checkpoint", signed.note.encode())
+        bundle.add(CHECKPOINT, signed.note.encode())
         return signed
 
     async def _entries(self, tenant_id: str, bundle: Bundle, tiles: Sequence[Tile]) -> int:
