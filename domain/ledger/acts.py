@@ -15,6 +15,11 @@ ALARM = "history.ledger.alarm"
 _STREAM = "ledger"
 
 
+def reopened_id(epoch: int) -> str:
+    """The event id of a reopening, the same in each tenant's ledger."""
+    return _event_id(REOPENED, str(epoch))
+
+
 def reopened(
     tenant_id: str,
     epoch: int,
@@ -57,7 +62,7 @@ def _act(
 ) -> Draft:
     content = Content(
         tenant_id=tenant_id,
-        event_id=f"oh_evt_{kind}/{name}",
+        event_id=_event_id(kind, name),
         order_id=None,
         stream=_STREAM,
         occurred_at=now,
@@ -71,3 +76,7 @@ def _act(
         salt=urlsafe_b64encode(random_bytes(SALT_BYTES)).rstrip(b"=").decode(),
     )
     return draft_of(content, (), history_originator(tenant_id, _STREAM), TOPIC)
+
+
+def _event_id(kind: str, name: str) -> str:
+    return f"oh_evt_{kind}/{name}"

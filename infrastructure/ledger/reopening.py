@@ -16,11 +16,12 @@ from typing import Any
 from msgspec import Struct
 from psycopg import Connection
 
+from application.ledger.gathering import KIND as WITNESS
 from application.ledger.ports import GLOBAL, LogKeys, ObjectStore
 from application.ledger.signing import LogHead, empty_head, origin_of
 from application.ports import Clock, Door, Refused
 from domain.errors import Conflict, Unavailable
-from domain.ledger.acts import reopened
+from domain.ledger.acts import reopened, reopened_id
 from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.faults import Malformed
 from domain.ledger.hashing import EMPTY_ROOT, entry, leaf_hash
@@ -38,11 +39,17 @@ SIZES = """
 select h.tenant_id, coalesce(e.sequence, 0)
   from ledger_heads h
   left join lateral (
-       select sequence from events where tenant_id = h.tenant_id
+       select sequence from events where tenant_id = h.tenant_id and event_id <> %s
         order by sequence desc limit 1) as e on true
  where h.place is not null
 """
-LAST_EVENT = "select coalesce((select position from events order by position desc limit 1), 0)"
+LAST_EVENT = """
+select coalesce((select position from events where event_id <> %s
+                  order by position desc limit 1), 0)
+"""
+WITNESS_AHEAD = f"""
+select 1 from ledger_alarms where tenant_id = '{GLOBAL}' and kind = '{WITNESS}'
+"""
 FOLLOWED = "select coalesce(max(position), 0) from tracking"
 ENTRIES = "select entry from events where tenant_id = %s and sequence <= %s order by sequence"
 MOVE_HEAD = """
@@ -51,6 +58,7 @@ update ledger_heads
  where tenant_id = %s
 """
 FORGET_TILES = f"delete from ledger_global_tiles where tenant_id = '{GLOBAL}'"
+FORGET_ALARM = f"delete from ledger_alarms where tenant_id = '{GLOBAL}' and kind = '{WITNESS}'"
 ROUND_BEFORE = """
 insert into ledger_rounds (epoch, round, text, entry, position, signed_us)
 values (%s, 0, %s, %s, %s, %s)
@@ -93,9 +101,10 @@ class Reopening:
         await self._require_behind()
         await self._lead()
         whole = store.global_head(self._connection, self._keys.service_origin)
-        heads = self._heads()
         epoch = max(whole.epoch, await self._published.largest(GLOBAL) or 1) + 1
-        last = self._last_event()
+        # What a stopped reopening has recorded already counts as what this one records.
+        heads = self._heads(reopened_id(epoch))
+        last = self._last_event(reopened_id(epoch))
         position = min(store.last_position(self._connection), last)
         stale = last < self._followed()
         tenants = sorted(heads)
@@ -111,6 +120,8 @@ class Reopening:
             await require_ahead(self._connection, self._published)
         except LedgerBehind:
             return
+        if self._connection.execute(WITNESS_AHEAD).fetchone():
+            return  # a witness has seen more of the global log: what was published is lost as well
         raise Conflict("the store does not lie behind what was signed of it: nothing to reopen")
 
     async def _lead(self) -> None:
@@ -121,10 +132,10 @@ class Reopening:
             await asyncio.sleep(0.5)
         raise Conflict("the ledger is being signed by a worker; stop it, then reopen")
 
-    def _heads(self) -> dict[str, LogHead]:
+    def _heads(self, link: str) -> dict[str, LogHead]:
         """Where each log goes on from: its head, or the events that are left of what it covers."""
         heads = store.tenant_heads(self._connection)
-        for tenant_id, last in self._connection.execute(SIZES).fetchall():
+        for tenant_id, last in self._connection.execute(SIZES, (link,)).fetchall():
             head = heads[tenant_id]
             if head.size > last or head.frontier.root() != head.root:
                 frontier = Frontier()
@@ -134,8 +145,8 @@ class Reopening:
                 head.frontier, head.root = frontier, frontier.root()
         return heads
 
-    def _last_event(self) -> int:
-        row = self._connection.execute(LAST_EVENT).fetchone()
+    def _last_event(self, link: str) -> int:
+        row = self._connection.execute(LAST_EVENT, (link,)).fetchone()
         return int(row[0]) if row else 0
 
     def _followed(self) -> int:
@@ -185,6 +196,7 @@ class Reopening:
                      head.frontier.to_bytes(), head.tenant_id),
                 )  # fmt: skip
             self._connection.execute(FORGET_TILES)
+            self._connection.execute(FORGET_ALARM)  # of the origin before
             self._connection.execute(
                 ROUND_BEFORE, (epoch, text, entry(text.encode()), position, now_us)
             )

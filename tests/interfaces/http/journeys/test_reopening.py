@@ -63,6 +63,18 @@ def published_head(of: Settings, log: str) -> Checkpoint:
     return Checkpoint.parse(newest.read_text().partition("\n\n")[0] + "\n")
 
 
+async def stopped_reopening(of: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the links are recorded, before the heads are moved."""
+
+    def stop(*_: object) -> None:
+        raise OSError("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reopening, "_move", stop)
+        with pytest.raises(OSError, match="stopped"):
+            await reopen_ledger(of)
+
+
 async def test_a_restored_store_goes_on_under_new_origins(restored: Settings) -> None:
     assert await reopen_ledger(restored) == Reopened(2, 1, stale=False)
     async with opened(restored) as house:
@@ -97,10 +109,7 @@ async def test_a_restored_store_goes_on_under_new_origins(restored: Settings) ->
 async def test_stopped_in_the_middle_it_is_begun_again(
     restored: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(Reopening, "_move", lambda *_: (_ for _ in ()).throw(OSError("stopped")))
-        with pytest.raises(OSError, match="stopped"):
-            await reopen_ledger(restored)
+    await stopped_reopening(restored, monkeypatch)
     assert len(links(restored)) == 1
     assert (await reopen_ledger(restored)).epoch == 2
     assert len(links(restored)) == 1
@@ -110,14 +119,20 @@ async def test_stopped_in_the_middle_it_is_begun_again(
         assert (await signed(shop))["checkpoint_size"] == 3
 
 
-async def test_events_that_were_cut_off(original: str, tmp_path: Path) -> None:
-    """The tree begins with what is left; read models are rebuilt."""
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_events_that_were_cut_off(
+    original: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stopped: bool
+) -> None:
+    """The tree begins with what is left, also where the first try was stopped; read models are
+    rebuilt."""
     async with opened(settings(original, tmp_path)) as house:
         shop = house.shop()
         await shop.record_all(shop.event(f"ord_{number}") for number in range(300))
         await signed_and_published(house)
     with superuser(house) as connection:
         connection.execute("delete from events where position > 250")
+    if stopped:
+        await stopped_reopening(house.settings, monkeypatch)
     assert await reopen_ledger(house.settings) == Reopened(2, 1, stale=True)
     await rebuild_models(house.settings, [], lambda _done, _all: None)
     async with opened(house.settings) as house:
@@ -131,3 +146,24 @@ async def test_events_that_were_cut_off(original: str, tmp_path: Path) -> None:
             answer = await again.as_role("auditor").get(f"{BASE}/events/{event_id}/verify")
             assert answer.json()["verified"], answer.text
         assert len(await again.walk("/events", limit=100)) == 270
+        alarms = (await again.as_role("operator").get(f"{BASE}/health")).json()
+        assert alarms["subsystems"]["ledger"]["status"] == "ok"
+
+
+async def test_a_witness_that_has_seen_more_is_reason_enough(original: str, tmp_path: Path) -> None:
+    """Where what was published is lost as well."""
+    async with opened(settings(original, tmp_path)) as house:
+        await house.shop().record()
+        await signed_and_published(house)
+    with pytest.raises(Conflict, match="nothing to reopen"):
+        await reopen_ledger(house.settings)
+    with superuser(house) as connection:
+        connection.execute(
+            "insert into ledger_alarms (tenant_id, kind, detail, raised_us)"
+            " values ('_global', 'witness', 'it has seen more', 1)"
+        )
+    assert (await reopen_ledger(house.settings)).epoch == 2
+    async with opened(house.settings) as house:
+        shop = the_shop(house)
+        await shop.record(event_id="evt_new")
+        assert "/2\n" in (await signed(shop))["checkpoint"]
