@@ -96,9 +96,18 @@ def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
 
 def open_metrics_from(env: Mapping[str, str]) -> bool:
     """ORDER_HISTORY_METRICS, `no` or `yes`; yes if left out. Raises ValueError."""
-    given = env.get("ORDER_HISTORY_METRICS") or "yes"
+    return _yes(env, "ORDER_HISTORY_METRICS")
+
+
+def open_tenants_from(env: Mapping[str, str]) -> bool:
+    """ORDER_HISTORY_OPEN_TENANTS, `no` or `yes`; yes if left out. Raises ValueError."""
+    return _yes(env, "ORDER_HISTORY_OPEN_TENANTS")
+
+
+def _yes(env: Mapping[str, str], name: str) -> bool:
+    given = env.get(name) or "yes"
     if given not in ("yes", "no"):
-        raise ValueError("ORDER_HISTORY_METRICS must be yes or no")
+        raise ValueError(f"{name} must be yes or no")
     return given == "yes"
 
 

@@ -21,6 +21,7 @@ from interfaces.settings import (
     jwks_from,
     ledger_from,
     open_metrics_from,
+    open_tenants_from,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -103,7 +104,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
     """Settings from options and the environment."""
     try:
         jwks, ledger = jwks_from(os.environ), ledger_from(os.environ)
-        open_metrics = open_metrics_from(os.environ)
+        open_metrics, open_tenants = open_metrics_from(os.environ), open_tenants_from(os.environ)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if ledger.publish_dir is not None and _in_backups(data_dir, ledger.publish_dir):
@@ -115,7 +116,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         database_url=database_url,
         data_dir=data_dir,
         jwks=jwks,
-        open_tenants=os.environ.get("ORDER_HISTORY_OPEN_TENANTS", "yes") != "no",
+        open_tenants=open_tenants,
         open_metrics=open_metrics,
         ledger=ledger,
     )

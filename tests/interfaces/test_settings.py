@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.settings import LedgerSettings, ledger_from, open_metrics_from
+from interfaces.settings import (
+    LedgerSettings,
+    ledger_from,
+    open_metrics_from,
+    open_tenants_from,
+)
 
 
 @pytest.mark.parametrize(("given", "open_metrics"), [("no", False), ("yes", True), ("", True)])
@@ -17,6 +22,18 @@ def test_the_local_metrics_can_be_switched_off(given: str, open_metrics: bool) -
 def test_what_may_be_meant_as_no_is_not_taken_for_yes(given: str) -> None:
     with pytest.raises(ValueError, match="ORDER_HISTORY_METRICS must be yes or no"):
         open_metrics_from({"ORDER_HISTORY_METRICS": given})
+
+
+@pytest.mark.parametrize(("given", "open_tenants"), [("no", False), ("yes", True), ("", True)])
+def test_tenants_can_be_asked_to_register(given: str, open_tenants: bool) -> None:
+    assert open_tenants_from({"ORDER_HISTORY_OPEN_TENANTS": given}) is open_tenants
+    assert open_tenants_from({}) is True
+
+
+@pytest.mark.parametrize("given", ["off", "false", "0", "NO", " no"])
+def test_what_may_be_meant_as_no_does_not_open_the_tenants(given: str) -> None:
+    with pytest.raises(ValueError, match="ORDER_HISTORY_OPEN_TENANTS must be yes or no"):
+        open_tenants_from({"ORDER_HISTORY_OPEN_TENANTS": given})
 
 
 def test_how_the_ledger_is_signed_has_defaults() -> None:
