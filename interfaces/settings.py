@@ -90,7 +90,7 @@ def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
         witness_policy=Path(policy) if policy else None,
         tsa_url=tsa_url or None,
         tsa_roots=Path(tsa_roots) if tsa_roots else None,
-        audit_rate=int(_number(env, "ORDER_HISTORY_AUDIT_RATE", 2000.0, 0.0, 1e9)),
+        audit_rate=math.ceil(_number(env, "ORDER_HISTORY_AUDIT_RATE", 2000.0, 0.0, 1e9)),
     )
 
 

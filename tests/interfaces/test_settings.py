@@ -79,3 +79,8 @@ def test_a_number_out_of_bounds_is_named_with_its_bounds(name: str, bad: str) ->
 def test_an_authority_needs_its_roots() -> None:
     with pytest.raises(ValueError, match="ORDER_HISTORY_TSA_ROOTS"):
         ledger_from({"ORDER_HISTORY_TSA_URL": "http://tsa.example"})
+
+
+def test_a_rate_below_one_does_not_switch_the_audit_off() -> None:
+    assert ledger_from({"ORDER_HISTORY_AUDIT_RATE": "0.5"}).audit_rate == 1
+    assert ledger_from({"ORDER_HISTORY_AUDIT_RATE": "0"}).audit_rate == 0
