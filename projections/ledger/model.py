@@ -45,6 +45,9 @@ class LedgerModel:
     def beside(self, suffix: str) -> LedgerModel:
         return LedgerModel(suffix)
 
+    def concerns(self, events: Sequence[Notification]) -> bool:
+        return bool(_complete(events))
+
     async def apply(self, connection: Connection, events: Sequence[Notification]) -> None:
         level, places = 0, _complete(events)
         while places:

@@ -43,6 +43,9 @@ class OrdersModel:
     def beside(self, suffix: str) -> OrdersModel:
         return OrdersModel(suffix)
 
+    def concerns(self, events: Sequence[Notification]) -> bool:
+        return bool(events)
+
     async def apply(self, connection: Connection, events: Sequence[Notification]) -> None:
         if not events:
             return

@@ -39,6 +39,9 @@ class Seen:
         self.chokes_on = set(chokes_on)
         self.error = error or ValueError("jane@example.com is not a number")
 
+    def concerns(self, events: Sequence[Notification]) -> bool:
+        return self.name != "indifferent"
+
     async def apply(self, connection: Connection, events: Sequence[Notification]) -> None:
         places = [event.position for event in events]
         if self.chokes_on.intersection(places):
@@ -89,6 +92,21 @@ async def place(connection: Connection, model: ReadModel, position: int) -> None
     await connection.execute(
         "update tracking set position = %s where model = %s", (position, model.name)
     )
+
+
+async def test_a_model_that_events_do_not_concern_moves_on(
+    app: Connection, filling: Filling
+) -> None:
+    await filling.add(*world(5))
+    model, other = Seen("indifferent", chokes_on=range(100)), Seen("other")
+    one = hub(lambda: pytest.fail("needs no other connection"), model, other)
+    while await one.turn(app):
+        pass
+    places = {state.model: state.position for state in await status(app, ["indifferent", "other"])}
+    assert places == {"indifferent": filling.head, "other": filling.head}
+    assert (model.positions, other.positions) == ([], list(range(1, filling.head + 1)))
+    with pytest.raises(Overtaken):
+        await apply_once(app, model, await read_batch(app, 0))
 
 
 async def test_every_model_gets_every_event_once(
