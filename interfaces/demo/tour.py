@@ -73,6 +73,12 @@ export API={address}/v1/order-history
 # the bytes that were hashed, and their hash: compare integrity.sha256
 {ask} \\
   $API/events/evt_demo_1_001/bytes | sha256sum
+# does it hold? its bytes, its place in the signed tree, each personal value
+{ask} \\
+  $API/events/evt_demo_1_001/verify
+# its receipt: proves it without this service (README.md, "A tour")
+{ask} \\
+  $API/events/evt_demo_1_001/receipt
 # what happens from now on (Ctrl-C ends it)
 {ask} -N $API/events/stream
 
