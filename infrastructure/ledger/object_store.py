@@ -30,6 +30,9 @@ class DirectoryStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def __str__(self) -> str:
+        return str(self._root)
+
     async def put(self, objects: Mapping[str, bytes]) -> None:
         await asyncio.to_thread(self._put, objects)
 

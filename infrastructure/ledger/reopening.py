@@ -122,7 +122,10 @@ class Reopening:
             return
         if self._connection.execute(WITNESS_AHEAD).fetchone():
             return  # a witness has seen more of the global log: what was published is lost as well
-        raise Conflict("the store does not lie behind what was signed of it: nothing to reopen")
+        raise Conflict(
+            "the store does not lie behind what is published in "
+            f"{self._published}: nothing to reopen"
+        )
 
     async def _lead(self) -> None:
         """No signer works while the store lies behind; one may just be finding out."""

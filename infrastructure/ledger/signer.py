@@ -102,6 +102,7 @@ class Signer:
             turn = await in_thread(signing.turn)
             await self._tell(turn)
             published = await self._publish(connection, signing.rounds.whole, published)
+            holds = holds and published == signing.rounds.whole.size
             if not turn.more:
                 spent = asyncio.get_running_loop().time() - started
                 await asyncio.sleep(max(0.0, self._interval - spent))
@@ -145,6 +146,8 @@ class Signer:
                 ) from error
             except Unavailable as error:
                 log.warning("signer.not_published", round=number + 1, reason=str(error))
+                # Till it is, a backup restored would not be known for one.
+                await self._alarms.sound(GLOBAL, KIND, None, f"checkpoints wait: {error}")
                 return number
         return min(whole.size, published + _PUBLISHED_AT_ONCE)
 

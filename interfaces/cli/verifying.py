@@ -147,7 +147,7 @@ def ledger(tenant: str | None, data_dir: Path, database_url: str | None) -> int:
     """Re-read every stored byte and recompute chain and tree, of one tenant or of all.
 
     Exit code 1, naming the first event that does not hold, and the first checkpoint and the first
-    tile that are not of these events.
+    tile that are not of these events; also where nothing is recorded of the tenant.
     """
     with installation(data_dir, database_url) as settings, progress_bar("events") as progress:
         held, differences = audit_ledgers(settings, [tenant] if tenant else None, progress)
@@ -156,6 +156,9 @@ def ledger(tenant: str | None, data_dir: Path, database_url: str | None) -> int:
             f"tenant {difference.tenant_id}: sequence {difference.sequence}: {difference.what}"
         )
     if differences:
+        return 1
+    if tenant and not held:
+        say(f"nothing is recorded of {tenant}")
         return 1
     click.echo(f"{held} events hold")
     return 0

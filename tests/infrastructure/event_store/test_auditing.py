@@ -211,10 +211,10 @@ def test_another_tenants_ledger_is_judged_by_itself(tenant: str, ledger: Ledger)
 def test_the_command_line_says_which_and_exits_with_1(
     tenant: str, ledger: Ledger, database_url: str, tmp_path: Path
 ) -> None:
-    def verify() -> tuple[int, str]:
+    def verify(of: str = tenant) -> tuple[int, str]:
         command = [sys.executable, "-m", "interfaces.cli.main", "verify", "ledger"]
         done = subprocess.run(
-            [*command, "--tenant", tenant, "--data-dir", str(tmp_path)],
+            [*command, "--tenant", of, "--data-dir", str(tmp_path)],
             env={**os.environ, "ORDER_HISTORY_DATABASE_URL": database_url},
             capture_output=True,
             text=True,
@@ -223,6 +223,7 @@ def test_the_command_line_says_which_and_exits_with_1(
         return done.returncode, done.stdout
 
     assert verify() == (0, f"{EVENTS} events hold\n")
+    assert verify("mistyped") == (1, "")
     tamper(
         ledger,
         f"update events set state = set_byte(state, 20, 255 - get_byte(state, 20)) where {OF}",

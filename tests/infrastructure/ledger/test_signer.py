@@ -149,12 +149,13 @@ async def test_storage_that_is_away_for_a_while(cell: Cell, storage: Storage) ->
             await cell.record()
             await until(signed(cell, acme=number))
         assert len(cell.on_disk()) == 2, "signing goes on, publishing waits"
+        assert "checkpoints wait" in cell.standing()[GLOBAL]
         storage.away = False
         await until(published(cell))
+        await until(lambda: cell.standing() == {})
     assert storage.order == [
         f"{log}/1/checkpoint/{size}" for size in range(1, 6) for log in ("acme", GLOBAL)
     ]
-    assert cell.standing() == {}
 
 
 async def test_storage_that_was_lost_is_filled_again(cell: Cell, tmp_path: Path) -> None:
