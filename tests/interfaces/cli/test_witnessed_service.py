@@ -101,7 +101,8 @@ class Parties:
         return list(keys.verifier_keys(f"{keys.service_origin}/{tenant_id}"))
 
     def token(self) -> str:
-        return issuer(self.data_dir).mint("test", ["acme"], ["producer"], 3600)
+        roles = ["producer", "auditor", "operator"]
+        return issuer(self.data_dir).mint("test", ["acme"], roles, 3600)
 
     def heads(self) -> dict[str, tuple[int, int]]:
         with psycopg.connect(self.database_url) as connection:
@@ -120,6 +121,19 @@ def until(condition: Callable[[], Any]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never comes"
         time.sleep(0.05)
+
+
+def asked(client: httpx.Client, token: str, path: str) -> Any:
+    return client.get(
+        f"/v1/order-history/{path}", headers={"Authorization": f"Bearer {token}"}
+    ).json()
+
+
+def standing(client: httpx.Client, token: str) -> tuple[int, int, str]:
+    """Size, lag and status of the one witness, as the status of the ledger tells them."""
+    (witness,) = asked(client, token, "ledger/status")["witnesses"]
+    assert witness["name"] == "w1"
+    return witness["size"], witness["lag"], witness["status"]
 
 
 def record(client: httpx.Client, token: str, number: int) -> None:
@@ -155,9 +169,12 @@ def test_a_service_and_its_witness(database_url: str, tmp_path: Path) -> None:
             witness.kill()
             witness.wait(30)
         record(client, token, 3)
-        until(lambda: parties.heads()["acme"][0] == 3)
+        until(lambda: standing(client, token) == (2, 1, "away"))
+        health = asked(client, token, "health")["subsystems"]["witnesses"]
+        assert (health["status"], health["reason"]) == ("degraded", "witness w1: away (1 log)")
         with parties.witness(keys):
             until(lambda: parties.heads()["acme"] == (3, 3))
+            until(lambda: standing(client, token) == (3, 0, "ok"))
             acme = parties.keys("acme")
             until(lambda: "\n3\n" in parties.served(acme[0]))
             for log in (keys, acme):
