@@ -103,6 +103,7 @@ async def stay_ahead(
         yield
     finally:
         watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)  # it closes its connection
 
 
 async def _watch(
