@@ -25,15 +25,16 @@ house = proving_house
 
 @pytest.fixture(scope="module")
 async def stocked(house: House) -> Shop:
-    """A shop with two full tiles and more, over several rounds of signing."""
+    """A shop with two full tiles and more, over two rounds of signing or more."""
     shop = house.shop()
-    lines = b"".join(line(shop.event(f"ord_{number}")) for number in range(COUNT))
-    headers = {"Content-Type": "application/x-ndjson", "Prefer": "wait=60"}
-    done = await shop.as_role("producer").post(
-        f"{BASE}/events/bulk", content=lines, headers=headers
-    )
-    assert done.json()["result"]["recorded"] == COUNT
-    await signed(shop)
+    for numbers in (range(300), range(300, COUNT)):
+        lines = b"".join(line(shop.event(f"ord_{number}")) for number in numbers)
+        headers = {"Content-Type": "application/x-ndjson", "Prefer": "wait=60"}
+        done = await shop.as_role("producer").post(
+            f"{BASE}/events/bulk", content=lines, headers=headers
+        )
+        assert done.json()["result"]["recorded"] == len(numbers)
+        await signed(shop)
     return shop
 
 
