@@ -23,6 +23,7 @@ from bench.figures import Row, table
 from bench.following import following
 from bench.ground import Ground, ground
 from bench.memory import memory
+from bench.proving import proving
 from bench.reading import reading
 from bench.scale import QUICK, Say, Scale
 from bench.signing import signing
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "reading": reading,
     "following": following,
     "verify": verifying,
+    "proofs": proving,
     "memory": memory,
 }
 

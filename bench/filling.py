@@ -1,4 +1,4 @@
-"""Putting many events on the ledger, straight through the committer."""
+"""Putting many events on the ledger: straight through the committer, or imported and signed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from application.ports import Accepted
 from bench.ground import TENANT
+from bench.sample import sample_lines
 from domain.orders.events import Draft
 from infrastructure.event_store.snapshotting import Snapshotter
-from interfaces.composition.connections import blocking
+from infrastructure.ledger.signing import Signing
+from interfaces.composition.connections import blocking, clock
+from interfaces.composition.maintenance import import_file, rebuild_models
+from interfaces.composition.proving import log_keys
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.settings import Settings
 
@@ -50,3 +54,25 @@ def fill(settings: Settings, events: Iterable[bytes]) -> None:
     connection = blocking(settings, "bench snapshots")()
     while snapshotter.turn(connection):
         pass
+
+
+def fill_signed(settings: Settings, count: int) -> None:
+    """Events with their tiles, signed as they would be had they come at the pace of the import."""
+    settings.data_dir.mkdir(exist_ok=True)
+    path = settings.data_dir / "events.ndjson"
+    with path.open("wb") as file:
+        file.writelines(line + b"\n" for line in sample_lines(count))
+
+    async def fill() -> None:
+        done = await import_file(settings, TENANT, path, lambda *_: None, asyncio.Event())
+        assert done.tally.recorded == count, done.tally
+        await rebuild_models(settings, ["ledger"], lambda *_: None)
+
+    asyncio.run(fill())
+    path.unlink()
+    with blocking(settings, "bench signer")() as connection:
+        signing = Signing(connection, log_keys(settings), clock)
+        while signing.turn().more:
+            pass
+    with blocking(settings, "bench", as_owner=True)() as connection:
+        connection.execute("vacuum analyze events")

@@ -1,7 +1,7 @@
-"""Verifying all that is stored of one tenant, against reading and hashing it and nothing else.
+"""Verifying all that is stored of one tenant, in the database and as an exported bundle, against
+reading and hashing the same and nothing else.
 
-All of it on one core, where the system lets a program choose; the server has the others. What
-verifies without a database is one more entry of `_verifiers`.
+All of it on one core, where the system lets a program choose; the server has the others.
 """
 
 from __future__ import annotations
@@ -12,67 +12,79 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
 from msgspec import Struct
 from psycopg import Connection
 
+from application.ledger.verifying import verify_bundle
+from application.ledger.verifying.bundles import EVENTS
 from bench.figures import Aim, Row
+from bench.filling import fill_signed
 from bench.ground import TENANT, Ground
-from bench.sample import sample_lines
 from bench.scale import Say, Scale
+from domain.ledger.merkle import HASH
 from infrastructure.event_store.auditing import STRETCH, audit, pages
-from infrastructure.ledger.signing import Signing
-from interfaces.composition.connections import blocking, clock
-from interfaces.composition.maintenance import import_file, rebuild_models
+from interfaces.composition.connections import blocking
+from interfaces.composition.exporting import export_ledger
 from interfaces.composition.proving import log_keys
 from interfaces.settings import Settings
 
-_TICK = 0.01
-"""Seconds, in which the system counts a server's processor time."""
-
-READ = "SHA-256 and read alone"
 STORED = "verify ledger"
+OFFLINE = "verify bundle"
+ALONE = {STORED: "SHA-256 and rows alone", OFFLINE: "SHA-256 and lines alone"}
+"""What each is held against."""
 
 
 class Took(Struct, frozen=True):
-    """Seconds that a pass over all events took, of its own processor, and of the server's."""
+    """Seconds that a pass over all events took, and of its own processor."""
 
     seconds: float
     own: float
-    server: float
 
 
 def verifying(ground: Ground, scale: Scale, say: Say) -> Iterator[Row]:
     """Passes that take turns, over a ledger with its tiles and checkpoints."""
     count = scale.verified_events
     with ground.installation() as settings:
-        _fill(settings, count)
+        fill_signed(settings, count)
+        bundle = settings.data_dir / "bundle"
+        asyncio.run(export_ledger(settings, TENANT, bundle, lambda *_: None, events=True))
         with blocking(settings, "bench verify")() as connection, _one_core():
-            passes = {READ: lambda: _read(connection, count), **_verifiers(connection, count)}
+            passes = _passes(connection, settings, bundle, count)
             found: dict[str, list[Took]] = {name: [] for name in passes}
             for number in range(scale.rounds):
                 for name in list(passes)[:: 1 if number % 2 else -1]:
-                    took = _timed(connection, passes[name])
+                    took = _timed(passes[name])
                     found[name].append(took)
                     say(f"{name}: {count / took.seconds:,.0f}/s")
-    alone = found.pop(READ)
-    for name, times in found.items():
-        rates, instead = _rates(times, count), _rates(alone, count)
+    for name, alone in ALONE.items():
+        rates, instead = _rates(found[name], count), _rates(found[alone], count)
         yield Row(f"{name}, one core", "/s", rates, (), Aim(">=", 150_000, of="figure"))
-        yield Row(f"  {READ}", "/s", rates, instead, Aim(">=", 0.5))
-        own, instead = ([count / one.own for one in all_] for all_ in (times, alone))
+        yield Row(f"  {alone}", "/s", rates, instead, Aim(">=", 0.5))
+        own, instead = ([count / one.own for one in found[which]] for which in (name, alone))
         yield Row("  a second of its processor, likewise", "/s", own, instead)
-        beside, instead = ([count / one.server for one in all_] for all_ in (times, alone))
-        yield Row("  a second of PostgreSQL's, likewise", "/s", beside, instead)
 
 
-def _verifiers(connection: Connection[Any], count: int) -> dict[str, Callable[[], None]]:
+def _passes(
+    connection: Connection[Any], settings: Settings, bundle: Path, count: int
+) -> dict[str, Callable[[], None]]:
+    keys = log_keys(settings)
+    verifier_keys = keys.verifier_keys(f"{keys.service_origin}/{TENANT}")
+
     def stored() -> None:
         assert audit(connection, [TENANT]) == (count, [])
 
-    return {STORED: stored}
+    def offline() -> None:
+        assert verify_bundle(bundle, verifier_keys).checkpoint.size == count
+
+    return {
+        STORED: stored,
+        ALONE[STORED]: lambda: _read(connection, count),
+        OFFLINE: offline,
+        ALONE[OFFLINE]: lambda: _read_lines(bundle / EVENTS, count),
+    }
 
 
 def _read(connection: Connection[Any], count: int) -> None:
@@ -84,14 +96,16 @@ def _read(connection: Connection[Any], count: int) -> None:
     assert read == count
 
 
-def _timed(connection: Connection[Any], work: Callable[[], None]) -> Took:
-    server = psutil.Process(connection.info.backend_pid)
-    before = sum(server.cpu_times()[:2])
+def _read_lines(path: Path, count: int) -> None:
+    with path.open("rb") as file:
+        read = sum(len(sha256(line).digest()) for line in file)
+    assert read == count * HASH
+
+
+def _timed(work: Callable[[], None]) -> Took:
     started, own = time.perf_counter(), time.process_time()
     work()
-    seconds, own = time.perf_counter() - started, time.process_time() - own
-    beside = sum(server.cpu_times()[:2]) - before
-    return Took(seconds, own, max(beside, _TICK))
+    return Took(time.perf_counter() - started, time.process_time() - own)
 
 
 def _rates(times: list[Took], count: int) -> list[float]:
@@ -107,25 +121,3 @@ def _one_core() -> Iterator[None]:
     os.sched_setaffinity(0, {min(allowed)})
     yield
     os.sched_setaffinity(0, allowed)
-
-
-def _fill(settings: Settings, count: int) -> None:
-    """Events with their tiles, signed as they would be had they come at the pace of the import."""
-    settings.data_dir.mkdir(exist_ok=True)
-    path = settings.data_dir / "events.ndjson"
-    with path.open("wb") as file:
-        file.writelines(line + b"\n" for line in sample_lines(count))
-
-    async def fill() -> None:
-        done = await import_file(settings, TENANT, path, lambda *_: None, asyncio.Event())
-        assert done.tally.recorded == count, done.tally
-        await rebuild_models(settings, ["ledger"], lambda *_: None)
-
-    asyncio.run(fill())
-    path.unlink()
-    with blocking(settings, "bench signer")() as connection:
-        signing = Signing(connection, log_keys(settings), clock)
-        while signing.turn().more:
-            pass
-    with blocking(settings, "bench", as_owner=True)() as connection:
-        connection.execute("vacuum analyze events")
