@@ -1,0 +1,1 @@
+"""What can be asked of a history: the query language, and what makes an event findable."""
