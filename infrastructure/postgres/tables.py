@@ -280,6 +280,15 @@ order_events = Table(
     Column("source", Text, nullable=False),
     Column("actor_id", Text),
     Column("occurred_us", BigInteger, nullable=False),
+    Column("amount_minor", BigInteger, comment="the payload's, where it is an integer"),
+    Column("currency", Text, comment="the payload's, of at most 200 characters"),
+    Column(
+        "terms",
+        ARRAY(BigInteger),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="keyed hashes, ascending",
+    ),
     PrimaryKeyConstraint("tenant_id", "sequence", name="order_events_pkey"),
     ForeignKeyConstraint(
         ["tenant_id", "order_id"],
@@ -317,3 +326,17 @@ Index(
     order_events.c.source,
     order_events.c.sequence,
 )
+Index(
+    "order_events_by_time",
+    order_events.c.tenant_id,
+    order_events.c.occurred_us,
+    order_events.c.sequence,
+)
+Index(
+    "order_events_by_amount",
+    order_events.c.tenant_id,
+    order_events.c.amount_minor,
+    order_events.c.sequence,
+    postgresql_where=order_events.c.amount_minor.is_not(None),
+)
+Index("order_events_by_term", order_events.c.terms, postgresql_using="gin")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 from sqlalchemy import LargeBinary, Table
 
-from infrastructure.postgres import rights, tables
+from infrastructure.postgres import rights, search_tables, tables
 
 revision = "cell_0001"
 down_revision = None
@@ -48,6 +48,7 @@ end $$
 
 
 def upgrade(schema: str) -> None:
+    op.execute(search_tables.GRAMS)  # an index is made of it; whoever uses the cell may call it
     tables.CELL.create_all(op.get_bind(), checkfirst=False)
     op.execute("insert into append_lock (id) values (1)")
     op.execute(_REFUSE)

@@ -1,0 +1,70 @@
+"""The tables that make events findable, beside the terms in `order_events`; of that read model.
+
+None of them holds anything personal: identifiers are a producer's surrogates, counts are counts.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+)
+
+from infrastructure.postgres.tables import CELL
+
+GRAMS = """
+create function grams3(tenant_id text, value text) returns bigint[]
+  language sql immutable strict parallel safe
+  return (select array_agg(hashtextextended(tenant_id || chr(10) || substr(value, place, 3), 0))
+            from generate_series(1, length(value) - 2) as place)
+"""
+"""Every three characters in a row of a value, as hashes with the tenant in them. A value has a part
+only if `grams3(tenant_id, value) @> grams3(tenant_id, part)`; that it has it, `like` says. Null for
+fewer than three characters."""
+
+idents = Table(
+    "idents",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("value", Text, nullable=False, comment="as domain.search.words.ident gives it"),
+    PrimaryKeyConstraint("tenant_id", "value", name="idents_pkey"),
+    comment="The distinct identifiers that events name, to look for parts of them.",
+)
+Index(
+    "idents_by_gram",
+    func.grams3(idents.c.tenant_id, idents.c.value),
+    postgresql_using="gin",
+)
+
+event_counts = Table(
+    "event_counts",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("hour_us", BigInteger, nullable=False, comment="occurred_us, cut down to its hour"),
+    Column("type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("currency", Text, nullable=False, comment="that of order_events, '' where it is null"),
+    Column("events", BigInteger, nullable=False),
+    Column("amount_minor", Numeric, nullable=False, comment="the sum of those that are not null"),
+    Column("amounts", BigInteger, nullable=False, comment="how many are not null"),
+    PrimaryKeyConstraint(
+        "tenant_id", "hour_us", "type", "source", "currency", name="event_counts_pkey"
+    ),
+    comment="The events of order_events, counted by hour.",
+)
+
+search_key = Table(
+    "search_key",
+    CELL,
+    Column("model", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("model", name="search_key_pkey"),
+    comment="Which secret the terms of order_events are made with.",
+)
