@@ -37,36 +37,107 @@ class OrderFilters(Struct, frozen=True):
     on_hold: bool | None = None
 
 
+EVENT_COLUMNS: Mapping[str, str] = {
+    "type": "type",
+    "source": "source",
+    "order_id": "order_id",
+    "actor_id": "actor_id",
+    "sequence": "sequence",
+    "occurred_at": "occurred_us",
+    "payload.amount_minor": "amount_minor",
+}
+"""Fields (domain/search/fields.py) that are a column of order_events."""
+
+ORDER_COLUMNS: Mapping[str, str] = {
+    "order.status": "status",
+    "order.channel": "channel",
+    "order.currency": "currency",
+    "order.customer_id": "customer_id",
+    "order.number": "number",
+    "order.sku": "skus",
+    "order.total_minor": "total_minor",
+    "order.on_hold": "on_hold",
+    "order.created_at": "created_us",
+    "order.last_event_at": "last_us",
+}
+"""Fields that are a column of orders; `skus` is a list."""
+
+COMPARED: Mapping[str, str] = {
+    "eq": "{column} = {value}",
+    "in": "{column} = any({value})",
+    "prefix": "starts_with({column}, {value})",
+    "gt": "{column} > {value}",
+    "gte": "{column} >= {value}",
+    "lt": "{column} < {value}",
+    "lte": "{column} <= {value}",
+}
+"""How a column is held against a bound value: the one source of lists, search, aggregation."""
+
+_LISTS = frozenset({"skus"})
+
+
+def compared(column: str, op: str, value: str) -> str:
+    """The condition on a column. value: the place of a bound value, such as `%(status)s`."""
+    if column not in _LISTS:
+        return COMPARED[op].format(column=column, value=value)
+    if op == "eq":
+        return f"{value} = any({column})"
+    one = COMPARED[op].format(column="one", value=value)
+    return f"exists (select from unnest({column}) as one where {one})"
+
+
+def present(column: str) -> str:
+    """That a column has a value."""
+    return f"cardinality({column}) > 0" if column in _LISTS else f"{column} is not null"
+
+
+def _conditions(
+    columns: Mapping[str, str], filters: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """name of a filter -> condition, of name -> (field, operator)."""
+    return {
+        name: compared(columns[field], op, f"%({name})s") for name, (field, op) in filters.items()
+    }
+
+
 ORDER_CONDITIONS: Mapping[str, str] = {
-    "status": "status = %(status)s",
-    "channel": "channel = %(channel)s",
-    "currency": "currency = %(currency)s",
-    "customer_id": "customer_id = %(customer_id)s",
-    "sku": "%(sku)s = any(skus)",
-    "min_total_minor": "total_minor >= %(min_total_minor)s",
-    "max_total_minor": "total_minor <= %(max_total_minor)s",
-    "last_event_before": "last_us < %(last_event_before)s",
-    "last_event_after": "last_us >= %(last_event_after)s",
-    "created_from": "created_us >= %(created_from)s",
-    "created_to": "created_us < %(created_to)s",
-    "changed_since_us": "last_us >= %(changed_since_us)s",
+    **_conditions(
+        ORDER_COLUMNS,
+        {
+            "status": ("order.status", "eq"),
+            "channel": ("order.channel", "eq"),
+            "currency": ("order.currency", "eq"),
+            "customer_id": ("order.customer_id", "eq"),
+            "sku": ("order.sku", "eq"),
+            "min_total_minor": ("order.total_minor", "gte"),
+            "max_total_minor": ("order.total_minor", "lte"),
+            "last_event_before": ("order.last_event_at", "lt"),
+            "last_event_after": ("order.last_event_at", "gte"),
+            "created_from": ("order.created_at", "gte"),
+            "created_to": ("order.created_at", "lt"),
+            "changed_since_us": ("order.last_event_at", "gte"),
+            "on_hold": ("order.on_hold", "eq"),
+        },
+    ),
     "actor_id": (
         "order_id in (select e.order_id from order_events e"
         " where e.tenant_id = %(tenant)s and e.actor_id = %(actor_id)s)"
     ),
-    "on_hold": "on_hold = %(on_hold)s",
 }
 
-EVENT_CONDITIONS: Mapping[str, str] = {
-    "order_id": "order_id = %(order_id)s",
-    "type": "type = %(type)s",
-    "prefix": "starts_with(type, %(prefix)s)",
-    "source": "source = %(source)s",
-    "from_us": "occurred_us >= %(from_us)s",
-    "to_us": "occurred_us < %(to_us)s",
-    "actor_id": "actor_id = %(actor_id)s",
-    "after_sequence": "sequence > %(after_sequence)s",
-}
+EVENT_CONDITIONS: Mapping[str, str] = _conditions(
+    EVENT_COLUMNS,
+    {
+        "order_id": ("order_id", "eq"),
+        "type": ("type", "eq"),
+        "prefix": ("type", "prefix"),
+        "source": ("source", "eq"),
+        "from_us": ("occurred_at", "gte"),
+        "to_us": ("occurred_at", "lt"),
+        "actor_id": ("actor_id", "eq"),
+        "after_sequence": ("sequence", "gt"),
+    },
+)
 
 
 def where(conditions: Iterable[str]) -> str:
