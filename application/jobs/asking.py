@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from time import monotonic
 
-from application.jobs.ports import Job, JobQueue, JobStore, Submitted
+from application.jobs.ports import Job, JobQueue, JobStore, Status, Submitted
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
 from domain.errors import Invalid, NotFound, Unavailable
@@ -52,6 +52,25 @@ class Jobs:
         if job is None or not (own or caller.may(Permission.JOBS_READ)):
             raise NotFound
         return job
+
+    async def listed(
+        self,
+        caller: Caller,
+        *,
+        kind: str | None = None,
+        status: Status | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        """The jobs that the caller may see, the newest first; `before` as in the JobStore."""
+        return await self._store.listed(
+            caller.tenant_id,
+            submitted_by=None if caller.may(Permission.JOBS_READ) else caller.subject,
+            kind=kind,
+            status=status,
+            before=before,
+            limit=limit,
+        )
 
     async def wait(self, job: Job, seconds: float) -> Job:
         """The job when it is over, or as it stands after so many seconds (at most MAX_WAIT)."""

@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
+from application.ports import Statement
 from domain.times import format_us
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -71,12 +72,37 @@ class JobStore(Protocol):
         """The job that this submitter made with this idempotency_key."""
         ...
 
+    async def listed(
+        self,
+        tenant_id: str,
+        *,
+        submitted_by: str | None = None,
+        kind: str | None = None,
+        status: Status | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        """A tenant's jobs, the newest first. `before`: (submitted_us, job_id) of the last seen."""
+        ...
+
     async def begin(self, tenant_id: str, job_id: str) -> Job | None:
         """Make a queued job running. The job as it stands then, None if there is none."""
         ...
 
-    async def progress(self, tenant_id: str, job_id: str, done: int, total: int | None) -> bool:
-        """Say how far a live job is; whether it still is live."""
+    async def progress(
+        self,
+        tenant_id: str,
+        job_id: str,
+        done: int,
+        total: int | None,
+        result: dict[str, Any] | None = None,
+    ) -> bool:
+        """Say how far a live job is; whether it still is live. `result` None keeps what it has."""
+        ...
+
+    def reporting(self, tenant_id: str, job_id: str, result: dict[str, Any]) -> Statement:
+        """What puts the result into a live job's row, for the transaction that has the effect. It
+        changes no row once the job is over: the transaction must then come to nothing."""
         ...
 
     async def finish(

@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct
 
 from application.jobs.ports import Job, JobStore
+from application.ports import Statement
 from domain.errors import FieldError, Invalid, OrderHistoryError, Unavailable
 
 RETRY_FIRST = 0.2
@@ -55,12 +56,19 @@ class Run:
         if job is None or job.is_over:
             raise Cancelled
 
-    async def progress(self, done: int, total: int | None) -> None:
-        """Say how far it is, and what `checkpoint` says."""
+    async def progress(
+        self, done: int, total: int | None, result: dict[str, Any] | None = None
+    ) -> None:
+        """Say how far it is, and what it has come to so far; raises what `checkpoint` raises."""
         if self._stopping.is_set():
             raise Interrupted
-        if not await self._store.progress(self.job.tenant_id, self.job.job_id, done, total):
+        job = self.job
+        if not await self._store.progress(job.tenant_id, job.job_id, done, total, result):
             raise Cancelled
+
+    def reporting(self, result: dict[str, Any]) -> Statement:
+        """As `JobStore.reporting`, of this job."""
+        return self._store.reporting(self.job.tenant_id, self.job.job_id, result)
 
 
 Handler = Callable[[Run], Awaitable[Finished]]

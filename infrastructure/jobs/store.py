@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from application.jobs.ports import LIVE, Job, Status
-from application.ports import Clock
+from application.ports import Clock, Statement
 from infrastructure.postgres.connect import store_errors
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -33,9 +33,19 @@ BEGIN = f"""
 update jobs set status = 'running' where tenant_id = %s and job_id = %s and status = 'queued'
 returning {COLUMNS}
 """
-PROGRESS = f"""
-update jobs set done = %s, total = %s where tenant_id = %s and job_id = %s and {_LIVE}
+# The newest first; a null matches every job.
+LISTED = f"""
+select {COLUMNS} from jobs
+ where tenant_id = %s and (submitted_us, job_id) < (%s, %s)
+   and (%s::text is null or submitted_by = %s) and (%s::text is null or kind = %s)
+   and (%s::text is null or status = %s)
+ order by submitted_us desc, job_id desc limit %s
 """
+PROGRESS = f"""
+update jobs set done = %s, total = %s, result = coalesce(%s, result)
+ where tenant_id = %s and job_id = %s and {_LIVE}
+"""
+REPORT = f"update jobs set result = %s where tenant_id = %s and job_id = %s and {_LIVE}"
 FINISH = f"""
 update jobs
    set status = %s, finished_us = %s, result = coalesce(%s, result), errors = %s
@@ -71,12 +81,39 @@ class PostgresJobStore:
     async def with_key(self, tenant_id: str, submitted_by: str, key: str) -> Job | None:
         return await self._one(WITH_KEY, (tenant_id, submitted_by, key))
 
+    async def listed(
+        self,
+        tenant_id: str,
+        *,
+        submitted_by: str | None = None,
+        kind: str | None = None,
+        status: Status | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        bound = before or (2**62, "")
+        narrowed = (submitted_by, submitted_by, kind, kind, status, status)
+        with store_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(LISTED, (tenant_id, *bound, *narrowed, limit))
+                return [_job(row) for row in await cursor.fetchall()]
+
     async def begin(self, tenant_id: str, job_id: str) -> Job | None:
         begun = await self._one(BEGIN, (tenant_id, job_id))
         return begun or await self.get(tenant_id, job_id)
 
-    async def progress(self, tenant_id: str, job_id: str, done: int, total: int | None) -> bool:
-        return await self._change(PROGRESS, (done, total, tenant_id, job_id))
+    async def progress(
+        self,
+        tenant_id: str,
+        job_id: str,
+        done: int,
+        total: int | None,
+        result: dict[str, Any] | None = None,
+    ) -> bool:
+        return await self._change(PROGRESS, (done, total, _adapted(result), tenant_id, job_id))
+
+    def reporting(self, tenant_id: str, job_id: str, result: dict[str, Any]) -> Statement:
+        return REPORT, (_adapted(result), tenant_id, job_id)
 
     async def finish(
         self,
@@ -102,12 +139,16 @@ class PostgresJobStore:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(statement, parameters)
                 row = await cursor.fetchone()
-        return row and Job(**dict(zip(Job.__struct_fields__, row, strict=True)))
+        return row and _job(row)
 
     async def _change(self, statement: str, parameters: Sequence[object]) -> bool:
         with store_errors():
             async with self._pool.connection() as connection:
                 return (await connection.execute(statement, parameters)).rowcount > 0
+
+
+def _job(row: Sequence[Any]) -> Job:
+    return Job(**dict(zip(Job.__struct_fields__, row, strict=True)))
 
 
 def values_of(job: Job) -> list[object]:

@@ -180,6 +180,7 @@ jobs = Table(
     PrimaryKeyConstraint("tenant_id", "job_id"),
     UniqueConstraint("tenant_id", "submitted_by", "idempotency_key", name="jobs_idempotency_key"),
 )
+Index("jobs_by_submission", jobs.c.tenant_id, jobs.c.submitted_us, jobs.c.job_id)
 
 job_chunks = Table(
     "job_chunks",

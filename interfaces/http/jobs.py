@@ -7,14 +7,21 @@ from typing import Any
 from litestar.types import ASGIApp
 from msgspec import Struct
 
-from application.jobs.ports import job_view
+from application.jobs.ports import Status, job_view
 from domain.access.permissions import Permission
 from interfaces.http.answers import json_answer, listing, resource
 from interfaces.http.caller import ApiRequest
 from interfaces.http.cursors import Walk
 from interfaces.http.endpoint import IF_NONE_MATCH, Reply, endpoint, problems
-from interfaces.http.params import Page
+from interfaces.http.params import Page, Text
 from interfaces.http.schemas import JobView, list_of
+
+
+class JobsQuery(Page, frozen=True, kw_only=True):
+    """A page of jobs."""
+
+    kind: Text | None = None
+    status: Status | None = None
 
 
 class RejectedLine(Struct, frozen=True, omit_defaults=True):
@@ -29,6 +36,33 @@ class RejectedLine(Struct, frozen=True, omit_defaults=True):
 
 @endpoint(
     "GET",
+    "/jobs",
+    permission=Permission.JOBS_OWN,
+    summary="List jobs",
+    tag="Jobs",
+    query=JobsQuery,
+    replies={200: Reply("The newest first.", list_of(JobView)), **problems(503)},
+)
+async def list_jobs(request: ApiRequest, query: JobsQuery) -> ASGIApp:
+    """Each caller sees the jobs it submitted; `jobs.read` shows all of the tenant."""
+    services, caller = request.services, request.caller
+    walk = Walk(services.cursor_key, caller.tenant_id, "jobs", query)
+    found = await services.jobs.listed(
+        caller,
+        kind=query.kind,
+        status=query.status,
+        before=walk.after(query.cursor, tuple[int, str]),
+        limit=query.limit + 1,
+    )
+    page = found[: query.limit]
+    next_cursor = None
+    if len(found) > query.limit:
+        next_cursor = walk.cursor((page[-1].submitted_us, page[-1].job_id))
+    return listing([job_view(job) for job in page], next_cursor)
+
+
+@endpoint(
+    "GET",
     "/jobs/{job_id:str}",
     permission=Permission.JOBS_OWN,
     summary="One job",
@@ -37,7 +71,7 @@ class RejectedLine(Struct, frozen=True, omit_defaults=True):
     replies={
         200: Reply("The job as it stands.", JobView, headers=("ETag",)),
         304: Reply("The caller has it already.", headers=("ETag",)),
-        **problems(404, 503),
+        **problems(404, 405, 503),
     },
 )
 async def get_job(request: ApiRequest) -> ASGIApp:
@@ -77,9 +111,10 @@ async def list_rejected(request: ApiRequest, query: Page) -> ASGIApp:
     replies={200: Reply("The job as it stands.", JobView), **problems(404, 503)},
 )
 async def cancel_job(request: ApiRequest) -> ASGIApp:
-    """It ends before its next step. What it has recorded stays; a job that is over stays so."""
+    """It ends before its next step, with nothing half done. What it has done stays, and its result
+    tells of it; a job that is over stays so."""
     job = await request.services.jobs.cancel(request.caller, request.path_value("job_id"))
     return json_answer(job_view(job))
 
 
-HANDLERS = (get_job, list_rejected, cancel_job)
+HANDLERS = (list_jobs, get_job, list_rejected, cancel_job)

@@ -31,7 +31,14 @@ class OneJob:
             self.job = msgspec.structs.replace(self.job, status="running")
         return self.job
 
-    async def progress(self, tenant_id: str, job_id: str, done: int, total: int | None) -> bool:
+    async def progress(
+        self,
+        tenant_id: str,
+        job_id: str,
+        done: int,
+        total: int | None,
+        result: dict[str, Any] | None = None,
+    ) -> bool:
         return not self.job.is_over
 
     async def finish(

@@ -64,6 +64,49 @@ async def test_one_key_of_a_submitter_is_one_job(store: PostgresJobStore) -> Non
     assert (await store.create(other)).job_id == other.job_id
 
 
+async def test_what_a_job_has_come_to_is_kept_with_how_far_it_is(store: PostgresJobStore) -> None:
+    made = await store.create(job())
+    assert await store.progress("t", made.job_id, 3, 9, {"n": 1})
+    assert await store.progress("t", made.job_id, 4, 9)
+    assert await store.finish("t", made.job_id, "cancelled")
+    assert not await store.progress("t", made.job_id, 5, 9, {"n": 2})
+    after = await store.get("t", made.job_id)
+    assert after is not None
+    assert (after.status, after.done, after.result) == ("cancelled", 4, {"n": 1})
+
+
+async def test_a_tenants_jobs_are_listed_the_newest_first(store: PostgresJobStore) -> None:
+    made = [
+        await store.create(
+            job(
+                tenant_id="lists",
+                submitted_us=number // 2,  # two at a time
+                submitted_by="ann" if number % 3 else "bob",
+                kind="even" if number % 2 == 0 else "odd",
+            )
+        )
+        for number in range(9)
+    ]
+    await store.create(job(tenant_id="another"))
+    await store.finish("lists", made[4].job_id, "failed")
+    newest = sorted(made, key=lambda one: (one.submitted_us, one.job_id), reverse=True)
+    ids = [one.job_id for one in newest]
+    assert [one.job_id for one in await store.listed("lists")] == ids
+
+    walked: list[str] = []
+    before: tuple[int, str] | None = None
+    while page := await store.listed("lists", before=before, limit=2):
+        walked += [one.job_id for one in page]
+        before = page[-1].submitted_us, page[-1].job_id
+    assert walked == ids
+
+    bobs = await store.listed("lists", submitted_by="bob")
+    assert {one.job_id for one in bobs} == {made[at].job_id for at in (0, 3, 6)}
+    odd = await store.listed("lists", kind="odd", submitted_by="bob")
+    assert [one.job_id for one in odd] == [made[3].job_id]
+    assert [one.job_id for one in await store.listed("lists", status="failed")] == [made[4].job_id]
+
+
 async def test_live_jobs_are_told_by_kind(store: PostgresJobStore) -> None:
     one, two, over = [await store.create(job(kind="live", tenant_id=t)) for t in ("a", "b", "c")]
     await store.create(job(kind="another"))

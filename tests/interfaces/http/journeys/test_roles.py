@@ -33,6 +33,7 @@ list_snapshots       history_reader support investigator auditor      admin
 get_snapshot         history_reader support investigator auditor      admin
 compute_snapshot     investigator                                     admin
 delete_snapshot                                                       admin
+list_jobs            producer investigator                            admin operator
 get_job              producer investigator                            admin operator
 list_rejected        producer investigator                            admin operator
 cancel_job           producer investigator                            admin operator
