@@ -151,12 +151,17 @@ def _check_occurred_at(text: Any, now_us: int, errors: list[FieldError]) -> tupl
 
 
 def refuse_unknown(
-    body: dict[str, Any], fields: Collection[str], what: str, errors: list[FieldError]
+    body: dict[str, Any],
+    fields: Collection[str],
+    what: str,
+    errors: list[FieldError],
+    pointer: str = "",
 ) -> None:
-    """Name the nearest known field, so that a misspelt one is never lost in silence."""
+    """Name the nearest known field, so that a misspelt one is never lost in silence. `pointer`:
+    where the body is."""
     for count, name in enumerate(name for name in body if name not in fields):
         if len(name) > _SHOWN_NAME or "\0" in name or holds_email(name) or holds_card(name):
-            errors.append(FieldError("", "has an unknown field, whose name is not shown here"))
+            errors.append(FieldError(pointer, "has an unknown field, whose name is not shown here"))
             continue
         detail = f"is not a field of {what}"
         near = difflib.get_close_matches(name, fields, 1) if count < _SUGGESTIONS else []
@@ -164,4 +169,4 @@ def refuse_unknown(
             detail += f"; did you mean {near[0]}?"
         elif "payload" in fields:
             detail += "; put it into payload or metadata"
-        errors.append(FieldError(child("", name), detail))
+        errors.append(FieldError(child(pointer, name), detail))

@@ -7,7 +7,7 @@ any string). A registered schema may mark more places, or fewer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from domain.pointers import of_path
@@ -59,6 +59,17 @@ def personal_paths(body: dict[str, Any], event_type: str, marks: Marks = NO_MARK
     return found
 
 
+def always_personal(names: Iterable[str]) -> bool:
+    """Whether what the names of a path lead to, lists being gone through, is personal in every
+    event that no schema says more of. By name alone: so the `name` in a bare before is not."""
+    person = False
+    for name in names:
+        if name in _PERSONAL_NAMES or (person and name == "name"):
+            return True
+        person = _below(name, person)
+    return False
+
+
 def personal_pointers(
     payload: dict[str, Any],
     metadata: dict[str, Any] | None,
@@ -93,14 +104,18 @@ def _search_object(
         if personal:
             found.append((*path, key))
         elif kind is dict or kind is list:
-            if key in _CHANGES:
-                below = person or changes_person
-            else:
-                below = key == "customer" or key.endswith(("address", "addresses"))
+            below = _below(key, person or changes_person)
             if kind is dict:
                 _search_object(value, (*path, key), below, changes_person, marks, found)
             else:
                 _search_list(value, (*path, key), below, changes_person, marks, found)
+
+
+def _below(key: str, changes_person: bool) -> bool:
+    """Whether the object at this key is a customer or an address, or a change of one."""
+    if key in _CHANGES:
+        return changes_person
+    return key == "customer" or key.endswith(("address", "addresses"))
 
 
 def _search_list(

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from domain.privacy.classify import holds_email, personal_paths, personal_pointers
+from domain.privacy.classify import (
+    always_personal,
+    holds_email,
+    personal_paths,
+    personal_pointers,
+)
 
 MAIL = "ann@example.org"
 
@@ -132,3 +137,34 @@ def test_a_schema_adds_and_removes_places() -> None:
 def test_a_snapshots_state_is_classified_like_a_payload() -> None:
     state = {"order": {"shipping_address": {"name": "Ann"}, "items": [{"name": "Widget"}]}}
     assert personal_paths(state, "") == [("order", "shipping_address", "name")]
+
+
+@pytest.mark.parametrize(
+    ("path", "personal"),
+    [
+        ("email", True),
+        ("a.b.note", True),
+        ("note.a", True),
+        ("customer.name", True),
+        ("customer.before.name", True),
+        ("addresses.name", True),
+        ("customer.id", False),
+        ("shipping_address.country", False),
+        ("customer.shop.name", False),
+        ("items.name", False),
+        ("before.name", False),
+        ("name", False),
+        ("", False),
+    ],
+)
+def test_paths_of_names(path: str, personal: bool) -> None:
+    names = path.split(".")
+    assert always_personal(names) is personal
+    body: Any = "x"
+    for name in reversed(names):
+        body = {name: body}
+    # What is said of a path is so in a body: with and without a list on the way.
+    assert (places(body, "order.item.price_changed") != []) is personal
+    if len(names) > 1:
+        listed = {names[0]: [body[names[0]]]}
+        assert (places(listed, "order.item.price_changed") != []) is personal
