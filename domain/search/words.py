@@ -46,4 +46,6 @@ def phone(text: str) -> str | None:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()  # the same, and most texts are
     return normalize("NFKC", normalize("NFKC", text).casefold())
