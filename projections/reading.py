@@ -49,7 +49,8 @@ class Notification(Struct, gc=False):
     """A committed event as read models see it: where it stands, and what they filter on.
 
     `order_id` is None for the service's own `history.*` events, `actor_id` for an event without a
-    usable actor. Personal values in the payload are digests.
+    usable actor, `source_sequence` for one that its source has not numbered. Personal values in the
+    payload are digests.
     """
 
     position: int
@@ -69,6 +70,7 @@ class Notification(Struct, gc=False):
     actor_id: str | None
     actor_type: str | None
     raw_payload: Raw
+    source_sequence: int | None = None
     _decoded: dict[str, Any] | UnsetType = UNSET
 
     @property
@@ -121,6 +123,7 @@ class _Actor(Struct):
 
     actor_id: Any = None
     actor_type: Any = None
+    source_sequence: Any = None
 
 
 class _Body(Struct):
@@ -140,6 +143,7 @@ _NO_ACTOR = _Actor()
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_payload = msgspec.json.Decoder(dict[str, Any]).decode
 _LONGEST_ID = 200
+_HIGHEST = 2**53 - 1  # the largest integer that an event may hold
 
 
 async def read_batch(
@@ -208,7 +212,13 @@ def _decode(row: tuple[Any, ...]) -> Notification:
         _identifier(actor.actor_id),
         actor.actor_type if isinstance(actor.actor_type, str) else None,
         body.payload,
+        _number(actor.source_sequence),
     )
+
+
+def _number(value: object) -> int | None:
+    """A number that a source gives its events one by one; anything else in its place is data."""
+    return value if type(value) is int and 0 <= value <= _HIGHEST else None
 
 
 def _identifier(value: object) -> str | None:

@@ -8,7 +8,11 @@ from __future__ import annotations
 from psycopg import sql
 from sqlalchemy import Table
 
-from infrastructure.postgres import ledger_tables, tables
+from infrastructure.postgres import (
+    ledger_tables,
+    tables,
+    watch_tables,  # noqa: F401  # CELL has its tables from here on
+)
 
 APPEND_ONLY = (tables.events, *ledger_tables.APPEND_ONLY)
 """Tables that no role may update, delete from or truncate: triggers refuse it, rights lack it."""

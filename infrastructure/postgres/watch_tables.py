@@ -1,0 +1,44 @@
+"""The tables for watching over the service: where its sources are, and when schedules ran."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from infrastructure.postgres.tables import CELL
+
+sources = Table(
+    "sources",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False, comment="received_at of the newest event"),
+    Column("minutes", ARRAY(BigInteger), nullable=False, comment="the last 60 with an event"),
+    Column("lowest", BigInteger, comment="of metadata.source_sequence; null: none was given"),
+    Column("highest", BigInteger),
+    Column("numbered", BigInteger, nullable=False, comment="how many different ones"),
+    PrimaryKeyConstraint("tenant_id", "source", name="sources_pkey"),
+    comment="Where each source of a tenant is: a read model.",
+)
+
+source_ranges = Table(
+    "source_ranges",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "source", "low", name="source_ranges_pkey"),
+    comment="The source sequences that have come, as ranges that neither overlap nor touch.",
+)
+
+schedule_runs = Table(
+    "schedule_runs",
+    CELL,
+    Column("schedule", Text, primary_key=True),
+    Column("every_us", BigInteger, nullable=False),
+    Column("ran_us", BigInteger, nullable=False, comment="the end of its newest run"),
+    Column("error", Text, comment="a class of error; null: it succeeded"),
+)
