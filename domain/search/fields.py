@@ -85,10 +85,11 @@ DEEPEST_PATH = 16
 _LONGEST_NAME = 200
 
 
-def field_named(name: str) -> Field:
+def field_named(name: str, *, suggest: bool = True) -> Field:
     """The field; below `payload.` and `metadata.` there is one for every path.
 
-    Raises ValueError that says what is wrong with the name, and the nearest that there is.
+    Raises ValueError that says what is wrong with the name, and, if `suggest`, the nearest that
+    there is.
     """
     known = FIELDS.get(name)
     if known is not None:
@@ -99,6 +100,6 @@ def field_named(name: str) -> Field:
         if dot and len(name) <= _LONGEST_NAME and len(path) <= DEEPEST_PATH and all(path):
             return Field(name, _OPEN[scope], "any", path, indexed=False)
         raise ValueError(f"is no path of at most {DEEPEST_PATH} names, such as payload.gateway")
-    near = get_close_matches(name[:_LONGEST_NAME], FIELDS, n=1)
+    near = get_close_matches(name[:_LONGEST_NAME], FIELDS, n=1) if suggest else []
     hint = f"; did you mean {near[0]!r}?" if near else "; a payload's begin with 'payload.'"
     raise ValueError(f"is no field here{hint}")

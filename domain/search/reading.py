@@ -34,7 +34,10 @@ MAX_DEPTH = 16
 """Queries inside each other, the outermost counted."""
 MAX_CLAUSES = 256
 """In all: each query counts, and each further operator of a condition."""
+MAX_CHARACTERS = 10_000
+"""Of all texts and identifiers together: to fold one that Unicode spells out takes microseconds."""
 MAX_ERRORS = 100
+_SUGGESTIONS = 10
 
 RANGES: tuple[Op, ...] = ("gt", "gte", "lt", "lte")
 OPS: Mapping[Kind, tuple[Op, ...]] = {
@@ -90,6 +93,7 @@ class _Reader:
         self.errors: list[FieldError] = []
         self._personal = personal
         self._clauses = 0
+        self._characters = 0
         self._places: dict[int, str] = {}  # of the field of each Match, by its id()
 
     def node(self, value: Json, pointer: str, depth: int) -> Node | None:
@@ -118,6 +122,15 @@ class _Reader:
         if self._clauses > MAX_CLAUSES or len(self.errors) >= MAX_ERRORS:
             raise _EnoughError
 
+    def _add(self, text: Json, pointer: str) -> None:
+        self._characters += len(text) if type(text) is str else 0
+        if self._characters > MAX_CHARACTERS:
+            detail = (
+                f"is too much: texts and idents have at most {MAX_CHARACTERS} characters in all"
+            )
+            self.errors.append(FieldError(pointer, detail))
+            raise _EnoughError
+
     def _read(self, value: Json, pointer: str, depth: int) -> Node | None:
         if type(value) is not dict:
             raise Invalid.field(pointer, 'must be an object such as {"text": "..."}')
@@ -126,37 +139,35 @@ class _Reader:
         shape = _shape(value, pointer)
         refuse_unknown(value, KEYS[shape], f"a query with {shape!r}", self.errors, pointer)
         place = child(pointer, shape)
-        match shape:
-            case "text":
-                return self._leaf(read_words, value["text"], place)
-            case "ident":
-                exact = self._leaf(boolean, value.get("exact", False), child(pointer, "exact"))
-                read = partial(read_ident, exact=exact is True, personal=self._personal)
-                return self._leaf(read, value["ident"], place)
-            case "field":
-                return self._condition(value, pointer)
-            case "not":
-                part = self.node(value["not"], place, depth + 1)
-                return None if part is None else Not(part)
-        parts = self._parts(value[shape], place, depth + 1)
-        if parts is None:
-            return None
-        if shape == "all":
-            return All(parts)
-        if not parts:
-            raise Invalid.field(place, "must have at least one part")
-        return Any(parts)
+        if shape == "text":
+            self._add(value["text"], place)
+            return self._leaf(read_words, value["text"], place)
+        if shape == "ident":
+            self._add(value["ident"], place)
+            exact = self._leaf(boolean, value.get("exact", False), child(pointer, "exact"))
+            read = partial(read_ident, exact=exact is True, personal=self._personal)
+            return self._leaf(read, value["ident"], place)
+        if shape == "field":
+            return self._condition(value, pointer)
+        return self._combined(value[shape], shape, place, depth + 1)
 
-    def _parts(self, value: Json, pointer: str, depth: int) -> tuple[Node, ...] | None:
+    def _combined(self, value: Json, shape: Shape, pointer: str, depth: int) -> Node | None:
+        if shape == "not":
+            part = self.node(value, pointer, depth)
+            return None if part is None else Not(part)
         if type(value) is not list:
             raise Invalid.field(pointer, "must be a list of queries")
+        if shape == "any" and not value:
+            raise Invalid.field(pointer, "must have at least one part")
         parts = [self.node(part, child(pointer, at), depth) for at, part in enumerate(value)]
         found = tuple(part for part in parts if part is not None)
-        return found if len(found) == len(parts) else None
+        if len(found) < len(parts):
+            return None
+        return All(found) if shape == "all" else Any(found)
 
     def _condition(self, value: dict[str, Json], pointer: str) -> Node | None:
         place = child(pointer, "field")
-        field = self._leaf(known_field, value["field"], place)
+        field = self._leaf(self._known_field, value["field"], place)
         ops = [op for op in OPS["any"] if op in value]
         if len(value) == 1:  # else an operator is misspelt, and that has been said
             raise Invalid.field(pointer, f"needs one of {', '.join(OPS['any'])}")
@@ -170,6 +181,9 @@ class _Reader:
         if len(matches) < len(ops):
             return None
         return matches[0] if len(matches) == 1 else All(matches)
+
+    def _known_field(self, name: Json) -> Field:
+        return known_field(name, suggest=len(self.errors) < _SUGGESTIONS)
 
     def _match(self, field: Field, op: Op, value: Json, pointer: str) -> Match | None:
         read = partial(scalar, field.kind, op)

@@ -48,15 +48,21 @@ def read_ident(value: Any, *, exact: bool, personal: bool) -> Ident:
         raise ValueError(f'must have {SHORTEST_PART} characters or more, or "exact": true beside')
     if not personal:
         return Ident(folded, exact)
-    return Ident(folded, exact, email(text), None if _LETTER.search(text) else phone(text))
+    return Ident(
+        folded,
+        exact,
+        email=email(text) if "@" in folded else None,
+        phone=None if _LETTER.search(text) else phone(text),
+    )
 
 
-def known_field(value: Any) -> Field:
-    """The field of this name."""
+def known_field(value: Any, *, suggest: bool = True) -> Field:
+    """The field of this name. suggest: say which name is near, at the price of comparing it to
+    all."""
     name = string(value)
     if holds_email(name) or holds_card(name):
         raise ValueError("is no field here")
-    field = field_named(name)
+    field = field_named(name, suggest=suggest)
     if always_personal(field.path):
         raise ValueError("is personal: look for an email address or a telephone number with ident")
     return field

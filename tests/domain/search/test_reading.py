@@ -255,6 +255,19 @@ def test_the_number_of_clauses_is_bounded() -> None:
         assert pointer.startswith("/query/all/")
 
 
+def test_the_characters_to_fold_are_bounded() -> None:
+    read({"any": [{"text": "ab " * 300}] * 11})
+    for part in ({"text": "ﷺ " * 400}, {"ident": "x" * 200}):
+        ((pointer, detail),) = wrong({"any": [part] * 51}).items()
+        assert pointer.startswith("/query/any/")
+        assert "at most 10000 characters in all" in detail
+
+
+def test_the_first_unknown_fields_get_a_suggestion() -> None:
+    details = wrong({"all": [{"field": f"typ{count}", "eq": 1} for count in range(50)]}).values()
+    assert ["did you mean 'type'?" in detail for detail in details] == [True] * 10 + [False] * 40
+
+
 def test_the_number_of_errors_is_bounded() -> None:
     assert len(wrong({"all": [{"text": ""}] * 200})) == MAX_ERRORS
     assert len(wrong({"field": "type", "in": [5] * MAX_VALUES})) == MAX_ERRORS
