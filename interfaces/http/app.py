@@ -39,6 +39,7 @@ from interfaces.http.endpoint import Handler
 from interfaces.http.openapi import declared_of, document
 from interfaces.http.problems import problem_response
 from interfaces.http.services import Services
+from interfaces.http.timing import RequestTimes
 
 API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *events.HANDLERS,
@@ -72,21 +73,26 @@ class OrderHistoryApi(Litestar):
     """(method, path) -> handler, for fixed paths that need nothing of litestar: its router, its
     exception middleware and its route cost as much again as `POST /events` itself."""
 
+    times: RequestTimes
+
     async def __call__(
         self, scope: Scope | object, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
         asked: Any = scope
+        answering = send
         if isinstance(asked, dict) and asked["type"] == "http":
+            answering = self.times.timed(asked, send)  # type: ignore[arg-type]  # of HTTP
             if b"%" in asked["raw_path"]:
                 asked["path"] = routing_path(asked["raw_path"].split(b"?")[0].decode("ascii"))
             handler = self.direct.get((asked["method"], asked["path"]))
             if handler is not None:
-                await self._answer(handler, asked, receive, send)
+                await self._answer(handler, asked, receive, answering)
                 return
-        await super().__call__(scope, receive, send)  # type: ignore[arg-type]  # narrowed above
+        await super().__call__(scope, receive, answering)  # type: ignore[arg-type]  # narrowed above
 
     async def _answer(self, handler: Handler, scope: Any, receive: Any, send: Any) -> None:
         scope["litestar_app"] = self
+        scope["path_template"] = scope["path"]
         request = ApiRequest(scope, receive, send)
         try:
             answer = await handler(request)
@@ -129,6 +135,7 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
+    app.times = services.times
     app.direct = {
         (declared.method, BASE_PATH + path): declared.serve
         for handler in handlers

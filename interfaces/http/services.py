@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from interfaces.http.timing import RequestTimes
+
 if TYPE_CHECKING:
     from application.intake.rejected import RejectedLines
     from application.intake.spool import ReceiveBulk
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 class Services:
     """`cursor_key` (32 bytes) is the same in every API process of an installation. `stopping` is
     set at SIGTERM: open streams end then. `open_metrics`: this machine may
-    have them without a token."""
+    have them without a token. `times`: what this process has answered."""
 
     authenticator: Authenticator
     health: Health
@@ -58,4 +60,5 @@ class Services:
     jobs: Jobs
     bulk: ReceiveBulk
     rejected: RejectedLines
+    times: RequestTimes = field(default_factory=RequestTimes)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

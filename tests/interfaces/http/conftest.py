@@ -55,7 +55,7 @@ def health() -> StatedHealth:
 @pytest.fixture
 def services(health: StatedHealth) -> Services:
     others: dict[str, Any] = {field.name: None for field in fields(Services)}
-    del others["stopping"]
+    del others["stopping"], others["times"]
     given = {"authenticator": TokenIsRights(), "health": health, "cursor_key": b"k" * 32}
     given |= {"metrics": StatedMetrics(), "open_metrics": True}
     return Services(**{**others, **given})

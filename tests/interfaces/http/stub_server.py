@@ -58,7 +58,7 @@ async def breaks(_: ApiRequest) -> ASGIApp:
 @asynccontextmanager
 async def composition() -> AsyncIterator[Services]:
     others: dict[str, Any] = {field.name: None for field in fields(Services)}
-    del others["stopping"]
+    del others["stopping"], others["times"]
     given = {"authenticator": TokenIsRights(), "health": StatedHealth(), "cursor_key": b"k"}
     yield Services(**{**others, **given})
     sys.stdout.write("closed\n")
