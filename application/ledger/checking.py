@@ -97,7 +97,7 @@ class VerifyEvent:
 
     async def _proof(self, signed: SignedHead, sequence: int) -> TlogProof | None:
         try:
-            return await inclusion(self._ledger, signed, sequence)
+            return await inclusion(self._covering.trees, signed, sequence)
         except LedgerDamaged:
             return None
 

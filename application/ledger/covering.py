@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from application.ledger.ports import GLOBAL, LedgerReader, SignedHead
-from application.ledger.trees import Tree, inclusion_proof
+from application.ledger.ports import LedgerReader, SignedHead
+from application.ledger.trees import Trees, inclusion_proof
 from domain.errors import Unavailable
 from domain.ledger.anchors import Anchor, head_leaf
 from domain.ledger.merkle import HASH
@@ -26,6 +26,7 @@ class Covering:
 
     def __init__(self, ledger: LedgerReader, patience: float = PATIENCE) -> None:
         self._ledger = ledger
+        self.trees = Trees(ledger)
         self._patience = patience
 
     async def checkpoint(
@@ -56,7 +57,7 @@ class Covering:
         for one in found.rounds:
             leaves = one.head_leaves
             if one.number <= whole.size and leaves[place * HASH : (place + 1) * HASH] == leaf:
-                tree = Tree(self._ledger, GLOBAL, whole.size)
+                tree = self.trees.of(whole)
                 return Anchor(
                     place=place,
                     places=len(leaves) // HASH,

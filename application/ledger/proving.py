@@ -10,11 +10,9 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from application.ledger.covering import Covering
 from application.ledger.ports import LedgerReader, SignedHead
-from application.ledger.trees import Tree
+from application.ledger.trees import Trees, checkpoint_of
 from application.ports import EventReader
 from domain.errors import FieldError, Invalid, NotFound
-from domain.ledger.checkpoints import Checkpoint
-from domain.ledger.notes import SignedNote
 from domain.ledger.receipts import TlogProof
 from domain.times import format_us
 
@@ -123,7 +121,7 @@ class ProveLedger:
             sequence=head.sequence,
             ledger_hash=head.ledger_hash.hex(),
             chain_length=head.sequence,
-            root_hash=_checkpoint(signed).root.hex() if signed else None,
+            root_hash=checkpoint_of(signed.note).root.hex() if signed else None,
             checkpoint=signed.note if signed else None,
             checkpoint_size=size,
             unsigned=max(0, head.sequence - size),
@@ -140,7 +138,7 @@ class ProveLedger:
             end = (await self._events.head(tenant_id)).sequence
             _check_end(last, since, end)
             signed = await self._covering.checkpoint(tenant_id, max(last, since or 0), signed)
-        tree = Tree(self._ledger, tenant_id, signed.size)
+        tree = self._covering.trees.of(signed)
         left, right, older = await tree.range(first, last, since)
         entries = await self._ledger.entries(tenant_id, first, last)
         return RangeProof(
@@ -164,24 +162,20 @@ class ProveLedger:
         sequence = found.row.sequence
         signed = await self._covering.checkpoint(tenant_id, sequence, found.trusted)
         anchor = await self._covering.anchor(signed)
-        proof = await inclusion(self._ledger, signed, sequence)
+        proof = await inclusion(self._covering.trees, signed, sequence)
         extra = None if anchor is None else anchor.format()
         return TlogProof(proof.index, proof.hashes, proof.checkpoint, extra).format()
 
 
-async def inclusion(ledger: LedgerReader, signed: SignedHead, sequence: int) -> TlogProof:
+async def inclusion(trees: Trees, signed: SignedHead, sequence: int) -> TlogProof:
     """That a sequence is in the tree of a checkpoint, not anchored. Raises LedgerDamaged."""
-    tree = Tree(ledger, signed.tenant_id, signed.size)
+    tree = trees.of(signed)
     return TlogProof(sequence - 1, tuple(await tree.inclusion(sequence - 1)), signed.note)
 
 
 def _witness(one: Witnessing) -> WitnessStatus:
     cosigned_at = None if one.cosigned_us is None else format_us(one.cosigned_us)
     return WitnessStatus(one.name, one.size, one.lag, one.status, cosigned_at)
-
-
-def _checkpoint(signed: SignedHead) -> Checkpoint:
-    return Checkpoint.parse(SignedNote.parse(signed.note).text)
 
 
 def _check_range(first: int, last: int, since: int | None) -> None:

@@ -1,31 +1,79 @@
-"""The hashes that proofs consist of, read from a log's tiles in one question."""
+"""The hashes that proofs consist of, read from a log's tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 
-from application.ledger.ports import LedgerReader
+from application.ledger.ports import LedgerDamaged, LedgerReader, SignedHead
+from domain.ledger.checkpoints import Checkpoint
+from domain.ledger.faults import Malformed
 from domain.ledger.merkle import HASH, Node, consistency_path, covering, fold, inclusion_path
-from domain.ledger.tiles import HEIGHT, Tile, tile_of
+from domain.ledger.notes import SignedNote
+from domain.ledger.tiles import HEIGHT, WIDTH, Tile, edge_of, edge_root, tile_of
+
+Edge = Mapping[Tile, bytes]
+
+
+class Trees:
+    """The trees of checkpoints. Kept of them are the right edges of the newest, of 32 KB at most
+    each: most proofs are about these."""
+
+    def __init__(self, reader: LedgerReader, most: int = 256) -> None:
+        self._reader = reader
+        self._most = most
+        self._edges: dict[bytes, Edge] = {}
+
+    def of(self, signed: SignedHead) -> Tree:
+        """Raises LedgerDamaged where the note is none."""
+        try:
+            root = checkpoint_of(signed.note).root
+        except Malformed:
+            raise LedgerDamaged from None
+        return self.at(signed.tenant_id, signed.size, root)
+
+    def at(self, tenant_id: str, size: int, root: bytes) -> Tree:
+        """tenant_id: or GLOBAL. size, root: of a checkpoint, not above the log's newest one."""
+        return Tree(self, tenant_id, size, root)
+
+    async def edge(self, tenant_id: str, size: int, root: bytes) -> Edge:
+        """The partial tiles of a tree, asked for once: together they give the root, which tells
+        that these are the ones, whatever becomes of the tables."""
+        edge = self._edges.get(root)
+        if edge is None:
+            tiles = edge_of(size)
+            edge = await self.hashes(tenant_id, tiles)
+            if edge_root(size, [edge[tile] for tile in tiles]) == root:
+                if len(self._edges) >= self._most:
+                    del self._edges[next(iter(self._edges))]
+                self._edges[root] = edge
+        return edge
+
+    async def hashes(self, tenant_id: str, tiles: Sequence[Tile]) -> Edge:
+        """As the reader gives them."""
+        return await self._reader.hashes(tenant_id, tiles) if tiles else {}
 
 
 class Tree:
-    """A log at one size, not above that of its newest checkpoint.
+    """A log at the size of a checkpoint.
 
     All methods raise Unavailable, LedgerDamaged where signed events are not in the store.
     """
 
-    def __init__(self, reader: LedgerReader, tenant_id: str, size: int) -> None:
-        """tenant_id: or GLOBAL."""
-        self._reader = reader
+    def __init__(self, trees: Trees, tenant_id: str, size: int, root: bytes) -> None:
+        self._trees = trees
         self._tenant_id = tenant_id
         self.size = size
+        self._root = root
 
     async def inclusion(self, index: int) -> list[bytes]:
         """The proof that leaf `index` (from 0) is in it."""
         return (await self.folds(inclusion_path(index, self.size)))[0]
+
+    async def consistency(self, old: int) -> list[bytes]:
+        """The proof that it goes on from itself at size `old`."""
+        return (await self.folds(consistency_path(old, self.size)))[0]
 
     async def range(
         self, first: int, last: int, since: int | None
@@ -41,10 +89,20 @@ class Tree:
     async def folds(self, *paths: Sequence[Sequence[Node]]) -> list[list[bytes]]:
         """For each path the folds of its nodes."""
         of = {node: tile_of(node, self.size) for path in paths for nodes in path for node in nodes}
-        tiles = list(dict.fromkeys(of.values()))
-        found = await self._reader.hashes(self._tenant_id, tiles) if tiles else {}
-        known = {node: _node_of(node, tile, found[tile]) for node, tile in of.items()}
+        tiles = await self._hashes(dict.fromkeys(of.values()))
+        known = {node: _node_of(node, tile, tiles[tile]) for node, tile in of.items()}
         return [[fold([known[node] for node in nodes]) for nodes in path] for path in paths]
+
+    async def _hashes(self, tiles: Iterable[Tile]) -> Edge:
+        whole = [tile for tile in tiles if tile.width == WIDTH]
+        edge = await self._trees.edge(self._tenant_id, self.size, self._root)
+        return {**edge, **await self._trees.hashes(self._tenant_id, whole)}
+
+
+@lru_cache(maxsize=64)  # the newest one is in every answer
+def checkpoint_of(note: str) -> Checkpoint:
+    """What a note signs; its signatures are not looked at. Raises Malformed."""
+    return Checkpoint.parse(SignedNote.parse(note).text)
 
 
 def inclusion_proof(leaves: bytes, index: int) -> list[bytes]:

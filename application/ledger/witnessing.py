@@ -5,18 +5,17 @@ Nothing that a witness says is believed: a cosignature is kept when it holds und
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from application.ledger.ports import LedgerReader
 from application.ledger.signatures import verify_signature
-from application.ledger.trees import Tree
+from application.ledger.trees import Trees, checkpoint_of
 from domain.errors import Unavailable
 from domain.ledger.checkpoints import signature_time
 from domain.ledger.faults import Malformed
-from domain.ledger.merkle import consistency_path
 from domain.ledger.notes import NoteSignature, SignedNote, decode_decimal
 from domain.ledger.policy import Witness
 from domain.ledger.witnessing import (
@@ -116,7 +115,7 @@ class AskWitness:
 
     def __init__(self, post: AddCheckpoint, reader: LedgerReader, heads: Heads) -> None:
         self._post = post
-        self._reader = reader
+        self._trees = Trees(reader)
         self._heads = heads
 
     async def __call__(self, witness: Witness, due: Due) -> NoteSignature:
@@ -138,7 +137,8 @@ class AskWitness:
         raise Refused(*_FAULTS.get(told.status, unlisted))
 
     async def _submit(self, witness: Witness, due: Due, old: int) -> Told:
-        proof = await consistency_proof(self._reader, due.tenant_id, old, due.size)
+        root = checkpoint_of(due.note).root
+        proof = await self._trees.at(due.tenant_id, due.size, root).consistency(old)
         try:
             return await self._post(witness.url, format_submission(old, proof, due.note))
         except Unavailable as error:
@@ -189,14 +189,6 @@ def cosignature(witness: Witness, note: str, body: bytes) -> NoteSignature:
     if not timed:
         raise Refused("misbehaving", "its cosignature says no time")
     return lines[0]
-
-
-async def consistency_proof(
-    reader: LedgerReader, tenant_id: str, old: int, new: int
-) -> Sequence[bytes]:
-    """The proof that a log at size `new` goes on from itself at size `old`."""
-    (proof,) = await Tree(reader, tenant_id, new).folds(consistency_path(old, new))
-    return proof
 
 
 def _short(error: Exception) -> str:

@@ -7,12 +7,12 @@ of height 8, whose upper nodes are computed from it. A full tile never changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from domain.ledger.faults import Malformed
-from domain.ledger.merkle import HASH, Node
+from domain.ledger.merkle import HASH, Frontier, Node
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -74,6 +74,24 @@ def tiles_of(size: int) -> Iterator[Tile]:
         if rest:
             yield Tile(level, whole, rest)
         level += 1
+
+
+def edge_of(size: int) -> list[Tile]:
+    """The partial tiles of a tree, from level 0 up: all that its root needs."""
+    counts = [size >> (HEIGHT * level) for level in range(-(-size.bit_length() // HEIGHT))]
+    parts = [(level, *divmod(count, WIDTH)) for level, count in enumerate(counts)]
+    return [Tile(level, index, width) for level, index, width in parts if width]
+
+
+def edge_root(size: int, hashes: Sequence[bytes]) -> bytes:
+    """The root of a tree, of the hashes of `edge_of(size)`. Raises ValueError where they are not as
+    many as these tiles are wide."""
+    peaks: list[bytes] = []
+    for of_tile in reversed(hashes):
+        row = Frontier()
+        row.extend(of_tile[at : at + HASH] for at in range(0, len(of_tile), HASH))
+        peaks += row.peaks
+    return Frontier(size, peaks).root()
 
 
 def tile_of(node: Node, size: int) -> Tile:

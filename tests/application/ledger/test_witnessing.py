@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.ledger.signatures import verify_signature
+from application.ledger.trees import Trees
 from application.ledger.witnessing import (
     AskWitness,
     Due,
     Overtaken,
     Refused,
     Told,
-    consistency_proof,
     cosignature,
 )
 from domain.errors import Unavailable
@@ -77,7 +77,8 @@ async def test_a_log_is_cosigned_as_it_grows(local: LocalWitness, key: int) -> N
 def test_proofs_are_made_of_tiles(old: int, new: int) -> None:
     old, new = sorted((old, new))
     log = GrowingLog(new)
-    assert asyncio.run(consistency_proof(reader_of(log), "acme", old, new)) == log.proof(old)
+    tree = Trees(reader_of(log)).at("acme", new, log.head().root)
+    assert asyncio.run(tree.consistency(old)) == log.proof(old)
 
 
 @pytest.mark.parametrize("known", [0, 3, 8])

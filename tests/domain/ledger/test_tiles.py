@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.ledger.faults import Malformed
@@ -24,6 +24,8 @@ from domain.ledger.tiles import (
     Tile,
     bundle_path,
     decode_entries,
+    edge_of,
+    edge_root,
     encode_entries,
     full,
     node_in_tile,
@@ -145,6 +147,23 @@ class TestTiles:
     def test_as_many_are_full_as_are_counted(self, size: int, level: int) -> None:
         whole = [tile.index for tile in tiles_of(size) if (tile.level, tile.width) == (level, 256)]
         assert whole == list(range(full(level, size)))
+
+
+class TestEdge:
+    @given(st.integers(0, 2**40))
+    def test_is_what_is_not_full(self, size: int) -> None:
+        small = size % 2**18
+        assert edge_of(small) == [tile for tile in tiles_of(small) if tile.width < WIDTH]
+        assert sum(tile.width << HEIGHT * tile.level for tile in edge_of(size)) == size
+
+    @given(st.integers(0, SIZE) | st.sampled_from([1, 255, 256, 257, 65_535, 65_536, 65_537]))
+    @example(SIZE)
+    def test_gives_the_root(self, size: int) -> None:
+        assert edge_root(size, [hashes(tile) for tile in edge_of(size)]) == TREE.mth(0, size)
+
+    def test_of_another_size_gives_none(self) -> None:
+        with pytest.raises(ValueError, match="peaks"):
+            edge_root(300, [hashes(tile) for tile in edge_of(301)])
 
 
 class TestPaths:
