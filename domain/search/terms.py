@@ -55,7 +55,9 @@ class Place(Struct, frozen=True, eq=False):
         field = self.field
         if field is not None:
             terms.append(("exists", field.name, ""))
-            compared = pair_value(field, value)
+            # A number is no time, though times are compared by the number of their microseconds.
+            comparable = kind is str or field.kind != "time"
+            compared = pair_value(field, value) if comparable else None
             if compared is not None:
                 terms.append(("pair", field.name, compared))
         return terms
