@@ -17,7 +17,9 @@ _POSITIONS = "select model, position from tracking where model = any(%s)"
 _HEAD = "select coalesce((select position from events order by position desc limit 1), 0)"
 _STATUS = f"""
 select name, coalesce(t.position, 0), ({_HEAD}),
-       (select count(*) from dead_letters d where d.model = name)
+       (select count(*) from dead_letters d where d.model = name),
+       (select received_us from events e
+         where e.position > coalesce(t.position, 0) order by e.position limit 1)
   from unnest(%s::text[]) with ordinality as n(name, place)
   left join tracking t on t.model = name
  order by place
@@ -25,13 +27,15 @@ select name, coalesce(t.position, 0), ({_HEAD}),
 
 
 class ModelStatus(Struct, frozen=True):
-    """A model's place and the store's head as positions; `lag` is the events between them."""
+    """A model's place and the store's head as positions; `lag` is the events between them, and
+    `waiting_since_us` received_at of the oldest of these; None: there is none."""
 
     model: str
     position: int
     head: int
     lag: int
     dead_letters: int
+    waiting_since_us: int | None = None
 
     @property
     def degraded(self) -> bool:
@@ -60,6 +64,6 @@ async def status(connection: Connection, names: Sequence[str]) -> list[ModelStat
     """One line per model, for health and metrics. Any process may ask."""
     cursor = await connection.execute(_STATUS, (list(names),))
     return [
-        ModelStatus(name, position, last, max(0, last - position), letters)
-        for name, position, last, letters in await cursor.fetchall()
+        ModelStatus(name, position, last, max(0, last - position), letters, waiting_since_us)
+        for name, position, last, letters, waiting_since_us in await cursor.fetchall()
     ]

@@ -1,0 +1,1 @@
+"""Measures an installation in its database."""
