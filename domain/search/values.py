@@ -5,7 +5,7 @@ personal."""
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.canonical import MAX_INTEGER
 from domain.privacy.cards import holds_card
@@ -14,6 +14,8 @@ from domain.search.fields import Field, Kind, field_named
 from domain.search.query import Ident, Op, Scalar, Words
 from domain.search.words import LONGEST_IDENT, SHORTEST_PART, email, ident, phone, words
 from domain.times import parse_us
+
+N = TypeVar("N", int, float)
 
 MAX_TEXT = 1000
 """Characters of a text."""
@@ -104,9 +106,13 @@ def boolean(value: Any) -> bool:
 def _integer(value: Any) -> int:
     if type(value) is not int:
         raise ValueError("must be a whole number")
-    if not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise ValueError("must be within ±(2^53-1)")
-    return value
+    return _within(value)
+
+
+def _within(value: N) -> N:
+    if -MAX_INTEGER <= value <= MAX_INTEGER:
+        return value
+    raise ValueError("must be within ±(2^53-1)")
 
 
 def _time(value: Any) -> int:
@@ -118,10 +124,8 @@ def _time(value: Any) -> int:
 def _anything(value: Any, ordered: bool) -> Scalar:
     if type(value) is str:
         return string(value)
-    if type(value) is int:
-        return _integer(value)
-    if type(value) is float and value - value == 0:
-        return value
+    if type(value) is int or type(value) is float:
+        return _within(value)
     if type(value) is bool and not ordered:
         return value
     raise ValueError(f"must be a string or a number{'' if ordered else ', or true or false'}")

@@ -153,7 +153,8 @@ def test_who_may_not_see_personal_data_does_not_look_for_a_person() -> None:
         ({"field": "payload.risk_score", "eq": [1]}, "/eq", "a number, or true or false"),
         ({"field": "payload.risk_score", "eq": 2**60}, "/eq", "must be within ±(2^53-1)"),
         ({"field": "payload.risk_score", "gt": True}, "/gt", "must be a string or a number"),
-        ({"field": "payload.risk_score", "gt": float("nan")}, "/gt", "a string or a number"),
+        ({"field": "payload.risk_score", "gt": float("nan")}, "/gt", "must be within"),
+        ({"field": "payload.risk_score", "in": [1e300]}, "/in/0", "must be within ±(2^53-1)"),
         ({"field": "payload.risk_score", "prefix": 5}, "/prefix", "must be a string"),
         ({"all": TEXT}, "/all", "must be a list of queries"),
         ({"any": []}, "/any", "must have at least one part"),
@@ -357,7 +358,7 @@ scalars = (
     | st.booleans()
     | st.integers()
     | st.floats()
-    | st.text()
+    | st.text(max_size=8)
     | st.sampled_from(["2025-01-01T00:00:00Z", "a b c", "1Z999"])
 )
 keys = st.sampled_from([key for group in KEYS.values() for key in group]) | st.text(max_size=8)
@@ -365,7 +366,7 @@ names = st.sampled_from([*FIELDS, "payload.weird", "payload.note", "metadata.ip"
 anything = st.recursive(
     scalars | names,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
-    max_leaves=20,
+    max_leaves=8,
 )
 plausible = st.recursive(
     st.fixed_dictionaries({"text": scalars})
@@ -378,7 +379,7 @@ plausible = st.recursive(
         | st.fixed_dictionaries({"any": st.lists(inner, max_size=4)})
         | st.fixed_dictionaries({"not": inner})
     ),
-    max_leaves=20,
+    max_leaves=8,
 )
 
 
