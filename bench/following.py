@@ -15,10 +15,11 @@ from bench.scale import Say, Scale
 from infrastructure.event_store.notifier import channel
 from interfaces.composition.connections import connecting
 from interfaces.composition.maintenance import audit_ledgers, rebuild_models
+from interfaces.composition.models import models
 from interfaces.settings import Settings
 from projections.hub import Hub
 from projections.progress import status
-from projections.registry import MODELS
+from projections.registry import NAMES
 
 
 def following(ground: Ground, scale: Scale, say: Say) -> Iterator[Row]:
@@ -39,13 +40,12 @@ def following(ground: Ground, scale: Scale, say: Say) -> Iterator[Row]:
 
 
 async def _catch_up(settings: Settings, count: int) -> float:
-    hub = Hub(connecting(settings, "bench hub"), channel(settings.cell), MODELS)
+    hub = Hub(connecting(settings, "bench hub"), channel(settings.cell), models(settings))
     watching = await connecting(settings, "bench")()
     started = time.perf_counter()
     running = asyncio.create_task(hub.run())
-    names = [model.name for model in MODELS]
     # The worker is another process: there is nothing to be woken by.
-    while any(one.position < count for one in await status(watching, names)):  # noqa: ASYNC110
+    while any(one.position < count for one in await status(watching, NAMES)):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     seconds = time.perf_counter() - started
     running.cancel()

@@ -15,6 +15,7 @@ import uvloop
 from infrastructure.event_store.notifier import channel
 from infrastructure.event_store.snapshotting import Snapshotter
 from interfaces.composition.connections import blocking, connecting
+from interfaces.composition.models import indexing
 from interfaces.settings import Settings
 from projections.hub import Hub
 from projections.orders.model import OrdersModel
@@ -23,7 +24,9 @@ from projections.orders.model import OrdersModel
 async def _work(settings: Settings) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    hub = Hub(connecting(settings, "hub"), channel(settings.cell), [OrdersModel()])
+    hub = Hub(
+        connecting(settings, "hub"), channel(settings.cell), [OrdersModel(indexing(settings))]
+    )
     loops = [hub.run, Snapshotter(blocking(settings, "snapshots")).run]
     tasks = [asyncio.ensure_future(run()) for run in loops]
     await stopping.wait()

@@ -15,6 +15,7 @@ import psycopg
 import structlog
 from sqlalchemy import Table
 
+from domain.errors import Unavailable
 from projections.reading import Batch, Broken, Connection, Notification
 
 log = structlog.get_logger(__name__)
@@ -122,7 +123,7 @@ def as_broken(event: Notification, failure: str) -> Broken:
 
 def is_poison(error: Exception) -> bool:
     """Whether an event, rather than the surroundings, may be to blame for an error."""
-    if isinstance(error, Overtaken | OSError | MemoryError):
+    if isinstance(error, Overtaken | Unavailable | OSError | MemoryError):
         return False
     if not isinstance(error, psycopg.Error):
         return True

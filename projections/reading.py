@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -50,7 +50,7 @@ class Notification(Struct, gc=False):
 
     `order_id` is None for the service's own `history.*` events, `actor_id` for an event without a
     usable actor, `source_sequence` for one that its source has not numbered. Personal values in the
-    payload are digests.
+    payload are digests. `metadata` has what is searched of it (domain/search/fields.py), if any.
     """
 
     position: int
@@ -71,6 +71,7 @@ class Notification(Struct, gc=False):
     actor_type: str | None
     raw_payload: Raw
     source_sequence: int | None = None
+    metadata: Mapping[str, Any] | None = None
     _decoded: dict[str, Any] | UnsetType = UNSET
 
     @property
@@ -118,12 +119,14 @@ class Batch(Struct, frozen=True):
         )
 
 
-class _Actor(Struct):
+class _Metadata(Struct):
     """The part of `metadata` that read models use. Producers may put anything in it."""
 
     actor_id: Any = None
     actor_type: Any = None
     source_sequence: Any = None
+    correlation_id: Any = None
+    causation_id: Any = None
 
 
 class _Body(Struct):
@@ -135,11 +138,11 @@ class _Body(Struct):
     source: str
     type: str
     correction_of: str | None = None
-    metadata: _Actor | None = None
+    metadata: _Metadata | None = None
     order_id: str | None = None
 
 
-_NO_ACTOR = _Actor()
+_NO_METADATA = _Metadata()
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_payload = msgspec.json.Decoder(dict[str, Any]).decode
 _LONGEST_ID = 200
@@ -192,7 +195,7 @@ def decode_batch(start: int, rows: Sequence[tuple[Any, ...]]) -> Batch:
 def _decode(row: tuple[Any, ...]) -> Notification:
     position, tenant_id, sequence, originator_id, version, received_us, topic, state = row
     body = _decode_body(state)
-    actor = body.metadata or _NO_ACTOR
+    metadata = body.metadata or _NO_METADATA
     return Notification(
         position,
         tenant_id,
@@ -209,11 +212,21 @@ def _decode(row: tuple[Any, ...]) -> Notification:
         body.occurred_at,
         # A third of parse_us's time; the stored text is canonical, so both read the same.
         to_us(datetime.fromisoformat(body.occurred_at)),
-        _identifier(actor.actor_id),
-        actor.actor_type if isinstance(actor.actor_type, str) else None,
+        _identifier(metadata.actor_id),
+        metadata.actor_type if isinstance(metadata.actor_type, str) else None,
         body.payload,
-        _number(actor.source_sequence),
+        _number(metadata.source_sequence),
+        _searched(metadata),
     )
+
+
+def _searched(metadata: _Metadata) -> Mapping[str, Any] | None:
+    if metadata.correlation_id is None and metadata.causation_id is None:
+        return None
+    return {
+        "correlation_id": metadata.correlation_id,
+        "causation_id": metadata.causation_id,
+    }
 
 
 def _number(value: object) -> int | None:

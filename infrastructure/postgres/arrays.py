@@ -1,9 +1,10 @@
-"""Columns of a batch as PostgreSQL's binary arrays.
+"""Columns of a batch as PostgreSQL's binary arrays, or row by row as COPY takes them.
 
 psycopg dumps a list element by element through a chain of adapters, two thirds of a batch's time;
 a column has one type, so its array is a header and a join. Format: array_recv in PostgreSQL's
 src/backend/utils/adt/arrayfuncs.c: dimensions, null flag, element type, size, lower bound, then
-each element behind its length, -1 for null.
+each element behind its length, -1 for null. COPY's binary format (its page in the manual) writes
+the fields of a row in just this way.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _LENGTH = Struct("!i").pack
 _NULL = _LENGTH(-1)
 _INT8 = Struct("!iq").pack
 _INT4 = Struct("!ii").pack
+_SHORT = Struct("!h").pack
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _UUID_LENGTH = _LENGTH(16)
 
 
@@ -47,8 +50,13 @@ class Column:
 
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
-        """Each element behind its length; by the class of each column."""
+        """Each element behind its length, as one or two pieces; by the class of each column."""
         raise NotImplementedError
+
+    @classmethod
+    def fields(cls, values: Sequence[Any]) -> Iterable[bytes]:
+        """The same, one piece for each value."""
+        return cls.elements(values)
 
 
 class BytesColumn(Column):
@@ -63,6 +71,10 @@ class BytesColumn(Column):
         if None in values:
             return [_NULL if v is None else _LENGTH(len(v)) + v for v in values]
         return chain.from_iterable(zip(map(_LENGTH, map(len, values)), values, strict=True))
+
+    @classmethod
+    def fields(cls, values: Sequence[Any]) -> Iterable[bytes]:
+        return [_NULL if v is None else _LENGTH(len(v)) + v for v in values]
 
 
 class TextColumn(Column):
@@ -80,6 +92,10 @@ class TextColumn(Column):
             return repeat(_LENGTH(len(encoded)) + encoded, len(values))
         return BytesColumn.elements([None if v is None else v.encode() for v in values])
 
+    @classmethod
+    def fields(cls, values: Sequence[Any]) -> Iterable[bytes]:
+        return BytesColumn.fields([None if v is None else v.encode() for v in values])
+
 
 class BigintColumn(Column):
     """int"""
@@ -90,6 +106,26 @@ class BigintColumn(Column):
     @staticmethod
     def elements(values: Sequence[Any]) -> Iterable[bytes]:
         return map(_INT8, repeat(8), values)
+
+
+class NullableBigintColumn(Column):
+    """int or None"""
+
+    oid = 1016
+    element_oid = 20
+    nullable = True
+
+    @staticmethod
+    def elements(values: Sequence[Any]) -> Iterable[bytes]:
+        return [_NULL if v is None else _INT8(8, v) for v in values]
+
+
+class BigintsColumn(Column):
+    """Lists of int; for `copy_rows` alone, since PostgreSQL's arrays hold no arrays."""
+
+    @classmethod
+    def fields(cls, values: Sequence[Any]) -> Iterable[bytes]:
+        return BytesColumn.fields([BigintColumn(v).dump() for v in values])
 
 
 class IntColumn(Column):
@@ -114,6 +150,14 @@ class UuidColumn(Column):
         return [_UUID_LENGTH + v for v in values]
 
 
+def copy_rows(*columns: Column) -> bytes:
+    """The rows of which these are the columns, one value each, for COPY ... (format binary)."""
+    fields = [column.fields(column.values) for column in columns]
+    begin = _SHORT(len(columns))
+    rows = chain.from_iterable(zip(repeat(begin), *fields, strict=False))
+    return b"".join((_SIGNATURE, *rows, _SHORT(-1)))
+
+
 class _ColumnDumper(Dumper):
     format = Format.BINARY
 
@@ -123,6 +167,13 @@ class _ColumnDumper(Dumper):
 
 def register_columns(connection: AsyncConnection[Any]) -> None:
     """Let psycopg take columns as parameters on this connection."""
-    for column in (TextColumn, BytesColumn, BigintColumn, IntColumn, UuidColumn):
+    for column in (
+        TextColumn,
+        BytesColumn,
+        BigintColumn,
+        NullableBigintColumn,
+        IntColumn,
+        UuidColumn,
+    ):
         dumper = type(f"{column.__name__}Dumper", (_ColumnDumper,), {"oid": column.oid})
         connection.adapters.register_dumper(column, dumper)

@@ -96,7 +96,11 @@ async def connect_one(
     Raises psycopg.OperationalError when the database is away; see `store_errors`.
     """
     target = address(url, cell, name=name, as_owner=as_owner, settings=settings)
-    return await AsyncConnection.connect(target, autocommit=True, prepare_threshold=_PREPARE_AFTER)
+    connection = await AsyncConnection.connect(
+        target, autocommit=True, prepare_threshold=_PREPARE_AFTER
+    )
+    register_columns(connection)
+    return connection
 
 
 _T = TypeVar("_T")

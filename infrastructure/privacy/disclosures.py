@@ -56,7 +56,7 @@ class StoredDisclosures:
         damaged = False
         for row in await self._rows(OF_EVENTS, (tenant_id, BigintColumn([sequence]))):
             try:
-                if (text := self._text(tenant_id, row)) is not None:
+                if (text := disclosed_text(self._keyring, tenant_id, row)) is not None:
                     names |= disclosed_names(text)
             except (DoesNotOpen, KeyMissing, msgspec.DecodeError, ValueError):
                 damaged = True
@@ -79,15 +79,19 @@ class StoredDisclosures:
         """digest -> value of what these statements found. Raises KeyUnavailable."""
         opened: dict[str, object] = {}
         for row in rows:
-            if (text := self._text(tenant_id, row)) is not None:
+            if (text := disclosed_text(self._keyring, tenant_id, row)) is not None:
                 opened.update(open_disclosures(text))
         return opened
 
-    def _text(self, tenant_id: str, row: tuple[Any, ...]) -> str | None:
-        """The disclosures of a row; None once its key is erased."""
-        sequence, sealed, kind, subject, *key = row
-        key_row = KeyRow((tenant_id, kind, subject), *key)
-        if key_row.wrapped is None:
-            return None
-        place = disclosure_place(tenant_id, sequence)
-        return unseal(self._keyring.cipher(key_row), sealed, place).decode("ascii")
+
+def disclosed_text(keyring: Keyring, tenant_id: str, row: Sequence[Any]) -> str | None:
+    """The disclosures of a row, whose columns are those of OF_EVENTS; None once its key is erased.
+
+    Raises DoesNotOpen for damaged ones, KeyMissing, KeyUnavailable.
+    """
+    sequence, sealed, kind, subject, *key = row
+    key_row = KeyRow((tenant_id, kind, subject), *key)
+    if key_row.wrapped is None:
+        return None
+    place = disclosure_place(tenant_id, sequence)
+    return unseal(keyring.cipher(key_row), sealed, place).decode("ascii")

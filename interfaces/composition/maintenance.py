@@ -19,13 +19,13 @@ from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.findings import Finding, signed_findings
 from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.lifelines import lifelines
+from interfaces.composition.models import models
 from interfaces.composition.proving import require_open
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
 from projections.progress import status
-from projections.read_model import ReadModel
 from projections.rebuild import compare, rebuild
-from projections.registry import MODELS
+from projections.registry import NAMES
 
 Report = Callable[[int, int], None]
 
@@ -48,19 +48,19 @@ async def import_file(
 
 
 async def rebuild_models(settings: Settings, names: Sequence[str], report: Report) -> list[str]:
-    """Make read models anew, all of them when none is named. Returns the names."""
-    models = models_named(names)
-    await rebuild(connecting(settings, "rebuild", as_owner=True), models, report)
-    return [model.name for model in models]
+    """Make read models anew, all of them when none is named. Returns the names.
 
-
-def models_named(names: Sequence[str]) -> list[ReadModel]:
-    """Raises NotFound, naming those there are."""
-    known = {model.name: model for model in MODELS}
+    Raises NotFound, naming those there are; WrongKeyStore, for without the keys of its database an
+    index would lack addresses.
+    """
     for name in names:
-        if name not in known:
-            raise NotFound(f"no read model {name!r}; there are: {', '.join(known)}")
-    return [known[name] for name in names] or list(MODELS)
+        if name not in NAMES:
+            raise NotFound(f"no read model {name!r}; there are: {', '.join(NAMES)}")
+    await require_keys(settings)
+    known = {model.name: model for model in models(settings)}
+    wanted = [known[name] for name in names or NAMES]
+    await rebuild(connecting(settings, "rebuild", as_owner=True), wanted, report)
+    return [model.name for model in wanted]
 
 
 def register_tenant(settings: Settings, tenant_id: str) -> None:
@@ -92,10 +92,10 @@ async def _read_models(settings: Settings) -> list[Finding]:
     findings = []
     connection = await connecting(settings, "doctor")()
     async with connection:
-        for model in await status(connection, [model.name for model in MODELS]):
+        for model in await status(connection, NAMES):
             detail = f"{model.lag} events behind, {model.dead_letters} dead letters"
             findings.append(Finding(f"read model {model.model}", not model.degraded, detail))
-    differing = await compare(connecting(settings, "doctor", as_owner=True), MODELS)
+    differing = await compare(connecting(settings, "doctor", as_owner=True), models(settings))
     said = (
         f"differ from a rebuild: {', '.join(differing)}" if differing else "as a rebuild makes them"
     )

@@ -12,7 +12,7 @@ from interfaces.composition.connections import clock
 from interfaces.composition.writing import WriteSide
 from interfaces.metrics import InstallationMetrics, ledger_gauges, model_gauges
 from projections.progress import ModelStatus, status
-from projections.registry import MODELS
+from projections.registry import NAMES
 
 
 def metrics(side: WriteSide) -> InstallationMetrics:
@@ -31,4 +31,4 @@ async def model_statuses(side: WriteSide) -> list[ModelStatus]:
     """How far each read model is. Raises Unavailable while the database is away."""
     with store_errors():
         async with side.pool.connection() as connection:
-            return await status(connection, [model.name for model in MODELS])
+            return await status(connection, NAMES)

@@ -23,13 +23,13 @@ from infrastructure.jobs.runner import JobRunner
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.lifelines import lifelines
+from interfaces.composition.models import models
 from interfaces.composition.proving import self_audit, signer
 from interfaces.composition.witnessing import witnessing
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.http.problems import describe_error
 from interfaces.settings import Settings
 from projections.hub import Hub
-from projections.registry import MODELS
 
 SWEEP_MINUTES = 5
 
@@ -54,7 +54,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
     """The loops of a worker; each runs until cancelled."""
     async with AsyncExitStack() as stack:
         side = await stack.enter_async_context(writing(settings, "worker"))
-        hub = Hub(connecting(settings, "hub"), channel(settings.cell), MODELS)
+        hub = Hub(connecting(settings, "hub"), channel(settings.cell), models(settings))
         snapshotter = Snapshotter(blocking(settings, "snapshots"))
         run_job = RunJob(side.jobs, handlers(side))
         runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)

@@ -1,5 +1,7 @@
 """The orders read model: orders, their events and the actors, linked by foreign keys.
 
+Events are written with what makes them findable, by `projections/search/model.py`.
+
 An order's row is the fold of its events, cut down to columns. An event that comes in order moves
 the row on by itself; a late event, a correction, or any event of an order in which a correction
 waits for its original, folds the order anew from the event store. Both give the same row.
@@ -17,31 +19,29 @@ from sqlalchemy.dialects import postgresql
 from infrastructure.postgres.tables import actors, order_events, orders
 from projections.orders.lives import ActorRow, Life, OrderRow
 from projections.reading import Connection, Notification, read_histories
+from projections.search import model as search
+from projections.search.entries import Indexing
 
 NAME = "orders"
 _ORDERS_AT_ONCE = 200
-
-_EVENT_COLUMNS = "tenant_id, sequence, position, order_id, type, source, actor_id, occurred_us"
-_EVENT_TYPES = ("text", "int8", "int8", "text", "text", "text", "text", "int8")
 
 
 class OrdersModel:
     """Implements `projections.read_model.ReadModel`."""
 
     name = NAME
-    tables = (actors, orders, order_events)
+    tables = (actors, orders, *search.TABLES)
     appended = frozenset({order_events.name})
 
-    def __init__(self, suffix: str = "") -> None:
+    def __init__(self, indexing: Indexing, suffix: str = "") -> None:
+        self._indexing = indexing
+        self._events = search.EventRows(indexing, suffix)
         self._load = _load_sql(suffix)
         self._upsert_orders = _upsert_orders_sql(suffix)
         self._upsert_actors = _upsert_actors_sql(suffix)
-        self._copy_events = (
-            f"copy order_events{suffix} ({_EVENT_COLUMNS}) from stdin (format binary)"
-        )
 
     def beside(self, suffix: str) -> OrdersModel:
-        return OrdersModel(suffix)
+        return OrdersModel(self._indexing, suffix)
 
     def concerns(self, events: Sequence[Notification]) -> bool:
         return bool(events)
@@ -55,7 +55,7 @@ class OrdersModel:
             life.take(event)
         await _relive(connection, lives, events[-1].position)
         await self._write(connection, lives.values(), _acts(events))
-        await self._add_events(connection, events)
+        await self._events.add(connection, events)
 
     async def _recall(self, connection: Connection, lives: Mapping[UUID, Life]) -> None:
         """Give the orders the rows that they have."""
@@ -81,26 +81,6 @@ class OrdersModel:
         for text, values in rows.items():
             if values:
                 await connection.execute(text, (msgspec.json.encode(values).decode(),))
-
-    async def _add_events(self, connection: Connection, events: Sequence[Notification]) -> None:
-        async with (
-            connection.cursor() as cursor,
-            cursor.copy(self._copy_events) as copy,
-        ):
-            copy.set_types(_EVENT_TYPES)
-            for one in events:
-                await copy.write_row(
-                    (
-                        one.tenant_id,
-                        one.sequence,
-                        one.position,
-                        one.order_id,
-                        one.type,
-                        one.source,
-                        one.actor_id,
-                        one.occurred_us,
-                    )
-                )
 
 
 def _begin(

@@ -29,9 +29,11 @@ from msgspec import Struct
 from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.postgres.connect import address, connect_one
 from infrastructure.postgres.embedded import EmbeddedPostgres, has_cluster
+from interfaces.composition.models import models as read_models
+from interfaces.settings import Settings
 from projections.progress import status
 from projections.rebuild import compare
-from projections.registry import MODELS
+from projections.registry import NAMES
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-m", "interfaces.cli.main"]
@@ -319,7 +321,7 @@ def verify(url: str, promised: Mapping[tuple[str, str], Promise]) -> int:
     return len(stored)
 
 
-async def verify_read_models(url: str) -> None:
+async def verify_read_models(url: str, data_dir: Path) -> None:
     """The read models reach the end of the store, nothing was left out, and they are what a
     rebuild would make of it."""
 
@@ -331,10 +333,10 @@ async def verify_read_models(url: str) -> None:
         while True:
             cursor = await connection.execute("select max(position) from events")
             (end,) = await cursor.fetchone()
-            models = await status(connection, [model.name for model in MODELS])
+            models = await status(connection, NAMES)
             assert all(model.dead_letters == 0 for model in models)
             if all(model.lag == 0 for model in models):
                 break
             assert time.monotonic() < deadline, f"read models never reached {end}"
             await asyncio.sleep(0.1)
-    assert await compare(connect, MODELS) == []
+    assert await compare(connect, read_models(Settings(url, data_dir))) == []

@@ -82,7 +82,7 @@ async def test_a_bulk_job_goes_on_after_each_kill(installation: Installation) ->
         found = [row[0] for row in connection.execute(in_order)]
         assert found == [f"b{number}" for number in range(1, EVENTS + 1)]
         assert connection.execute("select count(*) from job_chunks").fetchone() == (0,)
-    await verify_read_models(installation.url)
+    await verify_read_models(installation.url, installation.data_dir)
     report(f"{len(sent)} lines, {KILLS} kills, {time.monotonic() - started:.0f} s")
 
 

@@ -69,7 +69,7 @@ async def test_full_and_larger_again(installation: Installation) -> None:
         await load.finish()
     assert load.wrong == []
     assert verify(installation.url, load.promised) == len(load.promised)
-    await verify_read_models(installation.url)
+    await verify_read_models(installation.url, installation.data_dir)
     done = run("doctor", "--data-dir", str(installation.data_dir))
     assert "FAIL" not in done.stdout
     assert installation.program.stop() == 0

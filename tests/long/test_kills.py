@@ -33,13 +33,13 @@ async def _rounds(installation: Installation, name: str, kill: Callable[[], obje
             kill()
             recovered = await load.more(200)
             events = await asyncio.to_thread(verify, installation.url, load.promised)
-            await verify_read_models(installation.url)
+            await verify_read_models(installation.url, installation.data_dir)
             report(f"{name}: kill {number}/{ROUNDS}: {events} events hold, "
                    f"200 more acknowledged after {recovered:.1f} s")  # fmt: skip
         await load.finish()
     events = verify(installation.url, load.promised)
     assert events == len(load.promised), "every event was insisted on until it was acknowledged"
-    await verify_read_models(installation.url)
+    await verify_read_models(installation.url, installation.data_dir)
     assert load.wrong == []
     report(f"{name}: {ROUNDS} kills, {events} events acknowledged, answers {dict(load.codes)}, "
            f"{time.monotonic() - started:.0f} s")  # fmt: skip

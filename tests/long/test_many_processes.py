@@ -39,7 +39,7 @@ class Cluster:
 
     def __init__(self, url: str, data_dir: Path) -> None:
         common = ("--database-url", url, "--data-dir", str(data_dir))
-        self.url = url
+        self.url, self.data_dir = url, data_dir
         ports = [free_port() for _ in range(APIS)]
         self.addresses = [f"http://127.0.0.1:{port}" for port in ports]
         self.apis = [
@@ -145,7 +145,7 @@ async def test_nothing_lost_nothing_twice_in_order(
     for task in following:
         task.cancel()
     await asyncio.gather(*following, return_exceptions=True)
-    await verify_read_models(made.url)
+    await verify_read_models(made.url, made.data_dir)
     streams = sum(tail.connections for tail in tails)
     report(f"{events} events through {APIS} processes, answers {dict(load.codes)}")
     report(f"{len(tails)} readers over {streams} streams")

@@ -14,13 +14,13 @@ from psycopg import AsyncConnection
 from sqlalchemy import Table
 
 from projections.hub import Hub
-from projections.orders.model import OrdersModel
 from projections.progress import ModelStatus, register, status
 from projections.read_model import Overtaken, ReadModel, apply_once
 from projections.reading import Connection, Notification, read_batch
 from projections.rebuild import compare
 from tests.projections.conftest import Connect
 from tests.projections.filling import Fact, Filling
+from tests.projections.indexing import orders_model
 from tests.projections.worlds import world
 
 pytestmark = pytest.mark.anyio
@@ -175,7 +175,7 @@ async def test_bytes_that_are_no_event_are_left_out_of_every_model(
     rows = [filling.row(Fact(f"o{number}")) for number in range(3)]
     rows[1] = (*rows[1][:-1], b"not json")
     await filling.add_rows(rows)
-    models = Seen("a"), OrdersModel()
+    models = Seen("a"), orders_model()
     await hub(lambda: pytest.fail("no"), *models).turn(app)
     states = await status(app, [model.name for model in models])
     assert [(one.lag, one.dead_letters) for one in states] == [(0, 1), (0, 1)]
@@ -211,7 +211,7 @@ async def test_a_batch_from_another_place_is_refused(app: Connection, filling: F
 async def test_two_hubs_without_the_lock_apply_everything_once(
     as_app: Connect, as_owner: Connect, app: Connection, filling: Filling
 ) -> None:
-    model = OrdersModel()
+    model = orders_model()
     await filling.add(*world(150))
     hubs = [hub(as_app, model, batch=size, exclusive=False) for size in (13, 17)]
     async with running(*hubs):
@@ -281,7 +281,7 @@ async def test_a_database_that_is_away_is_waited_for(
 async def test_killed_anywhere_it_goes_on_where_it_was(
     as_app: Connect, as_owner: Connect, app: Connection, filling: Filling
 ) -> None:
-    model = OrdersModel()
+    model = orders_model()
     await filling.add(*world(300))
     await register(app, [model.name])
     random = Random(7)
@@ -299,7 +299,7 @@ async def test_killed_anywhere_it_goes_on_where_it_was(
 
 async def test_every_row_refers_to_rows_that_are_there(app: Connection, filling: Filling) -> None:
     await filling.add(*world(60))
-    await hub(lambda: pytest.fail("no"), OrdersModel()).turn(app)
+    await hub(lambda: pytest.fail("no"), orders_model()).turn(app)
     orphans = await app.execute(
         "select count(*) from order_events e"
         " left join orders o using (tenant_id, order_id)"

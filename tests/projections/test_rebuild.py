@@ -19,11 +19,12 @@ from projections.reading import Batch, Connection, Notification
 from projections.rebuild import compare, rebuild
 from tests.projections.conftest import Connect
 from tests.projections.filling import Fact, Filling
+from tests.projections.indexing import INDEXING, orders_model
 from tests.projections.test_hub import hub, running, until_caught_up
 from tests.projections.worlds import world
 
 pytestmark = pytest.mark.anyio
-MODEL = OrdersModel()
+MODEL = orders_model()
 TABLES = [table.name for table in MODEL.tables]
 
 # Everything by which the database knows a table but its content.
@@ -112,7 +113,7 @@ class Choking(OrdersModel):
     """The orders model, but it cannot apply some orders."""
 
     def __init__(self, suffix: str = "", *, chokes: bool = True) -> None:
-        super().__init__(suffix)
+        super().__init__(INDEXING, suffix)
         self.chokes = chokes
 
     def beside(self, suffix: str) -> Choking:

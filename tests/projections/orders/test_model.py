@@ -15,16 +15,16 @@ from domain.orders.history import fold_all, past_event
 from domain.times import parse_us
 from infrastructure.postgres.tables import orders
 from projections.orders.lives import OrderRow, skus_of
-from projections.orders.model import OrdersModel
 from projections.progress import register
 from projections.read_model import apply_once
 from projections.reading import read_batch
 from tests.projections.filling import START_US, Fact, Filling
+from tests.projections.indexing import orders_model
 from tests.projections.orders.lives import histories
 
 Connection = AsyncConnection[Any]
 pytestmark = pytest.mark.anyio
-MODEL = OrdersModel()
+MODEL = orders_model()
 
 
 async def follow(connection: Connection, *ends: int) -> None:

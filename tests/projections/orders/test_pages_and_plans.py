@@ -10,13 +10,13 @@ import pytest
 from infrastructure.postgres.connect import Pool
 from projections.orders import statements
 from projections.orders.filters import EVENT_CONDITIONS, ORDER_CONDITIONS
-from projections.orders.model import OrdersModel
 from projections.orders.queries import OrderQueries
 from projections.orders.statements import Sort
 from projections.progress import register
 from projections.read_model import apply_once
 from projections.reading import Connection, read_batch
 from tests.projections.filling import START_US, Fact, Filling
+from tests.projections.indexing import orders_model
 from tests.projections.orders.following import project
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ async def test_reading_ones_own_writes(
     await filling.add(Fact("o1"), Fact("o1", tenant="other"), Fact("o2"))
     await register(app, ["orders"])
     batch = await read_batch(app, 0, up_to=2)
-    await apply_once(app, OrdersModel(), batch)
+    await apply_once(app, orders_model(), batch)
     assert await queries.reached("acme", 1)
     assert not await queries.reached("acme", 2)
     assert not await queries.reached("acme", 3)

@@ -1,0 +1,1 @@
+"""What the search index needs from outside the database: its secret, and what is disclosed."""

@@ -1,0 +1,1 @@
+"""Answers to questions about a history, from the orders read model."""

@@ -1,0 +1,145 @@
+"""The part of the orders read model that finds events: their rows with terms, the identifiers, the
+counts by hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from infrastructure.postgres.arrays import (
+    BigintColumn,
+    BigintsColumn,
+    Column,
+    NullableBigintColumn,
+    TextColumn,
+    copy_rows,
+)
+from infrastructure.postgres.search_tables import event_counts, idents, search_key
+from infrastructure.postgres.tables import order_events
+from projections.reading import Connection, Notification
+from projections.search.entries import Entry, Indexing
+from projections.search.key import claim, claim_sql
+
+TABLES = (order_events, idents, event_counts, search_key)
+HOUR_US = 3_600_000_000
+
+_EVENT_COLUMNS = (
+    "tenant_id, sequence, position, order_id, type, source, actor_id, occurred_us, amount_minor,"
+    " currency, terms"
+)
+
+
+class EventRows:
+    """Writes into the tables whose names end in `suffix`."""
+
+    def __init__(self, indexing: Indexing, suffix: str = "") -> None:
+        self.indexing = indexing
+        self._claim = claim_sql(suffix)
+        self._copy = f"copy order_events{suffix} ({_EVENT_COLUMNS}) from stdin (format binary)"
+        self._add_idents = add_idents_sql(suffix)
+        self._count = _count_sql(suffix)
+
+    async def add(self, connection: Connection, events: Sequence[Notification]) -> None:
+        """Add events that are not there yet, their orders and actors being there.
+
+        Raises IndexKeyDiffers, and KeyUnavailable while the key store does not answer.
+        """
+        await claim(connection, self._claim, self.indexing.fingerprint)
+        entries = await self.indexing.entries(connection, events)
+        async with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+            await copy.write(_rows(events, entries))
+        await add_idents(connection, self._add_idents, events, entries)
+        counts = _counted(events, entries)
+        await connection.execute(self._count, _count_columns(counts), binary=True)
+
+
+def add_idents_sql(suffix: str) -> str:
+    """Adds identifiers that are not there yet."""
+    return f"""
+insert into idents{suffix} (tenant_id, value)
+select * from unnest(%s::text[], %s::text[]) on conflict do nothing"""
+
+
+async def add_idents(
+    connection: Connection,
+    statement: str,
+    events: Iterable[Notification],
+    entries: Iterable[Entry],
+) -> None:
+    """Add the identifiers of events that are not there yet."""
+    named = zip(events, entries, strict=True)
+    found = sorted({(event.tenant_id, value) for event, entry in named for value in entry.idents})
+    if found:
+        columns = TextColumn([tenant for tenant, _ in found]), TextColumn([one for _, one in found])
+        await connection.execute(statement, columns, binary=True)
+
+
+def _rows(events: Sequence[Notification], entries: Sequence[Entry]) -> bytes:
+    columns: tuple[Column, ...] = (
+        TextColumn([event.tenant_id for event in events]),
+        BigintColumn([event.sequence for event in events]),
+        BigintColumn([event.position for event in events]),
+        TextColumn([event.order_id for event in events]),
+        TextColumn([event.type for event in events]),
+        TextColumn([event.source for event in events]),
+        TextColumn([event.actor_id for event in events]),
+        BigintColumn([event.occurred_us for event in events]),
+        NullableBigintColumn([entry.amount_minor for entry in entries]),
+        TextColumn([entry.currency for entry in entries]),
+        BigintsColumn([entry.terms for entry in entries]),
+    )
+    return copy_rows(*columns)
+
+
+class _Count(Struct, gc=False):
+    events: int = 0
+    amount_minor: int = 0
+    amounts: int = 0
+
+
+_Group = tuple[str, int, str, str, str]
+"""(tenant, hour, type, source, currency)."""
+
+
+def _counted(
+    events: Iterable[Notification], entries: Iterable[Entry]
+) -> Sequence[tuple[_Group, _Count]]:
+    counts: dict[_Group, _Count] = {}
+    for event, entry in zip(events, entries, strict=True):
+        hour = event.occurred_us - event.occurred_us % HOUR_US
+        group = event.tenant_id, hour, event.type, event.source, entry.currency or ""
+        count = counts.get(group)
+        if count is None:
+            count = counts[group] = _Count()
+        count.events += 1
+        if entry.amount_minor is not None:
+            count.amount_minor += entry.amount_minor
+            count.amounts += 1
+    return sorted(counts.items(), key=lambda item: item[0])
+
+
+def _count_columns(counts: Sequence[tuple[_Group, _Count]]) -> list[Column]:
+    groups = [group for group, _ in counts]
+    return [
+        TextColumn([group[0] for group in groups]),
+        BigintColumn([group[1] for group in groups]),
+        *(TextColumn([str(group[at]) for group in groups]) for at in (2, 3, 4)),
+        BigintColumn([count.events for _, count in counts]),
+        TextColumn([str(count.amount_minor) for _, count in counts]),  # may be beyond a bigint
+        BigintColumn([count.amounts for _, count in counts]),
+    ]
+
+
+def _count_sql(suffix: str) -> str:
+    return f"""
+insert into event_counts{suffix} as c
+       (tenant_id, hour_us, type, source, currency, events, amount_minor, amounts)
+select tenant_id, hour_us, type, source, currency, events, amount_minor::numeric, amounts
+  from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+              %s::text[], %s::bigint[])
+    as n(tenant_id, hour_us, type, source, currency, events, amount_minor, amounts)
+    on conflict (tenant_id, hour_us, type, source, currency) do update
+       set events = c.events + excluded.events,
+           amount_minor = c.amount_minor + excluded.amount_minor,
+           amounts = c.amounts + excluded.amounts"""
