@@ -16,6 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from msgspec import Struct
 
+from domain.search.schema import components
 from interfaces.http.endpoint import OPT, Body, Content, Endpoint, Header, Reply
 from interfaces.http.params import Duration, Instant
 
@@ -84,7 +85,7 @@ def document(app: Litestar, version: str) -> dict[str, Any]:
         "tags": [{"name": tag} for tag in sorted({item.endpoint.tag for item in declared})],
         "paths": paths,
         "components": {
-            "schemas": schemas.named,
+            "schemas": {**schemas.named, **components(_REF)},  # recursive: no type tells them
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },

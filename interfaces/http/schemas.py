@@ -11,6 +11,11 @@ from msgspec import Meta, Struct
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
+Query = Annotated[
+    dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/SearchQuery"})
+]
+"""A query of the search language (domain/search/schema.py)."""
+
 
 class EventIn(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """An event as a producer sends it."""

@@ -19,6 +19,7 @@ from interfaces.http.endpoint import IDEMPOTENCY_KEY, Content, Reply, endpoint, 
 from interfaces.http.health import process_health
 from interfaces.http.openapi import operations
 from interfaces.http.params import Duration, Text, Window
+from interfaces.http.schemas import Query
 from interfaces.http.services import Services
 
 
@@ -28,6 +29,7 @@ class Inner(Struct):
 
 class Thing(Struct):
     inner: Inner
+    query: Query | None = None
 
 
 class ThingsQuery(Window, frozen=True, kw_only=True):
@@ -111,6 +113,9 @@ def test_named_schemas_are_carried_along(things: dict[str, Any]) -> None:
     schemas = things["components"]["schemas"]
     assert {"Thing", "Inner", "Problem", "FieldProblem"} <= set(schemas)
     assert "in" in schemas["FieldProblem"]["properties"]
+    query = schemas["Thing"]["properties"]["query"]["anyOf"][0]
+    assert query["$ref"] == "#/components/schemas/SearchQuery"
+    assert {"$ref": "#/components/schemas/SearchText"} in schemas["SearchQuery"]["oneOf"]
 
 
 @pytest.mark.parametrize("whole", [False, True])
