@@ -1,0 +1,170 @@
+"""What is counted and added up of the events that a question means.
+
+An event belongs to a group by its values in the group's fields; one with several values (of a list
+in its payload) to several groups; one without to the group of null. An amount is in the event's
+`payload.currency`, else in the currency of its order; a sum never mixes two.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import product
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from domain.errors import Invalid
+from domain.search.calendar import Interval
+from domain.search.fields import Field
+from domain.search.query import Scalar
+from domain.times import format_short
+
+Operation = Literal["count", "sum", "avg", "min", "max", "p50", "p95"]
+Value = int | float | str | None
+MOST_GROUPS = 10_000
+CURRENCY = Field("currency", "event", "text")
+"""Of the event's payload, else of its order; to group by, beside those of `fields.py`."""
+PERCENTILES: Mapping[Operation, int] = {"p50": 50, "p95": 95}
+
+
+class Measure(Struct, frozen=True):
+    """An operation on the values of a field. `count` without a field counts events, with one those
+    that have it. Percentiles are by nearest rank: a value that is there."""
+
+    op: Operation
+    field: Field | None = None
+
+    @property
+    def money(self) -> bool:
+        """Whether its values are amounts of a currency."""
+        return self.op != "count" and self.field is not None and self.field.name.endswith("_minor")
+
+
+class Group(Struct, frozen=True):
+    """A field to group by; times by intervals of a time zone."""
+
+    field: Field
+    interval: Interval | None = None
+    zone: str = "UTC"
+
+
+Key = tuple[Scalar | None, ...]
+"""The values of a group in its fields; of a time, when its interval begins, in microseconds."""
+
+
+class Groups(Struct, frozen=True):
+    """Groups with the value of each measure; rollup: whether they are of counts kept by hour."""
+
+    rows: list[tuple[Key, tuple[Value, ...]]]
+    rollup: bool
+
+
+def refuse_mix(place: int) -> Invalid:
+    """The error of the measure at this place, which would add up several currencies."""
+    detail = (
+        "is of amounts in several currencies: put 'currency' into group_by, or ask for one, with"
+        ' {"field": "payload.currency", "eq": "EUR"} in the query'
+    )
+    return Invalid.field(f"/measures/{place}", detail)
+
+
+class Seen(Struct):
+    """One event. keys: its values in the field of each group; values: those of each measure's
+    field, by its name; currency: of its own amounts; order_currency: of those of its order."""
+
+    keys: Sequence[Sequence[Any]]
+    values: Mapping[str, Sequence[Any]]
+    currency: str | None
+    order_currency: str | None
+
+
+class Fold:
+    """Groups events one by one."""
+
+    def __init__(self, measures: Sequence[Measure]) -> None:
+        self._measures = measures
+        self._taken: dict[tuple[Any, ...], list[list[Any]]] = {}
+        self._currencies: dict[tuple[Any, ...], list[set[str | None]]] = defaultdict(
+            lambda: [set() for _ in measures]
+        )
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def take(self, seen: Seen) -> None:
+        """One more event."""
+        for key in product(*(_distinct(values) or [(0, None)] for values in seen.keys)):
+            taken = self._taken.setdefault(key, [[] for _ in self._measures])
+            for at, measure in enumerate(self._measures):
+                values = _measured(measure, seen)
+                taken[at] += values
+                if measure.money and values:
+                    of_order = measure.field is not None and measure.field.scope == "order"
+                    currency = seen.order_currency if of_order else seen.currency
+                    self._currencies[key][at].add(currency)
+
+    def rows(self) -> list[tuple[Key, tuple[Value, ...]]]:
+        """The groups so far, in no order. Raises Invalid for a mix of currencies."""
+        for mixed in self._currencies.values():
+            for at, currencies in enumerate(mixed):
+                if len(currencies) > 1:
+                    raise refuse_mix(at)
+        return [
+            (tuple(value for _, value in key), tuple(map(_worth, self._measures, taken)))
+            for key, taken in self._taken.items()
+        ]
+
+
+def _distinct(values: Iterable[Any]) -> list[tuple[int, Any]]:
+    """1 and true are two values; 1 and 1.0 are one."""
+    return list(dict.fromkeys((1 if type(value) is bool else 2, value) for value in values))
+
+
+def _measured(measure: Measure, seen: Seen) -> list[Any]:
+    if measure.field is None:
+        return [1]
+    values = seen.values[measure.field.name]
+    if measure.op == "count":
+        return [1] if values else []
+    return [value for value in values if type(value) in (int, float)]
+
+
+def _worth(measure: Measure, values: list[Any]) -> Value:
+    if measure.op == "count":
+        return len(values)
+    if measure.op == "sum":
+        return added(values)
+    if not values:
+        return None
+    if measure.op == "avg":
+        return added(values) / len(values)
+    if measure.op in PERCENTILES:
+        rank = -(-len(values) * PERCENTILES[measure.op] // 100)
+        return told(measure, sorted(values)[rank - 1])
+    return told(measure, min(values) if measure.op == "min" else max(values))
+
+
+def added(values: Iterable[int | float]) -> int | float:
+    """The sum, exact where all are whole."""
+    total = sum(map(Decimal, values), Decimal())
+    return int(total) if total == int(total) else float(total)
+
+
+def told(measure: Measure, value: Any) -> Value:
+    """A value as it is answered: times as text."""
+    if value is None or measure.field is None or measure.field.kind != "time":
+        found: Value = value
+        return found
+    return format_short(value)
+
+
+def nothing(measures: Sequence[Measure]) -> tuple[Value, ...]:
+    """The measures of no events."""
+    return tuple(_worth(measure, []) for measure in measures)
+
+
+def sort_key(key: Key) -> tuple[Any, ...]:
+    """Orders keys of several types: numbers, then texts, then null."""
+    return tuple((value is None, isinstance(value, str), value or 0) for value in key)

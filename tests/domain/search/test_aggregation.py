@@ -1,0 +1,95 @@
+"""Grouping events one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.errors import Invalid
+from domain.search.aggregation import Fold, Measure, Seen, nothing
+from domain.search.fields import field_named
+
+AMOUNT = field_named("payload.amount_minor")
+QTY = field_named("payload.items.qty")
+TOTAL = field_named("order.total_minor")
+
+
+def seen(
+    *keys: list[Any],
+    amounts: list[Any] | None = None,
+    currency: str | None = "EUR",
+    order_currency: str | None = None,
+) -> Seen:
+    values = {AMOUNT.name: amounts or [], QTY.name: amounts or [], TOTAL.name: amounts or []}
+    return Seen(keys, values, currency, order_currency)
+
+
+def test_measures() -> None:
+    measures = [Measure("count"), *(Measure(op, QTY) for op in ("count", "sum", "avg", "min"))]  # type: ignore[arg-type]  # a tuple of literals
+    fold = Fold([*measures, Measure("max", QTY), Measure("p50", QTY), Measure("p95", QTY)])
+    for value in ([3], [1, 10], [], ["text"], [True], [2.5]):
+        fold.take(seen(amounts=value))
+    assert fold.rows() == [((), (6, 5, 16.5, 16.5 / 4, 1, 10, 2.5, 10))]
+
+
+def test_a_percentile_is_a_value_that_is_there() -> None:
+    fold = Fold([Measure("p50", QTY), Measure("p95", QTY)])
+    for value in range(1, 101):
+        fold.take(seen(amounts=[value]))
+    assert fold.rows() == [((), (50, 95))]
+
+
+def test_an_event_is_in_the_group_of_each_of_its_values_once() -> None:
+    fold = Fold([Measure("count")])
+    fold.take(seen(["a", "b", "a"], [1]))
+    fold.take(seen(["b"], [True]))
+    fold.take(seen([], [1.0]))
+    assert sorted(fold.rows(), key=repr) == [
+        (("a", 1), (1,)),
+        (("b", 1), (1,)),
+        (("b", True), (1,)),
+        ((None, 1.0), (1,)),
+    ]
+
+
+def test_sums_are_exact() -> None:
+    fold = Fold([Measure("sum", QTY)])
+    for value in (2**53 - 1, 2, 0.5, 0.25):
+        fold.take(seen(amounts=[value]))
+    assert fold.rows() == [((), (2**53 + 1.75,))]
+    fold = Fold([Measure("sum", QTY)])
+    for value in (2**53 - 1, 2**53 - 1, 3):
+        fold.take(seen(amounts=[value]))
+    assert fold.rows() == [((), (2**54 + 1,))]
+
+
+def test_currencies_are_not_mixed_in_a_group() -> None:
+    fold = Fold([Measure("count"), Measure("sum", AMOUNT)])
+    fold.take(seen(["a"], amounts=[1], currency="EUR"))
+    fold.take(seen(["a"], amounts=[], currency="GBP"))  # no amount: nothing to add up
+    fold.take(seen(["b"], amounts=[2], currency="GBP"))
+    assert sorted(fold.rows()) == [(("a",), (2, 1)), (("b",), (1, 2))]
+    fold.take(seen(["a"], amounts=[1], currency=None))
+    with pytest.raises(Invalid, match="'currency' into group_by") as caught:
+        fold.rows()
+    assert caught.value.errors[0].pointer == "/measures/1"
+
+
+def test_an_orders_amounts_are_in_its_currency() -> None:
+    fold = Fold([Measure("max", TOTAL)])
+    fold.take(seen(amounts=[1], currency="EUR", order_currency="GBP"))
+    fold.take(seen(amounts=[2], currency="USD", order_currency="GBP"))
+    assert fold.rows() == [((), (2,))]
+
+
+def test_counts_of_amounts_are_no_sums() -> None:
+    fold = Fold([Measure("count", AMOUNT)])
+    fold.take(seen(amounts=[1], currency="EUR"))
+    fold.take(seen(amounts=[1], currency="GBP"))
+    assert fold.rows() == [((), (2,))]
+
+
+def test_the_measures_of_nothing() -> None:
+    measures = [Measure("count"), Measure("sum", QTY), Measure("avg", QTY), Measure("p95", QTY)]
+    assert nothing(measures) == (0, 0, None, None)
