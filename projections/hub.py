@@ -138,8 +138,10 @@ class Hub:
             if connection.closed:
                 raise
             delay = self._pauses[model.name].lengthen()
-            log.error(  # noqa: TRY400  # a traceback might show an event's content
-                "projection.paused", model=model.name, error=type(error).__name__, retry_s=delay
+            # What is away is told of in words of our own; another error might show an event's.
+            reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+            log.error(  # noqa: TRY400  # so might a traceback
+                "projection.paused", model=model.name, error=reason, retry_s=delay
             )
             return False
         self._pauses[model.name] = _Pause()
