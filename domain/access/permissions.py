@@ -23,6 +23,10 @@ class Permission(StrEnum):
     ORDERS_READ = "orders.read"
     PERSONAL_READ = "personal.read"
     """See personal values in what else may be read; without it they are masked."""
+    SEARCHES_SAVE = "searches.save"
+    """Save searches for all of the tenant; change and delete those that the caller saved."""
+    SEARCHES_MANAGE = "searches.manage"
+    """Change and delete what others saved."""
     SNAPSHOTS_UPLOAD = "snapshots.upload"
     SNAPSHOTS_COMPUTE = "snapshots.compute"
     SNAPSHOTS_READ = "snapshots.read"
@@ -49,7 +53,9 @@ class Permission(StrEnum):
 
 
 _P = Permission
-_READ = frozenset({_P.EVENTS_READ, _P.ORDERS_READ, _P.SNAPSHOTS_READ, _P.RECEIPTS_READ})
+_READ = frozenset(
+    {_P.EVENTS_READ, _P.ORDERS_READ, _P.SEARCHES_SAVE, _P.SNAPSHOTS_READ, _P.RECEIPTS_READ}
+)
 # A stored snapshot tells no more than the events that every reader may fold, so reading one is
 # reading; what an investigator has beyond that is having one computed.
 _SUPPORT = _READ | {_P.PERSONAL_READ}

@@ -1,4 +1,5 @@
-"""The tables that make events findable, beside the terms in `order_events`; of that read model.
+"""The tables that make events findable, beside the terms in `order_events`; of that read model, but
+for the saved searches, which are written by users and never made anew.
 
 None of them holds anything personal: identifiers are a producer's surrogates, counts are counts.
 """
@@ -14,6 +15,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     func,
 )
 
@@ -67,4 +69,23 @@ search_key = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     PrimaryKeyConstraint("model", name="search_key_pkey"),
     comment="Which secret the terms of order_events are made with.",
+)
+
+saved_searches = Table(
+    "saved_searches",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("search_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("search", LargeBinary, nullable=False, comment="canonical JSON, as POST /search has it"),
+    Column("last", Text, comment="an ISO 8601 duration: only what occurred so long ago or later"),
+    Column("version", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "search_id", name="saved_searches_pkey"),
+    UniqueConstraint("tenant_id", "name", name="saved_searches_name_key"),
+    comment="Searches that a tenant shares. Of no read model: a rebuild leaves them.",
 )

@@ -14,6 +14,8 @@ events.validate    producer                                         admin
 events.read        history_reader support investigator auditor      admin
 orders.read        history_reader support investigator auditor      admin
 personal.read      support investigator                             admin
+searches.save      history_reader support investigator auditor      admin
+searches.manage                                                     admin
 snapshots.upload   producer                                         admin
 snapshots.compute  investigator                                     admin
 snapshots.read     history_reader support investigator auditor      admin
