@@ -4,6 +4,7 @@
     ├── Unreadable                 the bytes are not JSON that hashes the same everywhere
     ├── TooLarge                   readable, but over a documented size limit
     ├── Invalid                    readable, but one or more fields are not valid
+    │   └── TooCostly              a question that cannot be answered within its time
     ├── NotFound                   no such thing in this tenant
     ├── Conflict                   the id is taken by something with other content
     │   └── EventConflict
@@ -60,6 +61,19 @@ class Invalid(OrderHistoryError):
     def field(cls, pointer: str, detail: str) -> Invalid:
         """One field, one reason."""
         return cls([FieldError(pointer, detail)])
+
+
+class TooCostly(Invalid):
+    """A question that takes longer to answer than it may; `errors` says how to narrow it."""
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__([FieldError("/query", detail or _NARROW)])
+
+
+_NARROW = (
+    "takes longer than 2 s to answer: narrow it, with a range of occurred_at, a rarer word, a whole"
+    " identifier, or a further condition on an indexed field in an 'all'"
+)
 
 
 class NotFound(OrderHistoryError):

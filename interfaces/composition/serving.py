@@ -35,6 +35,7 @@ from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
 from interfaces.composition.metrics import metrics, model_statuses
 from interfaces.composition.proofs import proofs
+from interfaces.composition.searching import searching
 from interfaces.composition.witnessing import troubles
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.health import InstallationHealth
@@ -64,6 +65,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         verifier = await _verifier(settings, stack)
         cursor_key = _cursor_key(settings.data_dir)
         proving = proofs(side)
+        asking = searching(side)
         yield Services(
             authenticator=Authenticator(
                 verifier, BuiltInRoles(), clock, pseudonym=partial(_pseudonym, cursor_key)
@@ -80,6 +82,8 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             disclosures=side.disclosures,
             viewer=Viewer(side.disclosures, Pages(side.pool, side.disclosures)),
             orders=OrderQueries(side.pool),
+            search=asking.search,
+            aggregate=asking.aggregate,
             as_of=side.as_of,
             tail=Tail(side.reader, listener),
             ledger=proving.ledger,

@@ -19,6 +19,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
 from interfaces.http import (
+    aggregations,
     bulk,
     corrections,
     events,
@@ -28,6 +29,7 @@ from interfaces.http import (
     metrics,
     orders,
     pages,
+    search,
     snapshots,
     states,
     stream,
@@ -50,6 +52,8 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *bulk.HANDLERS,
     *jobs.HANDLERS,
     *corrections.HANDLERS,
+    *search.HANDLERS,
+    *aggregations.HANDLERS,
     *ledger.HANDLERS,
     *tlog.HANDLERS,
     *health.HANDLERS,

@@ -264,7 +264,7 @@ async def list_orders(request: ApiRequest, query: OrdersQuery) -> ASGIApp:
     )
     page = found[: query.limit]
     more = len(found) > query.limit
-    items = [msgspec.json.encode(_item(order)) for order in page]
+    items = [msgspec.json.encode(order_item(order)) for order in page]
     return listing(items, walk.cursor(page[-1].key(query.sort)) if more else None)
 
 
@@ -288,7 +288,8 @@ def _filters(query: OrdersQuery, now_us: int) -> OrderFilters:
     )
 
 
-def _item(order: OrderSummary) -> OrderItem:
+def order_item(order: OrderSummary) -> OrderItem:
+    """An order as lists show it."""
     return OrderItem(
         order_id=order.order_id,
         number=order.number,

@@ -79,6 +79,7 @@ KINDS: dict[type[OrderHistoryError], Kind] = {
     errors.EventConflict: Kind("event-conflict", 409, "The event is recorded with other content"),
     errors.TooLarge: Kind("too-large", 413, "The body is too large"),
     errors.Invalid: Kind("invalid", 422, "The request is not valid"),
+    errors.TooCostly: Kind("too-costly", 422, "The question takes too long to answer"),
     errors.Unavailable: Kind("unavailable", 503, "The service cannot answer now"),
     errors.Overloaded: Kind("overloaded", 503, "Too much is waiting"),
     errors.KeyUnavailable: Kind("key-unavailable", 503, "A key is not available"),

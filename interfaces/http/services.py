@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from application.orders.validate import ValidateEvents
     from application.orders.views import Viewer
     from application.ports import Clock, Disclosures, EventReader
+    from application.search.aggregating import Aggregate
+    from application.search.searching import Search
     from application.snapshots.capture import CaptureSnapshot
     from application.snapshots.computing import RequestSnapshot
     from application.snapshots.ports import SnapshotStore
@@ -49,6 +51,8 @@ class Services:
     disclosures: Disclosures
     viewer: Viewer
     orders: OrderQueries
+    search: Search
+    aggregate: Aggregate
     as_of: AsOfQueries
     tail: Tail
     ledger: LedgerReader

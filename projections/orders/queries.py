@@ -179,6 +179,12 @@ class OrderQueries:
             rows += await self._rows(text, tenant, values, limit - len(rows), skewed=bool(names))
         return [OrderSummary(*row) for row in rows]
 
+    async def by_ids(self, tenant: str, order_ids: Sequence[str]) -> list[OrderSummary]:
+        """These orders, in the order given; one that is not there is left out."""
+        rows = await self._rows(sql.BY_IDS, tenant, {"order_ids": list(order_ids)}, skewed=True)
+        found = {row[0]: OrderSummary(*row) for row in rows}
+        return [found[one] for one in order_ids if one in found]
+
     async def reached(self, tenant: str, sequence: int) -> bool:
         """Whether the read model holds the tenant's events up to this sequence."""
         if sequence <= 0:

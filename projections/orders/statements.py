@@ -28,6 +28,7 @@ _SORT_COLUMNS: Mapping[Sort, str] = {
 }
 
 ORDER_EXISTS = f"select 1 from orders {where(['order_id = %(order_id)s'])}"
+BY_IDS = f"select {_ORDER} from orders {where(['order_id = any(%(order_ids)s::text[])'])}"
 
 AGGREGATE = f"""
 select type, source, actor_id,

@@ -26,7 +26,7 @@ def seen(
 
 
 def test_measures() -> None:
-    measures = [Measure("count"), *(Measure(op, QTY) for op in ("count", "sum", "avg", "min"))]  # type: ignore[arg-type]  # a tuple of literals
+    measures = [Measure("count"), *(Measure(op, QTY) for op in ("count", "sum", "avg", "min"))]
     fold = Fold([*measures, Measure("max", QTY), Measure("p50", QTY), Measure("p95", QTY)])
     for value in ([3], [1, 10], [], ["text"], [True], [2.5]):
         fold.take(seen(amounts=value))

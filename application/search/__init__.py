@@ -1,0 +1,1 @@
+"""Searching, counting and ranking what is recorded."""

@@ -1,0 +1,223 @@
+"""Counting, adding up and ranking the events that a question means."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from heapq import nsmallest
+from typing import Any, cast
+
+from msgspec import Struct
+
+from application.ports import EventReader
+from application.search.deciding import Deciding
+from application.search.ports import (
+    Asked,
+    GroupIndex,
+    Hit,
+    Key,
+    Plan,
+    Rows,
+    SearchIndex,
+)
+from application.search.searching import NEWEST_FIRST
+from domain.errors import Invalid
+from domain.search.aggregation import (
+    CURRENCY,
+    MOST_GROUPS,
+    Fold,
+    Group,
+    Groups,
+    Seen,
+    Value,
+    nothing,
+    sort_key,
+)
+from domain.search.aggregation import Key as GroupKey
+from domain.search.calendar import starts, time_zone
+from domain.search.fields import Field
+from domain.search.query import All, Match, Node
+from domain.search.terms import values_at
+
+_LONGEST_CURRENCY = 200
+
+
+class Aggregate:
+    """Groups of events with measures: of counts kept by hour where they can tell, else of the rows
+    of events; of the events themselves where a field is in their payload alone.
+
+    Raises as `Search`; Invalid for a mix of currencies and for more than MOST_GROUPS.
+    """
+
+    def __init__(self, index: SearchIndex, groups: GroupIndex, reader: EventReader) -> None:
+        self._index = index
+        self._groups = groups
+        self._deciding = Deciding(reader)
+
+    async def __call__(self, tenant_id: str, node: Node, asked: Asked) -> Groups:
+        """The groups, by key; of intervals of time also those in which nothing is, between the
+        first and the last. With `Asked.top`, the highest first."""
+        timed = [group for group in asked.groups if group.interval]
+        frame = await self._frame(tenant_id, node, timed[0]) if timed else None
+        begins = frame.begins if frame else []
+        rows = await self._groups.rolled_up(tenant_id, node, asked, begins)
+        rollup = rows is not None
+        if rows is None:
+            rows = await self._of_rows(await self._index.plan(tenant_id, node), asked, begins)
+        if frame is not None:
+            rows = frame.filled(rows, asked)
+        elif not rows and not asked.groups:
+            rows = [((), nothing(asked.measures))]
+        if asked.top is not None:
+            return Groups(_highest(rows, asked.top), rollup)
+        return Groups(sorted(rows, key=lambda row: sort_key(row[0])), rollup)
+
+    async def _frame(self, tenant_id: str, node: Node, group: Group) -> Frame:
+        """From when to when intervals are counted: as the question says, else as events are."""
+        low, high = bounds(node)
+        span = await self._groups.span(tenant_id) or (0, -1)
+        assert group.interval is not None, "the group of a time"
+        try:
+            begins = starts(
+                group.interval,
+                time_zone(group.zone),
+                span[0] if low is None else low,
+                span[1] if high is None else high,
+                MOST_GROUPS,
+            )
+        except ValueError as error:
+            raise Invalid.field("/group_by", str(error)) from None
+        return Frame(begins, low is not None, high is not None)
+
+    async def _of_rows(self, plan: Plan, asked: Asked, begins: Sequence[int]) -> Rows:
+        fields = [group.field for group in asked.groups]
+        fields += [one.field for one in asked.measures if one.field is not None]
+        if plan.decide is None and all(map(self._groups.in_columns, fields)):
+            return await self._groups.grouped(plan, asked, begins)
+
+        async def fetch(key: Key | None, count: int) -> list[Hit]:
+            return await self._index.hits(plan, NEWEST_FIRST, key, count)
+
+        fold = Fold(asked.measures)
+        async for reads in self._deciding.read(plan, fetch, NEWEST_FIRST, None):
+            ids = list({hit.order_id for hit, _ in reads if hit.order_id is not None})
+            orders = await self._groups.order_values(plan.tenant_id, ids) if ids else {}
+            for hit, body in reads:
+                fold.take(_seen(asked, begins, hit, body, orders.get(hit.order_id or "", {})))
+            if len(fold) > MOST_GROUPS and asked.top is None:
+                detail = "gives too many groups: group by less, or narrow the query"
+                raise Invalid.field("/group_by", detail)
+        return fold.rows()
+
+
+class Frame(Struct, frozen=True):
+    """The intervals of an aggregation by time: when they begin, and when the last one ends; and
+    whether the first and the last are told even if nothing is in them."""
+
+    begins: Sequence[int]
+    from_first: bool
+    to_last: bool
+
+    def filled(self, rows: Rows, asked: Asked) -> Rows:
+        """The rows with instants for the numbers of intervals, and rows for those in between."""
+        at = next(place for place, group in enumerate(asked.groups) if group.interval)
+        found: dict[tuple[Any, ...], dict[int, tuple[Value, ...]]] = {}
+        for key, values in rows:
+            number = cast(int, key[at])
+            if 1 <= number < len(self.begins):
+                found.setdefault((*key[:at], *key[at + 1 :]), {})[number] = values
+        if not found and len(asked.groups) == 1 and self.from_first and self.to_last:
+            found[()] = {}
+        numbers = [number for one in found.values() for number in one]
+        low = 1 if self.from_first else min(numbers, default=1)
+        high = len(self.begins) - 1 if self.to_last else max(numbers, default=0)
+        if len(found) * (high - low + 1) > MOST_GROUPS:
+            detail = (
+                f"gives more than {MOST_GROUPS:,} groups: group by less, or by longer intervals"
+            )
+            raise Invalid.field("/group_by", detail)
+        empty = nothing(asked.measures)
+        return [
+            ((*key[:at], self.begins[number - 1], *key[at:]), of_key.get(number, empty))
+            for key, of_key in found.items()
+            for number in range(low, high + 1)
+        ]
+
+
+def bounds(node: Node) -> tuple[int | None, int | None]:
+    """The first and the last microsecond that a question asks for; None where it is open."""
+    lows: list[int] = []
+    highs: list[int] = []
+    parts = node.parts if isinstance(node, All) else (node,)
+    for part in parts:
+        if isinstance(part, All):
+            low, high = bounds(part)
+            lows += [] if low is None else [low]
+            highs += [] if high is None else [high]
+        elif isinstance(part, Match) and part.field.name == "occurred_at":
+            value = cast(int, part.value)
+            if part.op in ("gt", "gte", "eq"):
+                lows.append(value + (part.op == "gt"))
+            if part.op in ("lt", "lte", "eq"):
+                highs.append(value - (part.op == "lt"))
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _seen(
+    asked: Asked,
+    begins: Sequence[int],
+    hit: Hit,
+    body: Mapping[str, Any],
+    order: Mapping[str, Any],
+) -> Seen:
+    currency = body["payload"].get("currency")
+    if not isinstance(currency, str) or len(currency) > _LONGEST_CURRENCY:
+        currency = order.get("order.currency")
+
+    def values(field: Field) -> list[Any]:
+        if field is CURRENCY:
+            return _listed(currency)
+        return _listed(order.get(field.name)) if field.scope == "order" else _own(field, hit, body)
+
+    return Seen(
+        [
+            [bisect_right(begins, hit.occurred_us)] if group.interval else values(group.field)
+            for group in asked.groups
+        ],
+        {one.field.name: values(one.field) for one in asked.measures if one.field is not None},
+        currency,
+        order.get("order.currency"),
+    )
+
+
+def _own(field: Field, hit: Hit, body: Mapping[str, Any]) -> list[Any]:
+    """What an event itself has in a field."""
+    columns: dict[str, Any] = {
+        "type": body["type"],
+        "source": body["source"],
+        "order_id": hit.order_id,
+        "actor_id": hit.actor_id,
+        "sequence": hit.sequence,
+        "occurred_at": hit.occurred_us,
+        "payload.amount_minor": hit.amount_minor,
+    }
+    if field.name in columns:
+        return _listed(columns[field.name])
+    return list(values_at(body[field.scope], field.path))
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+def _highest(rows: Rows, count: int) -> Rows:
+    """Those with the highest first value; of equal ones the lower key. None is lowest."""
+
+    def rank(row: tuple[GroupKey, tuple[Value, ...]]) -> tuple[Any, ...]:
+        value = row[1][0]
+        worth = -value if isinstance(value, int | float) else 0
+        return (value is None, worth, sort_key(row[0]))
+
+    return nsmallest(count, (row for row in rows if row[0][0] is not None), key=rank)

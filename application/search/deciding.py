@@ -1,0 +1,79 @@
+"""Deciding by their bodies which candidates are meant, within a bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from application.ports import EventReader
+from application.search.ports import SECONDS, Hit, Key, Order, Plan, key_of
+from domain.errors import TooCostly
+
+AT_ONCE = 500
+"""Bodies that are decoded without letting others have their turn."""
+
+Fetch = Callable[[Key | None, int], Awaitable[list[Hit]]]
+"""The next candidates after a key."""
+Read = tuple[Hit, dict[str, Any]]
+
+
+class _Body(Struct):
+    type: str
+    source: str
+    payload: dict[str, Any]
+    metadata: dict[str, Any] | None = None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+class Deciding:
+    """Reads bodies from the event store."""
+
+    def __init__(self, reader: EventReader) -> None:
+        self._reader = reader
+
+    async def matches(
+        self, plan: Plan, fetch: Fetch, order: Order, after: Key | None, limit: int
+    ) -> list[Hit]:
+        """The next matches after a key. Raises TooCostly after SECONDS."""
+        if plan.decide is None:
+            return await fetch(after, limit)
+        found: list[Hit] = []
+        async for reads in self.read(plan, fetch, order, after, min(AT_ONCE, 4 * limit)):
+            found += [hit for hit, _ in reads]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    async def read(
+        self, plan: Plan, fetch: Fetch, order: Order, after: Key | None, at_once: int = AT_ONCE
+    ) -> AsyncIterator[list[Read]]:
+        """Every match after a key, some at a time, with its type, source, payload and metadata.
+        Raises TooCostly after SECONDS."""
+        end = monotonic() + SECONDS
+        while True:
+            candidates = await fetch(after, at_once)
+            yield await self.decided(plan, candidates)
+            if len(candidates) < at_once:
+                return
+            after = key_of(candidates[-1], order)
+            at_once = AT_ONCE
+            if monotonic() > end:
+                raise TooCostly
+
+    async def decided(self, plan: Plan, candidates: Sequence[Hit]) -> list[Read]:
+        """Those of the candidates that are meant, with their bodies."""
+        positions = [hit.position for hit in candidates]
+        rows = await self._reader.bodies(plan.tenant_id, positions)
+        bodies = [msgspec.structs.asdict(_decode(row.state)) for row in rows]
+        decide = plan.decide
+        return [
+            (hit, body)
+            for hit, body in zip(candidates, bodies, strict=True)
+            if decide is None or decide(hit.said, body)
+        ]

@@ -1,0 +1,30 @@
+"""Searching, counting and ranking, put together."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from application.search.aggregating import Aggregate
+from application.search.searching import Search
+from domain.search.hashing import TermHash
+from infrastructure.search.secret import search_key
+from interfaces.composition.writing import WriteSide
+from projections.search.aggregations import AggregationQueries
+from projections.search.queries import SearchQueries
+
+
+class Searching(Struct, frozen=True):
+    """The use cases that ask."""
+
+    search: Search
+    aggregate: Aggregate
+
+
+def searching(side: WriteSide) -> Searching:
+    """Over the pool of an API process. Raises KeyUnavailable, the secret of the index being
+    unreadable."""
+    index = SearchQueries(side.pool, TermHash(search_key(side.settings.data_dir)))
+    return Searching(
+        Search(index, side.reader),
+        Aggregate(index, AggregationQueries(index), side.reader),
+    )

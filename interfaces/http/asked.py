@@ -1,0 +1,84 @@
+"""Bodies that ask a question: read whole, with all that is wrong told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+import msgspec
+
+from domain import canonical
+from domain.errors import FieldError, Invalid
+from domain.orders.envelope import refuse_unknown
+from domain.search.query import All, Node
+from domain.search.reading import read_query
+from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
+from interfaces.http.caller import ApiRequest
+
+ANYTHING: Node = All(())
+_T = TypeVar("_T")
+
+
+class Body:
+    """A decoded body. Each part is read by itself; `done` raises what is wrong with any."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+        self.wrong: list[FieldError] = []
+
+    def read(self, name: str, read: Callable[[Any, str], _T], default: _T) -> _T:
+        """A part, read with its pointer; the default where it is left out, null, or wrong."""
+        if self._fields.get(name) is None:
+            return default
+        try:
+            return read(self._fields[name], f"/{name}")
+        except Invalid as error:
+            self.wrong += error.errors
+            return default
+
+    def require(self, name: str) -> None:
+        """Note that a part is left out."""
+        if self._fields.get(name) is None:
+            self.wrong.append(FieldError(f"/{name}", "is required"))
+
+    def done(self) -> None:
+        """Raises Invalid where anything was wrong."""
+        if self.wrong:
+            raise Invalid(self.wrong)
+
+    def without(self, *names: str) -> bytes:
+        """The canonical bytes of the body without these parts: what a cursor is bound to."""
+        return canonical.encode(
+            {name: value for name, value in self._fields.items() if name not in names}
+        )
+
+
+async def read_body(request: ApiRequest, fields: Collection[str], what: str) -> Body:
+    """The body. Raises Unreadable for what is no JSON, Invalid for what is no object and for a
+    field that is not one of these."""
+    value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
+    if type(value) is not dict:
+        raise Invalid.field("", f"must be a JSON object: {what}")
+    body = Body(value)
+    refuse_unknown(value, fields, what, body.wrong)
+    return body
+
+
+def query_of(request: ApiRequest, body: Body) -> Node:
+    """The question of the body, `query`; without one, about every event."""
+    personal = request.caller.sees_personal
+    return body.read(
+        "query", lambda value, pointer: read_query(value, pointer, personal=personal), ANYTHING
+    )
+
+
+def as_declared(kind: Any, allowed: str) -> Callable[[Any, str], Any]:
+    """Reads a value of a type, as msgspec declares it. allowed: what is told of another."""
+
+    def read(value: Any, pointer: str) -> Any:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise Invalid.field(pointer, f"must be {allowed}") from None
+
+    return read

@@ -1,0 +1,173 @@
+"""Section 6: searching events and orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from litestar.types import ASGIApp
+from msgspec import Meta, Struct
+
+from application.search.highlights import Highlighter
+from application.search.ports import Hit, Key, Order, Sort
+from domain.access.permissions import Permission
+from domain.errors import FieldError, Invalid
+from domain.orders.envelope import refuse_unknown
+from domain.search.query import Node
+from interfaces.http.answers import READ_HEADERS, json_answer
+from interfaces.http.asked import as_declared, query_of, read_body
+from interfaces.http.caller import ApiRequest
+from interfaces.http.cursors import Walk
+from interfaces.http.endpoint import MIN_SEQUENCE, Content, Reply, endpoint, problems
+from interfaces.http.orders import order_item
+from interfaces.http.params import Cursor, Limit
+from interfaces.http.reading import await_sequence
+from interfaces.http.schemas import Query
+
+SORTS: tuple[Sort, ...] = get_args(Sort)
+Direction = Literal["desc", "asc"]
+_NEWEST = Order()
+
+
+class SortBy(Struct, frozen=True, forbid_unknown_fields=True):
+    """What hits are sorted by; the newest, highest or best first unless `asc`."""
+
+    by: Sort
+    order: Direction = "desc"
+
+
+class SearchIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """A question; docs/search.md describes `query`. Orders are sorted by their newest match."""
+
+    query: Query
+    return_: Literal["events", "orders"] = msgspec.field(default="events", name="return")
+    sort: Annotated[list[Sort | SortBy], Meta(max_length=1)] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+    explain: bool = False
+
+
+class Explained(Struct, frozen=True):
+    """indexes: those that the database would use. reads_events: the events that they find are read
+    to decide which are meant."""
+
+    indexes: list[str]
+    reads_events: bool
+
+
+class SearchOut(Struct, frozen=True, omit_defaults=True):
+    """A page of events, as GET /events shows them, with `highlights`: where the question's words
+    and identifiers stand, [{"pointer", "matches"}]. Or of orders, as GET /orders shows them."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+    explain: Explained | None = None
+
+
+_EXAMPLE: dict[str, Any] = {
+    "query": {
+        "all": [
+            {"text": "payment failed"},
+            {"field": "payload.amount_minor", "gte": 10000},
+            {"field": "occurred_at", "gte": "2025-08-01T00:00:00Z"},
+        ]
+    },
+    "return": "events",
+    "sort": ["occurred_at"],
+    "limit": 20,
+}
+
+
+@endpoint(
+    "POST",
+    "/search",
+    permission=Permission.EVENTS_READ,
+    summary="Search events and orders",
+    tag="Search",
+    headers=(MIN_SEQUENCE,),
+    content=(Content(SearchIn, example=_EXAMPLE),),
+    replies={200: Reply("A page of what is meant.", SearchOut), **problems(413, 415, 503)},
+)
+async def search(request: ApiRequest) -> ASGIApp:
+    """Words, identifiers and conditions on fields, put together with all, any and not. An email
+    address or a telephone number finds events for those who may see personal data. What takes
+    longer than 2 s is 422, with what would narrow it."""
+    caller, services = request.caller, request.services
+    body = await read_body(request, SearchIn.__struct_encode_fields__, "a search")
+    body.require("query")
+    node = query_of(request, body)
+    returned = body.read("return", _returned, "events")
+    order = body.read("sort", _sort, _NEWEST)
+    limit = body.read("limit", as_declared(Limit, "a whole number from 1 to 1000"), 50)
+    cursor = body.read("cursor", as_declared(Cursor, "a next_cursor of this search"), None)
+    explain = body.read("explain", as_declared(bool, "true or false"), False)
+    if returned == "orders" and order != _NEWEST:
+        body.wrong.append(FieldError("/sort", "must be left out for orders: newest match first"))
+    body.done()
+    walk = Walk(
+        services.cursor_key, caller.tenant_id, "search", body.without("limit", "cursor", "explain")
+    )
+    after = walk.after(cursor, Key)
+    await await_sequence(request)
+    if returned == "orders":
+        caller.require(Permission.ORDERS_READ)
+        found = await services.search.orders(caller.tenant_id, node, after, limit)
+        items = await _orders(request, found.hits)
+    else:
+        found = await services.search.events(caller.tenant_id, node, order, after, limit)
+        items = await _events(request, node, found.hits)
+    parts = [
+        b'"items":[%b]' % b",".join(items),
+        b'"next_cursor":%b' % msgspec.json.encode(found.next and walk.cursor(found.next)),
+    ]
+    if explain:
+        indexes, reads = await services.search.explain(
+            caller.tenant_id, node, order, orders=returned == "orders", limit=limit
+        )
+        parts.append(b'"explain":%b' % msgspec.json.encode(Explained(indexes, reads)))
+    return json_answer(b"{%b}" % b",".join(parts), headers=READ_HEADERS)
+
+
+async def _events(request: ApiRequest, node: Node, hits: list[Hit]) -> list[bytes]:
+    marker = Highlighter(node)
+    views = await request.services.viewer.page(
+        request.caller, [hit.position for hit in hits], [hit.sequence for hit in hits]
+    )
+    return [marker.marked(view) for view in views]
+
+
+async def _orders(request: ApiRequest, hits: list[Hit]) -> list[bytes]:
+    ids = [hit.order_id for hit in hits if hit.order_id is not None]
+    orders = await request.services.orders.by_ids(request.caller.tenant_id, ids)
+    return [msgspec.json.encode(order_item(order)) for order in orders]
+
+
+def _returned(value: Any, pointer: str) -> str:
+    if value not in ("events", "orders"):
+        raise Invalid.field(pointer, "must be events or orders")
+    return str(value)
+
+
+def _sort(value: Any, pointer: str) -> Order:
+    if not isinstance(value, list) or len(value) > 1:
+        raise Invalid.field(pointer, f"must be a list of one of {', '.join(SORTS)}")
+    if not value:
+        return _NEWEST
+    given, place = value[0], f"{pointer}/0"
+    if not isinstance(given, dict):
+        given = {"by": given}
+    wrong: list[FieldError] = []
+    refuse_unknown(given, ("by", "order"), "a sort", wrong, place)
+    if given.get("by") not in SORTS:
+        wrong.append(FieldError(f"{place}/by", f"must be one of {', '.join(SORTS)}"))
+    direction = given.get("order", "desc")
+    if direction not in get_args(Direction):
+        wrong.append(FieldError(f"{place}/order", "must be desc or asc"))
+    elif direction == "asc" and given.get("by") == "relevance":
+        wrong.append(FieldError(f"{place}/order", "must be desc: the best first"))
+    if wrong:
+        raise Invalid(wrong)
+    return Order(given["by"], direction == "desc")
+
+
+HANDLERS = (search,)

@@ -1,0 +1,172 @@
+"""Implements `application.search.ports.SearchIndex` on the orders read model.
+
+No plan is kept for a statement: which is best depends on the values, some being rare and some
+common. Each statement runs under a time-out of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from msgspec import structs
+from psycopg import AsyncConnection
+
+from application.search.ports import SECONDS, Hit, Key, Order, Plan
+from domain.errors import Invalid, TooCostly
+from domain.search.hashing import TermHash
+from domain.search.query import All, Match, Node
+from domain.search.query import Any as AnyOf
+from infrastructure.postgres.connect import Pool, store_errors
+from projections.search import statements as sql
+from projections.search.conditions import compile_query, parts_of
+from projections.search.key import require_key
+
+MOST_IDENTS = 1000
+"""Identifiers that a part may stand for."""
+
+Rows = list[tuple[Any, ...]]
+
+_LIMITS = f"set local statement_timeout = {round(SECONDS * 1000)}"
+
+
+class SearchQueries:
+    """Reads through a pool whose connections have the cell on their search path."""
+
+    def __init__(self, pool: Pool, hashes: TermHash) -> None:
+        self._pool = pool
+        self._hashes = hashes
+        self._key_seen = False
+
+    async def plan(self, tenant_id: str, node: Node) -> Plan:
+        await self._require_key()
+        found = {part: await self._idents(tenant_id, part) for part in set(parts_of(node))}
+        asked = compile_query(node, tenant_id, self._hashes, found)
+        if not asks_history(node):
+            asked = structs.replace(asked, sql=f"{asked.sql} and order_id is not null")
+        return Plan(tenant_id, asked, asked.decide)
+
+    async def hits(self, plan: Plan, order: Order, after: Key | None, limit: int) -> list[Hit]:
+        if order.by == "relevance":
+            return await self._ranked(plan, after, limit)
+        if order.by != "amount":
+            text = sql.hits(plan.condition, order, after=after is not None)
+            return await self._hits(plan, text, after, limit)
+        found: list[Hit] = []
+        in_tail = after is not None and after[0] is None
+        if not in_tail:
+            text = sql.hits(plan.condition, order, after=after is not None)
+            found = await self._hits(plan, text, after, limit)
+        if len(found) < limit:
+            text = sql.hits(plan.condition, order, after=in_tail, without_amount=True)
+            rest = after[1:] if in_tail and after else None
+            found += await self._hits(plan, text, rest, limit - len(found))
+        return found
+
+    async def _ranked(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
+        if after is None:
+            ((bound,),) = await self.rows(sql.NEWEST, plan.tenant_id, {})
+        else:
+            bound = after[0]
+        text = sql.ranked(plan.condition, after=after is not None)
+        hits = await self._hits(plan, text, after and after[1:], limit, bound=bound)
+        return [structs.replace(hit, bound=bound) for hit in hits]
+
+    async def newest_of_orders(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
+        text = sql.newest_of_orders(plan.condition, after=after is not None)
+        return await self._hits(plan, text, after, limit)
+
+    async def newer_in_orders(
+        self,
+        plan: Plan,
+        order_ids: Sequence[str],
+        since: Key,
+        after: Key | None,
+        limit: int,
+    ) -> list[Hit]:
+        text = sql.newer_in_orders(plan.condition, after=after is not None)
+        bounds = {"since_us": since[0], "since_sequence": since[1], "order_ids": list(order_ids)}
+        return await self._hits(plan, text, after, limit, **bounds)
+
+    async def explain(self, plan: Plan, order: Order, *, orders: bool, limit: int) -> list[str]:
+        if orders and plan.decide is None:
+            text = sql.newest_of_orders(plan.condition, after=False)
+        elif order.by == "relevance":
+            text = sql.ranked(plan.condition, after=False)
+        else:
+            text = sql.hits(plan.condition, order, after=False)
+        values = {**plan.condition.parameters, "limit": limit, "bound": 2**62}
+        ((found,),) = await self.rows(f"explain (format json) {text}", plan.tenant_id, values)
+        return sorted(set(_indexes(found)))
+
+    async def rows(self, text: str, tenant_id: str, values: Mapping[str, object]) -> Rows:
+        """Run a statement of this tenant. Raises TooCostly after `SECONDS`."""
+        async with self._limited() as connection:
+            parameters = {**values, "tenant": tenant_id}
+            cursor = await connection.execute(text.encode(), parameters, binary=True, prepare=False)
+            return await cursor.fetchall()
+
+    async def _require_key(self) -> None:
+        """What is made with another secret would not be found, and nobody would be told."""
+        if not self._key_seen:
+            with store_errors():
+                async with self._pool.connection() as connection:
+                    await require_key(connection, self._hashes.fingerprint)
+            self._key_seen = True
+
+    async def _idents(self, tenant_id: str, part: str) -> list[str]:
+        values = {"part": part, "limit": MOST_IDENTS + 1}
+        found = await self.rows(sql.IDENTS, tenant_id, values)
+        if len(found) > MOST_IDENTS:
+            detail = f"more than {MOST_IDENTS:,} identifiers contain {part!r}: give more of it"
+            raise Invalid.field("/query", detail)
+        return [value for (value,) in found]
+
+    async def _hits(
+        self, plan: Plan, text: str, after: Sequence[object] | None, limit: int, **more: object
+    ) -> list[Hit]:
+        keys = {f"after_{at}": value for at, value in enumerate(after or ())}
+        values: dict[str, object] = {**plan.condition.parameters, **keys, **more, "limit": limit}
+        rows = await self.rows(text, plan.tenant_id, values)
+        return [Hit(*row) for row in rows]
+
+    @asynccontextmanager
+    async def _limited(self) -> AsyncIterator[AsyncConnection[Any]]:
+        with store_errors(), in_time():
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(_LIMITS)
+                yield connection
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """Around statements with a time-out: raises TooCostly when one ran into it."""
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        raise TooCostly from error
+
+
+def asks_history(node: Node) -> bool:
+    """Whether a question asks for the service's own events, by their type."""
+    match node:
+        case Match(field=field, value=value) if field.name == "type":
+            values = value if isinstance(value, tuple) else (value,)
+            return any(isinstance(one, str) and one.startswith("history.") for one in values)
+        case All(parts=parts) | AnyOf(parts=parts):
+            return any(asks_history(part) for part in parts)
+    return False
+
+
+def _indexes(plan: object) -> Iterator[str]:
+    """The names of indexes in EXPLAIN's JSON."""
+    if isinstance(plan, list):
+        for one in plan:
+            yield from _indexes(one)
+    if isinstance(plan, dict):
+        if "Index Name" in plan:
+            yield plan["Index Name"]
+        for one in plan.values():
+            yield from _indexes(one)
