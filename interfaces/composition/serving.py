@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from application.access.authenticate import Authenticator, TokenVerifier
 from application.intake.fingerprint import Fingerprinter
@@ -30,16 +29,14 @@ from infrastructure.event_store.pages import Pages
 from infrastructure.event_store.recorded_ids import RecordedIds
 from infrastructure.jobs.queue import ProcrastinateQueue
 from infrastructure.key_store import durable
-from infrastructure.postgres.connect import store_errors
 from interfaces.composition.connections import clock, connecting
-from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
-from interfaces.composition.metrics import metrics, model_statuses
+from interfaces.composition.health import diagnose, health
+from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
 from interfaces.composition.searching import searching
-from interfaces.composition.witnessing import troubles
-from interfaces.composition.writing import WriteSide, writing
-from interfaces.health import InstallationHealth
+from interfaces.composition.writing import writing
 from interfaces.http.services import Services
+from interfaces.http.timing import RequestTimes
 from interfaces.settings import Settings
 from projections.orders.queries import OrderQueries
 
@@ -66,12 +63,15 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         cursor_key = _cursor_key(settings.data_dir)
         proving = proofs(side)
         asking = searching(side)
+        asked, times = health(side), RequestTimes()
         yield Services(
             authenticator=Authenticator(
                 verifier, BuiltInRoles(), clock, pseudonym=partial(_pseudonym, cursor_key)
             ),
-            health=_health(side),
-            metrics=metrics(side),
+            health=asked,
+            metrics=metrics(side, asked, times),
+            diagnose=diagnose(side),
+            times=times,
             open_metrics=settings.open_metrics,
             cursor_key=cursor_key,
             clock=clock,
@@ -122,31 +122,6 @@ async def _verifier(settings: Settings, stack: AsyncExitStack) -> TokenVerifier:
     remote = JwksVerifier(given.issuer, given.audience, given.url, given.algorithms, clock)
     stack.push_async_callback(remote.aclose)
     return VerifierByIssuer({ISSUER: local, given.issuer: remote})
-
-
-def _health(side: WriteSide) -> InstallationHealth:
-    async def ask(statement: str) -> Any:
-        with store_errors():
-            async with side.pool.connection() as connection:
-                return (await (await connection.execute(statement)).fetchone() or (0,))[0]
-
-    async def check_keys() -> None:
-        directory = side.settings.data_dir
-        list(key_directory(directory).iterdir())
-        with store_errors():
-            async with side.pool.connection() as connection:
-                if not await keys_belong(connection, directory, side.key_store):
-                    raise WrongKeyStore
-
-    return InstallationHealth(
-        ping=lambda: ask("select 1"),
-        committer=side.committer,
-        models=lambda: model_statuses(side),
-        check_keys=check_keys,
-        waiting_jobs=lambda: ask("select count(*) from jobs where status = 'queued'"),
-        alarms=side.ledger.alarms.all,
-        troubles=troubles(side.settings, side.pool),
-    )
 
 
 def _pseudonym(key: bytes, subject: str) -> str:

@@ -16,10 +16,13 @@ from application.intake.spool import BULK_INGEST
 from application.intake.sweeping import Sweep
 from application.jobs.running import Handler, RunJob
 from application.snapshots.computing import SNAPSHOT_COMPUTE, ComputeSnapshot
-from domain.errors import OrderHistoryError, Unavailable
+from application.watching.scheduled import Scheduled
+from domain.errors import OrderHistoryError
+from domain.times import SECOND
 from infrastructure.event_store.notifier import channel
 from infrastructure.event_store.snapshotting import Snapshotter
 from infrastructure.jobs.runner import JobRunner
+from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.lifelines import lifelines
@@ -58,7 +61,8 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         snapshotter = Snapshotter(blocking(settings, "snapshots"))
         run_job = RunJob(side.jobs, handlers(side))
         runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)
-        scheduler = _schedule(Sweep(side.spool, side.job_cipher, lifelines(side), clock))
+        sweep = Sweep(side.spool, side.job_cipher, lifelines(side), clock)
+        scheduler = _schedule(sweep, ScheduleRuns(side.pool, clock))
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)
         auditing = self_audit(settings, side.ledger)
@@ -90,14 +94,9 @@ async def _work(settings: Settings) -> None:
                 raise WorkerFailed
 
 
-def _schedule(sweep: Sweep) -> AsyncIOScheduler:
-    async def tick() -> None:
-        try:
-            await sweep()
-        except Unavailable as error:
-            log.warning("sweep waits for its next turn", error=type(error).__name__)
-
+def _schedule(sweep: Sweep, runs: ScheduleRuns) -> AsyncIOScheduler:
+    sweeping = Scheduled("sweep", SWEEP_MINUTES * 60 * SECOND, sweep, runs)
     scheduler = AsyncIOScheduler()
-    scheduler.add_job(tick, "interval", minutes=SWEEP_MINUTES, max_instances=1)
+    scheduler.add_job(sweeping.run, "interval", minutes=SWEEP_MINUTES, max_instances=1)
     scheduler.start()
     return scheduler

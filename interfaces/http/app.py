@@ -22,6 +22,7 @@ from interfaces.http import (
     aggregations,
     bulk,
     corrections,
+    diagnostics,
     events,
     health,
     jobs,
@@ -58,6 +59,7 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *tlog.HANDLERS,
     *health.HANDLERS,
     *metrics.HANDLERS,
+    *diagnostics.HANDLERS,
 )
 PUBLIC_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *health.PUBLIC_HANDLERS,

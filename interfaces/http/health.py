@@ -48,7 +48,7 @@ class Health(Protocol):
     """Looks at every subsystem."""
 
     async def check(self) -> Mapping[str, Subsystem]:
-        """By name: at least store, committer, projections, key_store, jobs.
+        """By name: at least store; of each read model `projection.<its name>`.
 
         Never raises and answers within seconds: what cannot be asked is `down`.
         """
@@ -92,7 +92,9 @@ async def process_health(request: ApiRequest) -> ASGIApp:
     },
 )
 async def subsystem_health(request: ApiRequest) -> ASGIApp:
-    """The state of the store, the committer, the projections, the key store and the jobs."""
+    """The state of each part, and in words what ails it: the store, the disk, the committer, the key
+    store, the jobs, the worker, its schedules, the signing and the alarms of the ledger, the
+    witnesses, and each read model as `projection.<name>`."""
     answer = report(await request.services.health.check())
     store = answer.subsystems.get("store")
     status = 503 if store is None or store.status == "down" else 200

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from application.snapshots.capture import CaptureSnapshot
     from application.snapshots.computing import RequestSnapshot
     from application.snapshots.ports import SnapshotStore
+    from application.watching.diagnostics import Diagnose
     from interfaces.http.caller import Authenticator
     from interfaces.http.health import Health
     from interfaces.http.metrics import Metrics
@@ -41,6 +42,7 @@ class Services:
     authenticator: Authenticator
     health: Health
     metrics: Metrics
+    diagnose: Diagnose
     open_metrics: bool
     cursor_key: bytes
     clock: Clock

@@ -5,10 +5,30 @@ from collections.abc import Iterable
 
 import pytest
 from prometheus_client import Metric
+from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from application.ledger.figures import LedgerFigures
-from interfaces.metrics import InstallationMetrics, gauge, ledger_gauges, model_gauges
+from application.watching.figures import (
+    JobFigures,
+    ScheduleRun,
+    Standby,
+    StoreFigures,
+    TableSize,
+)
+from interfaces.http.health import Subsystem
+from interfaces.metrics import (
+    InstallationMetrics,
+    _Collected,
+    gauge,
+    health_gauges,
+    job_gauges,
+    ledger_gauges,
+    model_gauges,
+    schedule_gauges,
+    storage_gauges,
+    store_gauges,
+)
 from projections.progress import ModelStatus
 
 pytestmark = pytest.mark.anyio
@@ -94,14 +114,87 @@ def test_storage_that_does_not_tell_leaves_its_gauge_out() -> None:
     assert "order_history_ledger_unsigned_events" in names
 
 
-async def test_the_read_models() -> None:
-    async def models() -> Iterable[Metric]:
-        return model_gauges([ModelStatus("orders", 7, 9, 2, 1), ModelStatus("ledger", 9, 9, 0, 0)])
+def measured(families: Iterable[Metric]) -> dict[Sample, float]:
+    """What a Prometheus would read of them."""
+    return samples(generate_latest(_Collected(families)))
 
-    found = samples(await InstallationMetrics({"models": models}).text())
-    assert {key: value for key, value in found.items() if key[0] != "collected"} == {
+
+def test_the_read_models() -> None:
+    models = [ModelStatus("orders", 7, 9, 2, 1, 2_000_000), ModelStatus("ledger", 9, 9, 0, 0)]
+    assert measured(model_gauges(models, 5_500_000)) == {
+        ("model_position", ("orders",)): 7,
+        ("model_position", ("ledger",)): 9,
         ("model_lag_events", ("orders",)): 2,
         ("model_lag_events", ("ledger",)): 0,
+        ("model_lag_seconds", ("orders",)): 3.5,
+        ("model_lag_seconds", ("ledger",)): 0,
         ("model_dead_letters", ("orders",)): 1,
         ("model_dead_letters", ("ledger",)): 0,
+    }
+
+
+def test_the_store_and_its_copies() -> None:
+    copies = (Standby("near", 10, 1_500_000), Standby("hidden", None, None))
+    assert measured(store_gauges(StoreFigures(7, 4_000_000, 2, copies), 6_000_000)) == {
+        ("events_recorded_total", ()): 7,
+        ("newest_event_age_seconds", ()): 2,
+        ("replication_standbys", ()): 2,
+        ("replication_lag_bytes", ("near",)): 10,
+        ("replication_lag_seconds", ("near",)): 1.5,
+    }
+
+
+def test_before_the_first_event_there_is_no_newest_one() -> None:
+    assert measured(store_gauges(StoreFigures(0, None, 0, ()), 6_000_000)) == {
+        ("events_recorded_total", ()): 0,
+        ("replication_standbys", ()): 0,
+    }
+
+
+def test_an_event_of_a_clock_that_is_ahead_is_new() -> None:
+    found = measured(store_gauges(StoreFigures(1, 9_000_000, 0, ()), 6_000_000))
+    assert found["newest_event_age_seconds", ()] == 0
+
+
+def test_jobs_have_every_status_though_there_is_none() -> None:
+    figures = JobFigures({"running": 2, "failed": 1}, 500_000, {"recorded": 4, "rejected": 3}, 1)
+    assert measured(job_gauges(figures)) == {
+        ("jobs", ("queued",)): 0,
+        ("jobs", ("running",)): 2,
+        ("jobs", ("succeeded",)): 0,
+        ("jobs", ("failed",)): 1,
+        ("jobs", ("cancelled",)): 0,
+        ("job_lines_total", ("recorded",)): 4,
+        ("job_lines_total", ("rejected",)): 3,
+        ("jobs_queued_age_seconds", ()): 0.5,
+        ("workers", ()): 1,
+    }
+
+
+def test_schedules() -> None:
+    runs = [ScheduleRun("a", 60_000_000, 1_000_000, None), ScheduleRun("b", 1, 2, "OSError")]
+    assert measured(schedule_gauges(runs, 3_000_000)) == {
+        ("schedule_age_seconds", ("a",)): 2,
+        ("schedule_age_seconds", ("b",)): pytest.approx(3, abs=1e-5),
+        ("schedule_interval_seconds", ("a",)): 60,
+        ("schedule_interval_seconds", ("b",)): 1e-6,
+        ("schedule_failed", ("a",)): 0,
+        ("schedule_failed", ("b",)): 1,
+    }
+
+
+def test_storage() -> None:
+    assert measured(storage_gauges([TableSize("events", 30, 20)], 70)) == {
+        ("table_bytes", ("events",)): 30,
+        ("index_bytes", ("events",)): 20,
+        ("data_dir_free_bytes", ()): 70,
+    }
+
+
+def test_health_as_numbers() -> None:
+    found = {"store": Subsystem("ok"), "disk": Subsystem("degraded"), "worker": Subsystem("down")}
+    assert measured(health_gauges(found)) == {
+        ("subsystem_status", ("store",)): 0,
+        ("subsystem_status", ("disk",)): 1,
+        ("subsystem_status", ("worker",)): 2,
     }

@@ -29,9 +29,31 @@ async def test_every_part_can_be_measured(shop: Shop) -> None:
     await shop.record()
     found = await gauges(shop)
     parts = {name: value for name, value in found.items() if name.startswith("collected/")}
-    assert parts == {"collected/ledger": 1, "collected/models": 1}
+    sources = ("ledger", "models", "store", "jobs", "schedules", "storage", "health", "process")
+    assert parts == {f"collected/{source}": 1 for source in sources}
     assert found["ledger_alarms/audit"] == 0
-    assert {"model_lag_events/orders", "model_lag_events/ledger"} <= found.keys()
+    assert {f"model_lag_events/{name}" for name in ("orders", "ledger", "sources")} <= found.keys()
+    assert {"table_bytes/events", "index_bytes/orders", "subsystem_status/disk"} <= found.keys()
+    assert found["workers"] >= 1
+
+
+async def test_what_becomes_of_events_is_counted(shop: Shop) -> None:
+    before = await gauges(shop)
+    event = shop.event()
+    statuses = [(await shop.send(one)).status_code for one in (
+        event, event, {**event, "payload": {"other": 1}}, shop.event(source=None)
+    )]  # fmt: skip
+    after = await gauges(shop)
+    while after == before:  # it is kept for a second
+        await asyncio.sleep(0.1)
+        after = await gauges(shop)
+    assert statuses == [201, 200, 409, 422]
+    assert after["events_recorded_total"] > before["events_recorded_total"]
+    for outcome in ("recorded", "duplicates", "conflicts", "rejected"):
+        name = f"event_requests_total/{outcome}"
+        assert after[name] - before[name] == 1, outcome
+    route = f"http_request_duration_seconds_count/POST/{BASE}/events/2xx"
+    assert after[route] - before.get(route, 0) == 2
 
 
 async def test_what_is_recorded_is_signed_and_published_in_the_end(shop: Shop) -> None:
