@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from application.ports import EventReader
 from application.search.deciding import Deciding
 from application.search.ports import (
     Asked,
@@ -25,6 +24,7 @@ from domain.errors import Invalid
 from domain.search.aggregation import (
     CURRENCY,
     MOST_GROUPS,
+    MOST_TOLD,
     Fold,
     Group,
     Groups,
@@ -49,10 +49,10 @@ class Aggregate:
     Raises as `Search`; Invalid for a mix of currencies and for more than MOST_GROUPS.
     """
 
-    def __init__(self, index: SearchIndex, groups: GroupIndex, reader: EventReader) -> None:
+    def __init__(self, index: SearchIndex, groups: GroupIndex) -> None:
         self._index = index
         self._groups = groups
-        self._deciding = Deciding(reader)
+        self._deciding = Deciding(index)
 
     async def __call__(self, tenant_id: str, node: Node, asked: Asked) -> Groups:
         """The groups, by key; of intervals of time also those in which nothing is, between the
@@ -63,7 +63,8 @@ class Aggregate:
         rows = await self._groups.rolled_up(tenant_id, node, asked, begins)
         rollup = rows is not None
         if rows is None:
-            rows = await self._of_rows(await self._index.plan(tenant_id, node), asked, begins)
+            plan = await self._index.plan(tenant_id, _with_a_value(node, asked))
+            rows = await self._of_rows(plan, asked, begins)
         if frame is not None:
             rows = frame.filled(rows, asked)
         elif not rows and not asked.groups:
@@ -131,10 +132,8 @@ class Frame(Struct, frozen=True):
         numbers = [number for one in found.values() for number in one]
         low = 1 if self.from_first else min(numbers, default=1)
         high = len(self.begins) - 1 if self.to_last else max(numbers, default=0)
-        if len(found) * (high - low + 1) > MOST_GROUPS:
-            detail = (
-                f"gives more than {MOST_GROUPS:,} groups: group by less, or by longer intervals"
-            )
+        if len(found) * (high - low + 1) > MOST_TOLD:
+            detail = f"gives more than {MOST_TOLD:,} groups: group by less, or longer intervals"
             raise Invalid.field("/group_by", detail)
         empty = nothing(asked.measures)
         return [
@@ -142,6 +141,13 @@ class Frame(Struct, frozen=True):
             for key, of_key in found.items()
             for number in range(low, high + 1)
         ]
+
+
+def _with_a_value(node: Node, asked: Asked) -> Node:
+    """A top list leaves events without a value out: the index of terms knows which have one."""
+    if asked.top is None or asked.groups[0].field.scope not in ("payload", "metadata"):
+        return node
+    return All((node, Match(asked.groups[0].field, "exists", True)))
 
 
 def bounds(node: Node) -> tuple[int | None, int | None]:

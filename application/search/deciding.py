@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from application.ports import EventReader
-from application.search.ports import SECONDS, Hit, Key, Order, Plan, key_of
+from application.search.ports import SECONDS, Hit, Key, Order, Plan, SearchIndex, key_of
 from domain.errors import TooCostly
 
+CANDIDATES = 2000
+"""That are looked up at once."""
 AT_ONCE = 500
 """Bodies that are decoded without letting others have their turn."""
 
@@ -32,10 +33,10 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 
 class Deciding:
-    """Reads bodies from the event store."""
+    """Reads the events that an index finds."""
 
-    def __init__(self, reader: EventReader) -> None:
-        self._reader = reader
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
 
     async def matches(
         self, plan: Plan, fetch: Fetch, order: Order, after: Key | None, limit: int
@@ -51,26 +52,27 @@ class Deciding:
         return found[:limit]
 
     async def read(
-        self, plan: Plan, fetch: Fetch, order: Order, after: Key | None, at_once: int = AT_ONCE
+        self, plan: Plan, fetch: Fetch, order: Order, after: Key | None, first: int = CANDIDATES
     ) -> AsyncIterator[list[Read]]:
         """Every match after a key, some at a time, with its type, source, payload and metadata.
-        Raises TooCostly after SECONDS."""
+        first: candidates to begin with. Raises TooCostly after SECONDS."""
         end = monotonic() + SECONDS
+        wanted = first
         while True:
-            candidates = await fetch(after, at_once)
-            yield await self.decided(plan, candidates)
-            if len(candidates) < at_once:
+            candidates = await fetch(after, wanted)
+            for start in range(0, len(candidates), AT_ONCE):
+                yield await self._decided(plan, candidates[start : start + AT_ONCE])
+                if monotonic() > end:
+                    raise TooCostly
+            if len(candidates) < wanted:
                 return
             after = key_of(candidates[-1], order)
-            at_once = AT_ONCE
-            if monotonic() > end:
-                raise TooCostly
+            wanted = CANDIDATES
 
-    async def decided(self, plan: Plan, candidates: Sequence[Hit]) -> list[Read]:
+    async def _decided(self, plan: Plan, candidates: Sequence[Hit]) -> list[Read]:
         """Those of the candidates that are meant, with their bodies."""
-        positions = [hit.position for hit in candidates]
-        rows = await self._reader.bodies(plan.tenant_id, positions)
-        bodies = [msgspec.structs.asdict(_decode(row.state)) for row in rows]
+        states = await self._index.states(plan, candidates)
+        bodies = [msgspec.structs.asdict(_decode(state)) for state in states]
         decide = plan.decide
         return [
             (hit, body)

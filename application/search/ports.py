@@ -108,6 +108,10 @@ class SearchIndex(Protocol):
         """The hits of these orders that are as new as `since` or newer, newest first."""
         ...
 
+    async def states(self, plan: Plan, hits: Sequence[Hit]) -> list[bytes]:
+        """The bytes of these events, in their order."""
+        ...
+
     async def explain(self, plan: Plan, order: Order, *, orders: bool, limit: int) -> list[str]:
         """The names of the indexes that the database would use, sorted."""
         ...

@@ -6,7 +6,6 @@ from time import monotonic
 
 from msgspec import Struct
 
-from application.ports import EventReader
 from application.search.deciding import Deciding
 from application.search.ports import SECONDS, Hit, Key, Order, Plan, SearchIndex, key_of
 from domain.errors import TooCostly
@@ -29,9 +28,9 @@ class Search:
     Invalid) for what cannot be answered within `ports.SECONDS`, Unavailable.
     """
 
-    def __init__(self, index: SearchIndex, reader: EventReader) -> None:
+    def __init__(self, index: SearchIndex) -> None:
         self._index = index
-        self._deciding = Deciding(reader)
+        self._deciding = Deciding(index)
 
     async def events(
         self, tenant_id: str, node: Node, order: Order, after: Key | None, limit: int

@@ -24,6 +24,9 @@ from domain.times import format_short
 Operation = Literal["count", "sum", "avg", "min", "max", "p50", "p95"]
 Value = int | float | str | None
 MOST_GROUPS = 10_000
+"""Groups that events are in."""
+MOST_TOLD = 20_000
+"""With the intervals of time that no event is in."""
 CURRENCY = Field("currency", "event", "text")
 """Of the event's payload, else of its order; to group by, beside those of `fields.py`."""
 PERCENTILES: Mapping[Operation, int] = {"p50": 50, "p95": 95}

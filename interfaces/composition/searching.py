@@ -5,9 +5,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 from application.search.aggregating import Aggregate
+from application.search.saving import SavedSearches
 from application.search.searching import Search
 from domain.search.hashing import TermHash
+from infrastructure.search.saved import PostgresSavedSearches
 from infrastructure.search.secret import search_key
+from interfaces.composition.connections import clock
 from interfaces.composition.writing import WriteSide
 from projections.search.aggregations import AggregationQueries
 from projections.search.queries import SearchQueries
@@ -18,6 +21,7 @@ class Searching(Struct, frozen=True):
 
     search: Search
     aggregate: Aggregate
+    saved: SavedSearches
 
 
 def searching(side: WriteSide) -> Searching:
@@ -25,6 +29,7 @@ def searching(side: WriteSide) -> Searching:
     unreadable."""
     index = SearchQueries(side.pool, TermHash(search_key(side.settings.data_dir)))
     return Searching(
-        Search(index, side.reader),
-        Aggregate(index, AggregationQueries(index), side.reader),
+        Search(index),
+        Aggregate(index, AggregationQueries(index)),
+        SavedSearches(PostgresSavedSearches(side.pool), clock),
     )

@@ -26,14 +26,18 @@ Found = Mapping[str, Sequence[str]]
 """Of each part of an identifier that is asked for, the identifiers that have it."""
 
 _TEXTS = frozenset({"type", "source", "order_id", "actor_id"})
+_FEW_TERMS = 32
 _ORDERED = frozenset({"gt", "gte", "lt", "lte"})
 
 
-class Condition(Struct, frozen=True):
+class Condition(Struct):
     """sql: about `order_events e`, without the tenant's; "true" for any event.
 
     known: further conditions, whose truth `decide` is given for each event, in this order; decide:
     None where the sql says all. scores: what relevance adds up, one for each word and identifier.
+    within: those of its conditions that bound occurred_at. termed: the index of terms lists the
+    events of which it can be true. wide: by so many terms that each event takes long to look at.
+    common: more are listed than are collected, as was found out.
     """
 
     sql: str
@@ -41,6 +45,10 @@ class Condition(Struct, frozen=True):
     known: tuple[str, ...] = ()
     decide: Decide | None = None
     scores: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    termed: bool = False
+    wide: bool = False
+    common: bool = False
 
 
 def compile_query(node: Node, tenant_id: str, hashes: TermHash, found: Found) -> Condition:
@@ -49,8 +57,16 @@ def compile_query(node: Node, tenant_id: str, hashes: TermHash, found: Found) ->
     part = compiler.part(node)
     decide = compiler.left(node)
     scores = tuple(compiler.scores(node))
-    known = tuple(compiler.known)
-    return Condition(part.sql or "true", compiler.parameters, known, decide, scores)
+    return Condition(
+        part.sql or "true",
+        compiler.parameters,
+        tuple(compiler.known),
+        decide,
+        scores,
+        tuple(compiler.within(node)),
+        _is_termed(node),
+        compiler.wide,
+    )
 
 
 def parts_of(node: Node) -> Iterator[str]:
@@ -79,6 +95,7 @@ class _Compiler:
     def __init__(self, tenant_id: str, hashes: TermHash, found: Found) -> None:
         self.parameters: dict[str, object] = {}
         self.known: list[str] = []
+        self.wide = False
         self._parts: dict[tuple[int, bool], _Part] = {}
         self._tenant = tenant_id
         self._hashes = hashes
@@ -126,6 +143,15 @@ class _Compiler:
             case All(parts=parts) | Any(parts=parts):
                 for part in parts:
                     yield from self.scores(part)
+
+    def within(self, node: Node) -> Iterator[str]:
+        """The conditions on occurred_at that hold beside all others."""
+        match node:
+            case Match(field=field) if field.name == "occurred_at":
+                yield self.part(node).sql or "true"
+            case All(parts=parts):
+                for part in parts:
+                    yield from self.within(part)
 
     def _joined(self, nodes: Sequence[Node], negated: bool, *, every: bool) -> _Part:
         if every and not negated:
@@ -203,6 +229,7 @@ class _Compiler:
         return self._has(terms, "&&") if terms else "false"
 
     def _has(self, terms: Sequence[int], operator: str) -> str:
+        self.wide = self.wide or len(terms) > _FEW_TERMS
         return f"e.terms {operator} {self._bind(list(terms), '::bigint[]')}"
 
     def _of_order(self, nodes: Sequence[Match]) -> str:
@@ -245,6 +272,21 @@ def _apart(nodes: Sequence[Node]) -> tuple[list[Node], list[Match]]:
         and not (one.op == "exists" and one.value is False)
     ]
     return [one for one in nodes if one not in about_order], about_order
+
+
+def _is_termed(node: Node) -> bool:
+    match node:
+        case Words() | Ident():
+            return True
+        case Match(field=field, op=op, value=value):
+            of_payload = field.scope in ("payload", "metadata") and field.indexed
+            absent = op == "exists" and value is False
+            return of_payload and not absent and not _is_range_of_amounts(node)
+        case All(parts=parts):
+            return any(map(_is_termed, parts))
+        case Any(parts=parts):
+            return all(map(_is_termed, parts))
+    return False
 
 
 def _is_range_of_amounts(node: Match) -> bool:

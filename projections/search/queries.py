@@ -21,7 +21,7 @@ from domain.search.query import All, Match, Node
 from domain.search.query import Any as AnyOf
 from infrastructure.postgres.connect import Pool, store_errors
 from projections.search import statements as sql
-from projections.search.conditions import compile_query, parts_of
+from projections.search.conditions import Condition, compile_query, parts_of
 from projections.search.key import require_key
 
 MOST_IDENTS = 1000
@@ -51,9 +51,48 @@ class SearchQueries:
     async def hits(self, plan: Plan, order: Order, after: Key | None, limit: int) -> list[Hit]:
         if order.by == "relevance":
             return await self._ranked(plan, after, limit)
-        if order.by != "amount":
-            text = sql.hits(plan.condition, order, after=after is not None)
-            return await self._hits(plan, text, after, limit)
+        if order.by == "amount":
+            return await self._by_amount(plan, order, after, limit)
+        found = await self._peeked(plan, order, after, limit)
+        if len(found) == limit:
+            return found
+        asked: Condition = plan.condition
+        all_ = await self._collected(
+            plan, sql.collected(asked, order, after=after is not None), after, limit
+        )
+        if all_ is not None:
+            return all_
+        return await self._hits(plan, sql.hits(asked, order, after=after is not None), after, limit)
+
+    async def newest_of_orders(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
+        behind = after is not None
+        found = None
+        if len(await self._peeked(plan, Order(), after, limit)) < limit:
+            text = sql.collected_orders(plan.condition, after=behind)
+            found = await self._collected(plan, text, after, limit)
+        if found is None:
+            text = sql.newest_of_orders(plan.condition, after=behind)
+            found = await self._hits(plan, text, after, limit)
+        return found
+
+    async def _ranked(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
+        if after is None:
+            ((bound,),) = await self.rows(sql.NEWEST, plan.tenant_id, {})
+        else:
+            bound = after[0]
+        behind, found = after and after[1:], None
+        if len(await self._peeked(plan, Order(), None, limit)) < limit:
+            text = sql.collected(plan.condition, Order("relevance"), after=after is not None)
+            found = await self._collected(plan, text, behind, limit, bound=bound)
+        if found is None:
+            text = sql.ranked(plan.condition, after=after is not None)
+            found = await self._hits(plan, text, behind, limit, bound=bound)
+        return [structs.replace(hit, bound=bound) for hit in found]
+
+    async def _by_amount(
+        self, plan: Plan, order: Order, after: Key | None, limit: int
+    ) -> list[Hit]:
+        """Those without an amount come last, whichever the direction."""
         found: list[Hit] = []
         in_tail = after is not None and after[0] is None
         if not in_tail:
@@ -65,18 +104,31 @@ class SearchQueries:
             found += await self._hits(plan, text, rest, limit - len(found))
         return found
 
-    async def _ranked(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
-        if after is None:
-            ((bound,),) = await self.rows(sql.NEWEST, plan.tenant_id, {})
-        else:
-            bound = after[0]
-        text = sql.ranked(plan.condition, after=after is not None)
-        hits = await self._hits(plan, text, after and after[1:], limit, bound=bound)
-        return [structs.replace(hit, bound=bound) for hit in hits]
-
-    async def newest_of_orders(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
-        text = sql.newest_of_orders(plan.condition, after=after is not None)
+    async def _peeked(self, plan: Plan, order: Order, after: Key | None, limit: int) -> list[Hit]:
+        """As many as the limit where there are many; else they say nothing."""
+        asked: Condition = plan.condition
+        if not asked.termed or asked.wide or limit > sql.PEEKED // 2:
+            return []
+        text = sql.peek(asked, order, after=after is not None)
         return await self._hits(plan, text, after, limit)
+
+    async def _collected(
+        self, plan: Plan, text: str, after: Sequence[object] | None, limit: int, **more: object
+    ) -> list[Hit] | None:
+        """None where no terms are asked for, or there are more than can be collected."""
+        asked: Condition = plan.condition
+        if not asked.termed or asked.common:
+            return None
+        values = _values(plan, after, limit, more)
+        rows = await self.rows(text, plan.tenant_id, values, settings=sql.BY_BITMAP)
+        asked.common = bool(rows) and rows[0][-1] > sql.COLLECTED
+        return None if asked.common else [Hit(*row[:-1]) for row in rows]
+
+    async def states(self, plan: Plan, hits: Sequence[Hit]) -> list[bytes]:
+        positions = {"positions": [hit.position for hit in hits]}
+        rows = await self.rows(sql.STATES, plan.tenant_id, positions)
+        states: dict[int, bytes] = dict(rows)
+        return [states[hit.position] for hit in hits]
 
     async def newer_in_orders(
         self,
@@ -101,9 +153,11 @@ class SearchQueries:
         ((found,),) = await self.rows(f"explain (format json) {text}", plan.tenant_id, values)
         return sorted(set(_indexes(found)))
 
-    async def rows(self, text: str, tenant_id: str, values: Mapping[str, object]) -> Rows:
-        """Run a statement of this tenant. Raises TooCostly after `SECONDS`."""
-        async with self._limited() as connection:
+    async def rows(
+        self, text: str, tenant_id: str, values: Mapping[str, object], *, settings: str = ""
+    ) -> Rows:
+        """Run a statement of this tenant, under settings. Raises TooCostly after `SECONDS`."""
+        async with self._limited(settings) as connection:
             parameters = {**values, "tenant": tenant_id}
             cursor = await connection.execute(text.encode(), parameters, binary=True, prepare=False)
             return await cursor.fetchall()
@@ -127,17 +181,22 @@ class SearchQueries:
     async def _hits(
         self, plan: Plan, text: str, after: Sequence[object] | None, limit: int, **more: object
     ) -> list[Hit]:
-        keys = {f"after_{at}": value for at, value in enumerate(after or ())}
-        values: dict[str, object] = {**plan.condition.parameters, **keys, **more, "limit": limit}
-        rows = await self.rows(text, plan.tenant_id, values)
+        rows = await self.rows(text, plan.tenant_id, _values(plan, after, limit, more))
         return [Hit(*row) for row in rows]
 
     @asynccontextmanager
-    async def _limited(self) -> AsyncIterator[AsyncConnection[Any]]:
+    async def _limited(self, settings: str) -> AsyncIterator[AsyncConnection[Any]]:
         with store_errors(), in_time():
             async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute(_LIMITS)
+                await connection.execute(f"{_LIMITS}; {settings}".encode())
                 yield connection
+
+
+def _values(
+    plan: Plan, after: Sequence[object] | None, limit: int, more: Mapping[str, object]
+) -> dict[str, object]:
+    keys = {f"after_{at}": value for at, value in enumerate(after or ())}
+    return {**plan.condition.parameters, **keys, **more, "limit": limit}
 
 
 @contextmanager

@@ -1,4 +1,12 @@
-"""The SQL texts of searches. Conditions come from `conditions.py`; values are bound."""
+"""The SQL texts of searches. Conditions come from `conditions.py`; values are bound.
+
+A question by terms has three forms, of which `queries.py` takes the first that answers it, because
+no statistics tell a common word from a rare one well enough:
+
+    peek         the newest PEEKED events of the tenant, in their order: enough for a common word
+    collected    all that the index of terms lists, if it lists COLLECTED at most
+    hits         whatever the planner likes
+"""
 
 from __future__ import annotations
 
@@ -20,6 +28,15 @@ select value from idents
    and strpos(value, %(part)s) > 0
  limit %(limit)s
 """
+PEEKED = 2_000
+COLLECTED = 5_000
+BY_BITMAP = "set local enable_seqscan = off; set local enable_indexscan = off"
+"""For `collected`: by the index of terms, whatever the planner thinks of a limit."""
+
+STATES = f"""
+select position, state from events
+ where {OF_TENANT} and position = any(%(positions)s::bigint[])
+"""
 NEWEST = f"select coalesce(max(sequence), 0) from order_events where {OF_TENANT}"
 
 
@@ -39,15 +56,59 @@ def hits(asked: Condition, order: Order, *, after: bool, without_amount: bool = 
     )
 
 
+def peek(asked: Condition, order: Order, *, after: bool) -> str:
+    """The hits among the next PEEKED events, by time or by sequence."""
+    columns = _SORTED[order.by]
+    conditions = [*asked.within, *([_behind(columns, order)] if after else [])]
+    return (
+        f"select {_HIT}, {_said(asked)}, 0 as score"
+        f" from (select * from order_events e {where(conditions)}"
+        f" order by {_by(columns, order)} limit {PEEKED}) as e {where([asked.sql])}"
+        f" order by {_by(columns, order)} limit %(limit)s"
+    )
+
+
+def collected(asked: Condition, order: Order, *, after: bool) -> str:
+    """The hits behind a key, all of them being found first; the last column tells how many. By
+    relevance too."""
+    columns = _SORTED[order.by]
+    conditions = [asked.sql]
+    if order.by == "relevance":
+        conditions.append("sequence <= %(bound)s")
+    elif after:
+        conditions.append(_behind(columns, order))
+    behind = f"where {_behind(columns, order)}" if after else ""
+    return f"""
+with found as materialized (
+    select {_HIT}, {_said(asked)}, {_score(asked)} as score from order_events e
+     {where(conditions)} limit {COLLECTED + 1})
+select *, (select count(*) from found) from found {behind}
+ order by {_by(columns, order)} limit %(limit)s"""
+
+
+def collected_orders(asked: Condition, *, after: bool) -> str:
+    """As `newest_of_orders`, all being found first; the last column tells how many."""
+    newest, columns = Order(), _SORTED["occurred_at"]
+    behind = f"where {_behind(columns, newest)}" if after else ""
+    return f"""
+with found as materialized (
+    select {_HIT} from order_events e
+     {where([asked.sql, "order_id is not null"])} limit {COLLECTED + 1}),
+newest as (
+    select distinct on (order_id) * from found order by order_id, {_by(columns, newest)})
+select *, '{{}}'::boolean[] as said, 0 as score, (select count(*) from found)
+  from newest {behind}
+ order by {_by(columns, newest)} limit %(limit)s"""
+
+
 def ranked(asked: Condition, *, after: bool) -> str:
     """The newest that may match, by their score."""
     best = Order("relevance")
     columns = _SORTED["relevance"]
-    score = " + ".join(f"({one})::int" for one in asked.scores) or "0"
     behind = f"where {_behind(columns, best)}" if after else ""
     return f"""
 with found as materialized (
-    select {_HIT}, {_said(asked)}, {score} as score from order_events e
+    select {_HIT}, {_said(asked)}, {_score(asked)} as score from order_events e
      {where([asked.sql, "sequence <= %(bound)s"])}
      order by occurred_us desc, sequence desc limit {RANKED})
 select * from found {behind} order by {_by(columns, best)} limit %(limit)s"""
@@ -87,6 +148,10 @@ def newer_in_orders(asked: Condition, *, after: bool) -> str:
         f"select {_HIT}, {_said(asked)}, 0 as score from order_events e {where(conditions)}"
         f" order by {_by(columns, newest)} limit %(limit)s"
     )
+
+
+def _score(asked: Condition) -> str:
+    return " + ".join(f"({one})::int" for one in asked.scores) or "0"
 
 
 def _said(asked: Condition) -> str:
