@@ -47,6 +47,7 @@ get_global_checkpoint                                         auditor admin
 get_global_tile                                               auditor admin
 subsystem_health                                                      admin operator
 get_metrics                                                           admin operator
+get_diagnostics                                                       admin operator
 """
 ROWS = {words[0]: set(words[1:]) for line in MATRIX.strip().splitlines() if (words := line.split())}
 SEES_PERSONS = {"support", "investigator", "admin"}
