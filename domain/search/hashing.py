@@ -1,8 +1,8 @@
 """Terms as an index has them: keyed hashes, of which nobody without the key learns a word.
 
-A term is BLAKE2b (RFC 7693), keyed, of 8 bytes, over tenant NUL kind NUL field NUL value in UTF-8,
-read as a signed big-endian integer. No tenant, kind or field holds a NUL, so no two terms are one
-text; the tenant in it keeps the terms of tenants apart.
+A term is BLAKE2b (RFC 7693), keyed, of 8 bytes, over tenant NUL kind NUL field NUL value in UTF-8;
+a question has it as a signed big-endian integer. No tenant, kind or field holds a NUL, so no two
+terms are one text; the tenant in it keeps the terms of tenants apart.
 """
 
 from __future__ import annotations
@@ -42,53 +42,57 @@ class TermHash:
 
     def word(self, tenant_id: str, word: str) -> int:
         """word: as `words.words` gives it."""
-        return self._tenant(tenant_id).hash(("word", "", word))
+        return self._asked(tenant_id, ("word", "", word))
 
     def ident(self, tenant_id: str, value: str) -> int:
         """value: as `words.ident` gives it."""
-        return self._tenant(tenant_id).hash(("ident", "", value))
+        return self._asked(tenant_id, ("ident", "", value))
 
     def email(self, tenant_id: str, address: str) -> int:
         """address: as `words.email` gives it."""
-        return self._tenant(tenant_id).hash(("email", "", address))
+        return self._asked(tenant_id, ("email", "", address))
 
     def phone(self, tenant_id: str, digits: str) -> int:
         """digits: as `words.phone` gives them."""
-        return self._tenant(tenant_id).hash(("phone", "", digits))
+        return self._asked(tenant_id, ("phone", "", digits))
 
     def pair(self, tenant_id: str, field: Field, value: Scalar) -> int:
         """The field, indexed and of a payload or metadata, has the value; a time as
         microseconds."""
-        return self._tenant(tenant_id).hash(("pair", field.name, pair_value(field, value) or ""))
+        return self._asked(tenant_id, ("pair", field.name, pair_value(field, value) or ""))
 
     def exists(self, tenant_id: str, field: Field) -> int:
         """The field, indexed and of a payload or metadata, has a value."""
-        return self._tenant(tenant_id).hash(("exists", field.name, ""))
+        return self._asked(tenant_id, ("exists", field.name, ""))
 
     def of_event(
         self, tenant_id: str, said: Said, personal: Iterable[Term] = ()
-    ) -> tuple[list[int], set[str]]:
-        """The hashes of what an event says, ascending, and its identifiers. personal: the terms
-        for what is disclosed of it."""
+    ) -> tuple[list[bytes], set[str]]:
+        """The hashes of what an event says, each of 8 bytes, in ascending order; and its
+        identifiers. personal: the terms for what is disclosed of it."""
         tenant = self._tenant(tenant_id)
         memory = tenant.memory
-        hashes: set[int] = set()
+        hashes: list[bytes] = []
         idents: set[str] = set()
         for found in said.found:
-            known = memory.get(found)
-            if known is None:
-                known = self._learn(tenant, found)
-            hashes.update(known[0])
-            idents.update(known[1])
-        if len(hashes) > MOST_TERMS:
-            hashes = {tenant.hash(term) for term in said.terms()}
-        hashes.update([tenant.hash(term) for term in personal])
-        return sorted(hashes), idents
+            known = memory.get(found) or self._learn(tenant, found)
+            hashes += known[0]
+            if known[1]:
+                idents.add(known[1])
+        distinct = set(hashes)
+        if len(distinct) > MOST_TERMS:
+            distinct = {tenant.hash(term) for term in said.terms()}
+        distinct.update([tenant.hash(term) for term in personal])
+        return sorted(distinct), idents
 
-    def _learn(self, tenant: _Tenant, found: Found) -> tuple[list[int], list[str]]:
-        value, terms = found[1], found[0].terms(found[1])
-        idents = [text for kind, _, text in terms if kind == "ident"]
-        known = [tenant.hash(term) for term in terms], idents
+    def _asked(self, tenant_id: str, term: Term) -> int:
+        return int.from_bytes(self._tenant(tenant_id).hash(term), signed=True)
+
+    def _learn(self, tenant: _Tenant, found: Found) -> tuple[list[bytes], str]:
+        place, value = found[0], found[1]
+        terms = place.terms(value)
+        ident = terms[0][2] if terms and terms[0][0] == "ident" else ""
+        known = [tenant.hash(term) for term in terms], ident
         if type(value) is not str or len(value) <= _LONGEST_REMEMBERED:
             tenant.memory[found] = known
             self._remembered += 1
@@ -113,16 +117,16 @@ class _Tenant:
     def __init__(self, keyed: Any, tenant_id: str) -> None:
         keyed.update(f"{tenant_id}\0".encode())
         self._begun = keyed
-        self._common: dict[Term, int] = {}
-        self.memory: dict[Found, tuple[list[int], list[str]]] = {}
+        self._common: dict[Term, bytes] = {}
+        self.memory: dict[Found, tuple[list[bytes], str]] = {}
 
-    def hash(self, term: Term) -> int:
-        known = self._common.get(term)
-        if known is not None:
+    def hash(self, term: Term) -> bytes:
+        common = term[0] in _COMMON
+        if common and (known := self._common.get(term)) is not None:
             return known
         state = self._begun.copy()
         state.update("\0".join(term).encode())
-        hashed = int.from_bytes(state.digest(), signed=True)
-        if term[0] in _COMMON and len(self._common) < _MOST_COMMON:
+        hashed: bytes = state.digest()
+        if common and len(self._common) < _MOST_COMMON:
             self._common[term] = hashed
         return hashed

@@ -42,7 +42,7 @@ class Place(Struct, frozen=True, eq=False):
     says: Literal["ident", "words", "nothing"]
 
     def terms(self, value: object) -> list[Term]:
-        """The terms of a string, number or boolean that stands here."""
+        """The terms of a string, number or boolean that stands here; an identifier first."""
         kind = type(value)
         terms: list[Term] = []
         if self.says == "words":
@@ -101,7 +101,7 @@ def said_by(
 ) -> Said:
     """What an event says, and where: the stored event's payload, with digests for what is
     personal."""
-    found: list[Found] = [(_WORDS, event_type), (_WORDS, source)]
+    found: list[Found] = [(_WORDS, f"{event_type} {source}")]
     if order_id is not None:
         found.append((_IDENT, order_id))
     sealed: list[tuple[str, str]] = []

@@ -26,6 +26,7 @@ _INT4 = Struct("!ii").pack
 _SHORT = Struct("!h").pack
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _UUID_LENGTH = _LENGTH(16)
+_HASH_LENGTH = _LENGTH(8)
 
 
 class Column:
@@ -120,12 +121,12 @@ class NullableBigintColumn(Column):
         return [_NULL if v is None else _INT8(8, v) for v in values]
 
 
-class BigintsColumn(Column):
-    """Lists of int; for `copy_rows` alone, since PostgreSQL's arrays hold no arrays."""
+class HashesColumn(Column):
+    """Lists of bytes, 8 each, as bigint[]; for `copy_rows` alone: no array holds arrays."""
 
     @classmethod
     def fields(cls, values: Sequence[Any]) -> Iterable[bytes]:
-        return BytesColumn.fields([BigintColumn(v).dump() for v in values])
+        return BytesColumn.fields([_hashes(v) for v in values])
 
 
 class IntColumn(Column):
@@ -148,6 +149,13 @@ class UuidColumn(Column):
     @staticmethod
     def elements(values: Sequence[bytes]) -> Iterable[bytes]:
         return [_UUID_LENGTH + v for v in values]
+
+
+def _hashes(values: Sequence[bytes]) -> bytes:
+    if not values:
+        return BigintColumn(()).dump()
+    header = _HEADER.pack(1, 0, BigintColumn.element_oid, len(values), 1)
+    return header + _HASH_LENGTH + _HASH_LENGTH.join(values)
 
 
 def copy_rows(*columns: Column) -> bytes:

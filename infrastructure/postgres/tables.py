@@ -283,7 +283,7 @@ order_events = Table(
     Column("occurred_us", BigInteger, nullable=False),
     Column("amount_minor", BigInteger, comment="the payload's, where it is an integer"),
     Column("currency", Text, comment="the payload's, of at most 200 characters"),
-    Column("terms", ARRAY(BigInteger), nullable=False, comment="keyed hashes, ascending"),
+    Column("terms", ARRAY(BigInteger), nullable=False, comment="keyed hashes"),
     PrimaryKeyConstraint("tenant_id", "sequence", name="order_events_pkey"),
     ForeignKeyConstraint(
         ["tenant_id", "order_id"],

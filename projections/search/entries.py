@@ -29,9 +29,9 @@ class Disclosed(Protocol):
 
 
 class Entry(Struct, gc=False):
-    """What the index holds of one event; `terms` are hashes, ascending."""
+    """What the index holds of one event; `terms` are hashes of 8 bytes, ascending."""
 
-    terms: list[int]
+    terms: list[bytes]
     idents: set[str]
     amount_minor: int | None
     currency: str | None

@@ -7,7 +7,7 @@ right by a rebuild.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,9 @@ from projections.search.key import require_key
 from projections.search.model import add_idents, add_idents_sql
 
 Progress = Callable[[int, int], None]
+Beside = Callable[["Differences", int], Awaitable[None]]
+"""Given what has differed so far and the last sequence that was looked at, awaited in the
+transaction that changes these rows: what it raises undoes them."""
 
 _BATCH = 500
 # Nothing can be added to the model meanwhile, nor can a rebuild put another in its place: what is
@@ -58,11 +61,11 @@ class Differences(Struct):
 
 
 class _Part(Struct):
-    """Some events with what the index is to hold of them, and which of their rows differ."""
+    """Some events with what the index is to hold of them, and what rows that differ should say."""
 
     events: Sequence[Notification]
     entries: Sequence[Entry]
-    differing: Sequence[tuple[int, Entry]]
+    differing: Sequence[tuple[int, dict[str, object]]]
     last: int
 
 
@@ -77,6 +80,7 @@ async def reindex(
     first_sequence: int,
     last_sequence: int,
     progress: Progress = _silent,
+    beside: Beside | None = None,
 ) -> Differences:
     """Make the rows of a tenant's events anew, both ends included; what differed. Events that are
     not in the read model yet get there by themselves, of what is disclosed then.
@@ -93,10 +97,12 @@ async def reindex(
                 await require_key(connection, indexing.fingerprint)
                 place = await _value(connection, _STAND_STILL)
                 part = await _read(connection, indexing, tenant_id, after, last_sequence, place)
+                if part.last == after:
+                    return found
                 await _change(connection, tenant_id, part)
-            if part.last == after:
-                return found
-            _count(found, part)
+                _count(found, part)
+                if beside is not None:
+                    await beside(found, part.last)
             after = part.last
             progress(after - first_sequence + 1, last_sequence - first_sequence + 1)
 
@@ -137,29 +143,29 @@ async def _read(
     entries = await indexing.entries(connection, events)
     sequences = [event.sequence for event in events]
     cursor = await connection.execute(READ_ROWS, (tenant_id, sequences), binary=True)
-    rows = {sequence: row for sequence, *row in await cursor.fetchall()}
+    names = "terms", "amount_minor", "currency"
+    rows = {
+        sequence: dict(zip(names, row, strict=True)) for sequence, *row in await cursor.fetchall()
+    }
+    wanted = dict(zip(sequences, map(_columns, entries), strict=True))
     differing = [
-        (sequence, entry)
-        for sequence, entry in zip(sequences, entries, strict=True)
-        if rows.get(sequence, _shown(entry)) != _shown(entry)
+        (sequence, columns)
+        for sequence, columns in wanted.items()
+        if rows.get(sequence, columns) != columns
     ]
     return _Part(events, entries, differing, stored[-1][2] if stored else after)
 
 
-def _shown(entry: Entry) -> list[object]:
-    return [entry.terms, entry.amount_minor, entry.currency]
-
-
 async def _change(connection: Connection, tenant_id: str, part: _Part) -> None:
     if part.differing:
-        rows = [{"sequence": sequence, **_columns(entry)} for sequence, entry in part.differing]
+        rows = [{"sequence": sequence, **columns} for sequence, columns in part.differing]
         await connection.execute(CHANGE, (msgspec.json.encode(rows).decode(), tenant_id))
     await add_idents(connection, _ADD_IDENTS, part.events, part.entries)
 
 
 def _columns(entry: Entry) -> dict[str, object]:
     return {
-        "terms": entry.terms,
+        "terms": [int.from_bytes(term, signed=True) for term in entry.terms],
         "amount_minor": entry.amount_minor,
         "currency": entry.currency,
     }

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from infrastructure.postgres.arrays import (
     BigintColumn,
-    BigintsColumn,
     Column,
+    HashesColumn,
     NullableBigintColumn,
     TextColumn,
     copy_rows,
@@ -87,7 +87,7 @@ def _rows(events: Sequence[Notification], entries: Sequence[Entry]) -> bytes:
         BigintColumn([event.occurred_us for event in events]),
         NullableBigintColumn([entry.amount_minor for entry in entries]),
         TextColumn([entry.currency for entry in entries]),
-        BigintsColumn([entry.terms for entry in entries]),
+        HashesColumn([entry.terms for entry in entries]),
     )
     return copy_rows(*columns)
 

@@ -18,8 +18,13 @@ def said(payload: dict[str, Any]) -> Said:
     return said_by("order.created", "shop", "Ord-1", payload, {"correlation_id": "c"})
 
 
-def hashes(payload: dict[str, Any], tenant: str = "acme", secret: bytes = SECRET) -> list[int]:
+def hashes(payload: dict[str, Any], tenant: str = "acme", secret: bytes = SECRET) -> list[bytes]:
     return TermHash(secret).of_event(tenant, said(payload))[0]
+
+
+def asked(hashed: int) -> bytes:
+    """As it stands in an index."""
+    return hashed.to_bytes(8, signed=True)
 
 
 def test_a_question_finds_what_an_event_says() -> None:
@@ -27,7 +32,7 @@ def test_a_question_finds_what_an_event_says() -> None:
     payload = {"gateway": "Stripe", "void": True, "rma": "R", "total_minor": 1}
     terms, idents = one.of_event("acme", said(payload), {("email", "", "a@b.c")})
     assert idents == {"ord-1", "r"}
-    assert {
+    questions = {
         one.word("acme", "stripe"),
         one.ident("acme", "ord-1"),
         one.ident("acme", "r"),
@@ -36,10 +41,11 @@ def test_a_question_finds_what_an_event_says() -> None:
         one.pair("acme", FIELDS["payload.total_minor"], 1),
         one.pair("acme", FIELDS["metadata.correlation_id"], "c"),
         one.exists("acme", FIELDS["payload.gateway"]),
-    } < set(terms)
-    assert one.pair("acme", FIELDS["payload.void"], 1) not in terms
-    assert one.pair("acme", FIELDS["payload.total_minor"], True) not in terms
-    assert one.phone("acme", "123456") not in terms
+    }
+    assert set(map(asked, questions)) < set(terms)
+    assert asked(one.pair("acme", FIELDS["payload.void"], 1)) not in terms
+    assert asked(one.pair("acme", FIELDS["payload.total_minor"], True)) not in terms
+    assert asked(one.phone("acme", "123456")) not in terms
 
 
 def test_the_form_is_the_one_that_is_written_down() -> None:
@@ -83,9 +89,9 @@ def test_of_too_many_terms_the_same_are_kept() -> None:
     one = TermHash(SECRET)
     found, _ = one.of_event("acme", said({"a": many, "z": "last"}), {("phone", "", "1")})
     assert len(found) == MOST_TERMS + 1
-    assert one.phone("acme", "1") in found
-    assert one.word("acme", "last") not in found
-    assert one.word("acme", "w0") in found
+    assert asked(one.phone("acme", "1")) in found
+    assert asked(one.word("acme", "last")) not in found
+    assert asked(one.word("acme", "w0")) in found
 
 
 def test_a_secret_has_its_length() -> None:
