@@ -22,12 +22,13 @@ from application.ledger.figures import LedgerFigures
 from application.watching.figures import JobFigures, ScheduleRun, StoreFigures, TableSize
 from interfaces.http.health import Subsystem
 from projections.progress import ModelStatus
+from projections.reconciling.place import Reconciled
 
 Source = Callable[[], Awaitable[Iterable[Metric]]]
 
 KEPT_SECONDS = 1.0
 PREFIX = "order_history_"
-ALARM_KINDS = ("audit", "signer", "witness")
+ALARM_KINDS = ("audit", "reconciler", "signer", "witness")
 """Told of though none stands, so that a rule finds a series before the first one."""
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 """Of jobs; told of as well though there is none."""
@@ -142,6 +143,23 @@ def model_gauges(models: Iterable[ModelStatus], now_us: int) -> list[Metric]:
         ):
             family.add_metric([model.model], value)
     return [position, lag, age, letters]
+
+
+def reconciler_metrics(told: Reconciled) -> list[Metric]:
+    """How far the read models are held against the ledger, and what came of it."""
+    return [
+        gauge(
+            "reconciled_events",
+            "Events that the reconciler has looked at in its pass under way.",
+            told.events,
+        ),
+        gauge("reconciler_passes", "Passes of the reconciler before.", told.passes),
+        counter(
+            "reconciler_healed_rows",
+            "Rows of read models that the reconciler has put right.",
+            told.healed,
+        ),
+    ]
 
 
 def store_gauges(figures: StoreFigures, now_us: int) -> list[Metric]:

@@ -44,7 +44,8 @@ class Settings(Struct, frozen=True):
 
     `database_url` is a libpq URL. `data_dir` holds keys, and the embedded database if there is
     one. `open_tenants`: a tenant exists from its first event; else it must be in public.tenants.
-    `open_metrics`: /metrics answers without a token, to this machine.
+    `open_metrics`: /metrics answers without a token, to this machine. `reconcile_rate`: events that
+    the reconciler holds the read models against a second; 0 turns it off.
     """
 
     database_url: str
@@ -54,6 +55,7 @@ class Settings(Struct, frozen=True):
     open_tenants: bool = True
     open_metrics: bool = True
     ledger: LedgerSettings = LedgerSettings()
+    reconcile_rate: int = 1000
 
 
 def jwks_from(env: Mapping[str, str]) -> JwksSettings | None:
@@ -92,6 +94,11 @@ def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
         tsa_roots=Path(tsa_roots) if tsa_roots else None,
         audit_rate=math.ceil(_number(env, "ORDER_HISTORY_AUDIT_RATE", 2000.0, 0.0, 1e9)),
     )
+
+
+def reconcile_rate_from(env: Mapping[str, str]) -> int:
+    """ORDER_HISTORY_RECONCILE_RATE; 1000 if left out. Raises ValueError."""
+    return math.ceil(_number(env, "ORDER_HISTORY_RECONCILE_RATE", 1000.0, 0.0, 1e9))
 
 
 def open_metrics_from(env: Mapping[str, str]) -> bool:

@@ -26,6 +26,7 @@ OF_A_WHOLE_CELL = {
     # So do the signer and what watches over it.
     "infrastructure.ledger.behind.NEWEST",
     "infrastructure.ledger.figures.FIGURES",
+    "projections.reconciling.place.FIGURES",
     "infrastructure.ledger.reopening.LAST_EVENT",
     "infrastructure.ledger.signed_store.LIMITS",
     "infrastructure.ledger.signed_store._HEAD",

@@ -100,9 +100,17 @@ class JobStore(Protocol):
         """Say how far a live job is; whether it still is live. `result` None keeps what it has."""
         ...
 
-    def reporting(self, tenant_id: str, job_id: str, result: dict[str, Any]) -> Statement:
-        """What puts the result into a live job's row, for the transaction that has the effect. It
-        changes no row once the job is over: the transaction must then come to nothing."""
+    def reporting(
+        self,
+        tenant_id: str,
+        job_id: str,
+        result: dict[str, Any],
+        done: int | None = None,
+        total: int | None = None,
+    ) -> Statement:
+        """What puts the result into a live job's row, and how far it is unless that is None; for
+        the transaction that has the effect. It changes no row once the job is over: the transaction
+        must then come to nothing."""
         ...
 
     async def finish(

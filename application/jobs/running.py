@@ -66,9 +66,14 @@ class Run:
         if not await self._store.progress(job.tenant_id, job.job_id, done, total, result):
             raise Cancelled
 
-    def reporting(self, result: dict[str, Any]) -> Statement:
-        """As `JobStore.reporting`, of this job."""
-        return self._store.reporting(self.job.tenant_id, self.job.job_id, result)
+    def reporting(
+        self, result: dict[str, Any], done: int | None = None, total: int | None = None
+    ) -> Statement:
+        """As `JobStore.reporting`, of this job. Raises Interrupted."""
+        if self._stopping.is_set():
+            raise Interrupted
+        job = self.job
+        return self._store.reporting(job.tenant_id, job.job_id, result, done, total)
 
 
 Handler = Callable[[Run], Awaitable[Finished]]

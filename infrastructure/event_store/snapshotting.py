@@ -65,14 +65,14 @@ class Snapshotter:
         if due:
             with OrderLedger(self._connect) as ledger:
                 for originator_id, version in due:
-                    _take(ledger, originator_id, version)
+                    take(ledger, originator_id, version)
         connection.execute(MOVE, (end, MODEL, start))
         return True
 
 
-def _take(ledger: OrderLedger, originator_id: UUID, version: int) -> None:
-    """An order that does not fold keeps none of the others from being kept. Its error is named by
-    class alone: a message may carry values of an event."""
+def take(ledger: OrderLedger, originator_id: UUID, version: int) -> bool:
+    """Whether it could be. An order that does not fold keeps none of the others from being kept.
+    Its error is named by class alone: a message may carry values of an event."""
     try:
         ledger.take_snapshot(originator_id, version)
     except (psycopg.Error, OSError):
@@ -80,3 +80,5 @@ def _take(ledger: OrderLedger, originator_id: UUID, version: int) -> None:
     except Exception as error:  # noqa: BLE001 - costs time, never truth
         # No traceback, which may show an event's values.
         log.error("snapshot.failed", version=version, error=type(error).__name__)  # noqa: TRY400
+        return False
+    return True

@@ -45,7 +45,10 @@ PROGRESS = f"""
 update jobs set done = %s, total = %s, result = coalesce(%s, result)
  where tenant_id = %s and job_id = %s and {_LIVE}
 """
-REPORT = f"update jobs set result = %s where tenant_id = %s and job_id = %s and {_LIVE}"
+REPORT = f"""
+update jobs set done = coalesce(%s, done), total = coalesce(%s, total), result = %s
+ where tenant_id = %s and job_id = %s and {_LIVE}
+"""
 FINISH = f"""
 update jobs
    set status = %s, finished_us = %s, result = coalesce(%s, result), errors = %s
@@ -112,8 +115,15 @@ class PostgresJobStore:
     ) -> bool:
         return await self._change(PROGRESS, (done, total, _adapted(result), tenant_id, job_id))
 
-    def reporting(self, tenant_id: str, job_id: str, result: dict[str, Any]) -> Statement:
-        return REPORT, (_adapted(result), tenant_id, job_id)
+    def reporting(
+        self,
+        tenant_id: str,
+        job_id: str,
+        result: dict[str, Any],
+        done: int | None = None,
+        total: int | None = None,
+    ) -> Statement:
+        return REPORT, (done, total, _adapted(result), tenant_id, job_id)
 
     async def finish(
         self,

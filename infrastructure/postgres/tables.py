@@ -231,6 +231,17 @@ dead_letters = Table(
     PrimaryKeyConstraint("model", "position"),
 )
 
+reconciliations = Table(
+    "reconciliations",
+    CELL,
+    Column("tenant_id", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, comment="the last event looked at"),
+    Column("passes", BigInteger, nullable=False, comment="which pass this is of, from 1 on"),
+    Column("looked_us", BigInteger, nullable=False),
+    Column("healed", BigInteger, nullable=False, comment="rows of read models, in all passes"),
+    comment="How far the reconciler is.",
+)
+
 actors = Table(
     "actors",
     CELL,

@@ -22,6 +22,7 @@ from interfaces.settings import (
     ledger_from,
     open_metrics_from,
     open_tenants_from,
+    reconcile_rate_from,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -105,6 +106,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
     try:
         jwks, ledger = jwks_from(os.environ), ledger_from(os.environ)
         open_metrics, open_tenants = open_metrics_from(os.environ), open_tenants_from(os.environ)
+        reconcile_rate = reconcile_rate_from(os.environ)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if ledger.publish_dir is not None and _in_backups(data_dir, ledger.publish_dir):
@@ -119,6 +121,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         open_tenants=open_tenants,
         open_metrics=open_metrics,
         ledger=ledger,
+        reconcile_rate=reconcile_rate,
     )
 
 

@@ -23,12 +23,14 @@ from interfaces.metrics import (
     job_gauges,
     ledger_gauges,
     model_gauges,
+    reconciler_metrics,
     schedule_gauges,
     storage_gauges,
     store_gauges,
 )
 from interfaces.process_metrics import committer_metrics, connection_metrics, request_metrics
 from projections.progress import ModelStatus, status
+from projections.reconciling.place import reconciled
 from projections.registry import NAMES
 
 
@@ -42,6 +44,11 @@ def metrics(side: WriteSide, health: Health, times: RequestTimes) -> Installatio
 
     async def models() -> Iterable[Metric]:
         return model_gauges(await model_statuses(side), clock())
+
+    async def reconciler() -> Iterable[Metric]:
+        with store_errors():
+            async with side.pool.connection() as connection:
+                return reconciler_metrics(await reconciled(connection))
 
     async def store() -> Iterable[Metric]:
         return store_gauges(await figures.store(), clock())
@@ -69,6 +76,7 @@ def metrics(side: WriteSide, health: Health, times: RequestTimes) -> Installatio
         {
             "ledger": ledger,
             "models": models,
+            "reconciler": reconciler,
             "store": store,
             "jobs": jobs,
             "schedules": schedules,

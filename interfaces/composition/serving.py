@@ -14,6 +14,7 @@ from application.intake.fingerprint import Fingerprinter
 from application.intake.rejected import RejectedLines
 from application.intake.spool import ReceiveBulk
 from application.jobs.asking import Jobs
+from application.maintenance.requests import RequestMaintenance
 from application.orders.record import RecordEvent
 from application.orders.tail import Tail
 from application.orders.validate import ValidateEvents
@@ -93,6 +94,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             compute=RequestSnapshot(jobs, side.capture, clock),
             snapshots=side.snapshots,
             jobs=jobs,
+            maintain=RequestMaintenance(jobs, clock),
             bulk=ReceiveBulk(
                 side.jobs,
                 queue,

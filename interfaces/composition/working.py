@@ -26,6 +26,7 @@ from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.lifelines import lifelines
+from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
 from interfaces.composition.proving import self_audit, signer
 from interfaces.composition.witnessing import witnessing
@@ -49,6 +50,7 @@ def handlers(side: WriteSide) -> dict[str, Handler]:
     return {
         BULK_INGEST: BulkIngest(side.recording, side.spool, side.job_cipher),
         SNAPSHOT_COMPUTE: ComputeSnapshot(side.capture),
+        **maintenance_handlers(side),
     }
 
 
@@ -66,8 +68,10 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)
         auditing = self_audit(settings, side.ledger)
+        reconciling = reconciler(side)
         witnesses = await stack.enter_async_context(witnessing(settings, side))
-        yield [hub.run, snapshotter.run, runner.run, signing.run, auditing.run, *witnesses]
+        watching = [signing.run, auditing.run, reconciling.run, *witnesses]
+        yield [hub.run, snapshotter.run, runner.run, *watching]
 
 
 def run_worker(settings: Settings) -> None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar.types import ASGIApp
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from application.jobs.ports import Status, job_view
+from application.maintenance.requests import COMPACT, REINDEX, REPAIR
 from domain.access.permissions import Permission
-from interfaces.http.answers import json_answer, listing, resource
+from domain.errors import Invalid
+from interfaces.http.answers import accepted, json_answer, listing, location, resource
+from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
 from interfaces.http.cursors import Walk
-from interfaces.http.endpoint import IF_NONE_MATCH, Reply, endpoint, problems
-from interfaces.http.params import Page, Text
+from interfaces.http.endpoint import (
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    Content,
+    Reply,
+    endpoint,
+    problems,
+)
+from interfaces.http.idempotency import idempotency_key, of_key
+from interfaces.http.params import MAX_INTEGER, Page, Text
 from interfaces.http.schemas import JobView, list_of
+
+Sequence = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
 
 class JobsQuery(Page, frozen=True, kw_only=True):
@@ -22,6 +35,23 @@ class JobsQuery(Page, frozen=True, kw_only=True):
 
     kind: Text | None = None
     status: Status | None = None
+
+
+class CompactIn(Struct, forbid_unknown_fields=True):
+    """There is nothing to choose."""
+
+
+class SequencesIn(CompactIn, omit_defaults=True):
+    """A range of the tenant's ledger, both ends included; without them, from or to its end."""
+
+    from_sequence: Sequence | None = None
+    to_sequence: Sequence | None = None
+
+
+class RepairIn(SequencesIn, omit_defaults=True):
+    """`dry_run`: only tell what would be put right."""
+
+    dry_run: bool = False
 
 
 class RejectedLine(Struct, frozen=True, omit_defaults=True):
@@ -117,4 +147,78 @@ async def cancel_job(request: ApiRequest) -> ASGIApp:
     return json_answer(job_view(job))
 
 
-HANDLERS = (list_jobs, get_job, list_rejected, cancel_job)
+_STARTED = {
+    202: Reply("The job.", JobView, headers=("Location", "Idempotency-Replayed")),
+    **problems(405, 413, 415, 503),
+}
+
+
+@endpoint(
+    "POST",
+    "/jobs/reindex",
+    permission=Permission.JOBS_RUN,
+    summary="Make the search index of events anew",
+    tag="Jobs",
+    headers=(IDEMPOTENCY_KEY,),
+    content=(Content(SequencesIn, example={"from_sequence": 1, "to_sequence": 5000}),),
+    replies=_STARTED,
+)
+async def reindex_events(request: ApiRequest) -> ASGIApp:
+    """Of the tenant's events, all of them or a range, while they are searched and more come in. The
+    result says how many rows were `changed`."""
+    return await _started(request, REINDEX)
+
+
+@endpoint(
+    "POST",
+    "/jobs/repair",
+    permission=Permission.JOBS_RUN,
+    summary="Find and fill what read models lack",
+    tag="Jobs",
+    headers=(IDEMPOTENCY_KEY,),
+    content=(Content(RepairIn, example={"dry_run": True}),),
+    replies=_STARTED,
+)
+async def repair_models(request: ApiRequest) -> ASGIApp:
+    """Holds the read models against the tenant's ledger, all of it or a range, and replays from it
+    what is missing or wrong; `dry_run` only tells. What is added up over the whole ledger (actors,
+    counts, sources) is looked at when no range is given. The result lists what was `found`, what of
+    it was `healed`, and what could not be asked for."""
+    return await _started(request, REPAIR)
+
+
+@endpoint(
+    "POST",
+    "/jobs/compact",
+    permission=Permission.JOBS_RUN,
+    summary="Take snapshots of orders at rest",
+    tag="Jobs",
+    headers=(IDEMPOTENCY_KEY,),
+    content=(Content(CompactIn, example={}),),
+    replies=_STARTED,
+)
+async def compact_orders(request: ApiRequest) -> ASGIApp:
+    """Of orders in which nothing has happened for 30 days, so that their state is read and no
+    longer folded. Nothing of the ledger goes, and no answer changes."""
+    return await _started(request, COMPACT)
+
+
+async def _started(request: ApiRequest, kind: str) -> ASGIApp:
+    raw, key = await read_json_bytes(request, EVENT_LIMIT), idempotency_key(request)
+    try:
+        made = await request.services.maintain(request.caller, kind, raw, key)
+    except Invalid as error:
+        raise of_key(error) from None
+    where = location("jobs", made.job.job_id)
+    return accepted(job_view(made.job), where, replayed=made.replayed)
+
+
+HANDLERS = (
+    list_jobs,
+    get_job,
+    list_rejected,
+    cancel_job,
+    reindex_events,
+    repair_models,
+    compact_orders,
+)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from application.ledger.checking import VerifyEvent
     from application.ledger.ports import LedgerReader
     from application.ledger.proving import ProveLedger
+    from application.maintenance.requests import RequestMaintenance
     from application.orders.as_of import AsOfQueries
     from application.orders.record import Preparer, RecordEvent
     from application.orders.tail import Tail
@@ -64,6 +65,7 @@ class Services:
     compute: RequestSnapshot
     snapshots: SnapshotStore
     jobs: Jobs
+    maintain: RequestMaintenance
     bulk: ReceiveBulk
     rejected: RejectedLines
     times: RequestTimes = field(default_factory=RequestTimes)

@@ -25,11 +25,13 @@ from interfaces.metrics import (
     job_gauges,
     ledger_gauges,
     model_gauges,
+    reconciler_metrics,
     schedule_gauges,
     storage_gauges,
     store_gauges,
 )
 from projections.progress import ModelStatus
+from projections.reconciling.place import Reconciled
 
 pytestmark = pytest.mark.anyio
 
@@ -98,6 +100,7 @@ async def test_the_ledger() -> None:
     assert found == {
         ("collected", ("ledger",)): 1,
         ("ledger_alarms", ("audit",)): 2,
+        ("ledger_alarms", ("reconciler",)): 0,
         ("ledger_alarms", ("signer",)): 0,
         ("ledger_alarms", ("witness",)): 1,
         ("ledger_unsigned_events", ()): 3,
@@ -117,6 +120,14 @@ def test_storage_that_does_not_tell_leaves_its_gauge_out() -> None:
 def measured(families: Iterable[Metric]) -> dict[Sample, float]:
     """What a Prometheus would read of them."""
     return samples(generate_latest(_Collected(families)))
+
+
+def test_the_reconciler() -> None:
+    assert measured(reconciler_metrics(Reconciled(passes=3, events=40, healed=5))) == {
+        ("reconciled_events", ()): 40,
+        ("reconciler_passes", ()): 3,
+        ("reconciler_healed_rows_total", ()): 5,
+    }
 
 
 def test_the_read_models() -> None:

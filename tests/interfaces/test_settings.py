@@ -9,6 +9,7 @@ from interfaces.settings import (
     ledger_from,
     open_metrics_from,
     open_tenants_from,
+    reconcile_rate_from,
 )
 
 
@@ -84,3 +85,11 @@ def test_an_authority_needs_its_roots() -> None:
 def test_a_rate_below_one_does_not_switch_the_audit_off() -> None:
     assert ledger_from({"ORDER_HISTORY_AUDIT_RATE": "0.5"}).audit_rate == 1
     assert ledger_from({"ORDER_HISTORY_AUDIT_RATE": "0"}).audit_rate == 0
+
+
+def test_the_rate_of_the_reconciler() -> None:
+    assert reconcile_rate_from({}) == 1000
+    assert reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "0.5"}) == 1
+    assert reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "0"}) == 0
+    with pytest.raises(ValueError, match="ORDER_HISTORY_RECONCILE_RATE must be a number"):
+        reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "fast"})

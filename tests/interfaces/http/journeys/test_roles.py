@@ -37,6 +37,9 @@ list_jobs            producer investigator                            admin oper
 get_job              producer investigator                            admin operator
 list_rejected        producer investigator                            admin operator
 cancel_job           producer investigator                            admin operator
+reindex_events                                                        admin operator
+repair_models                                                         admin operator
+compact_orders                                                        admin operator
 get_ledger_status                                             auditor admin
 prove_range                                                   auditor admin
 verify_event         history_reader support investigator auditor      admin

@@ -1,0 +1,1 @@
+"""Looking after what follows from the ledger: reindexing, repairing, compacting."""

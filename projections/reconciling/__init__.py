@@ -1,0 +1,1 @@
+"""Holding the read models against the ledger, and putting right what differs."""
