@@ -34,7 +34,10 @@ class IntakeSamples:
 
     async def failed_lines(self, tenant_id: str, limit: int) -> list[FailedLine]:
         rows = await self._select(FAILED, {"tenant": tenant_id, "limit": limit})
-        return [FailedLine(*row[:-1], format_us(row[-1])) for row in rows]
+        return [
+            FailedLine(job_id, line, outcome, reason, format_us(created_us))
+            for job_id, line, outcome, reason, created_us in rows
+        ]
 
     async def jobs(self, tenant_id: str) -> Mapping[str, int]:
         return dict(await self._select(JOBS, {"tenant": tenant_id}))

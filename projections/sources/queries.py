@@ -35,4 +35,4 @@ class SourceQueries:
         with store_errors():
             async with self._pool.connection() as connection:
                 rows = await (await connection.execute(SOURCES, parameters)).fetchall()
-        return [SourceRow(*row[:-1], [(low, high) for low, high in row[-1]]) for row in rows]
+        return [SourceRow(*(*row[:-1], [(low, high) for low, high in row[-1]])) for row in rows]

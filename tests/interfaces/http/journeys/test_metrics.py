@@ -29,7 +29,10 @@ async def test_every_part_can_be_measured(shop: Shop) -> None:
     await shop.record()
     found = await gauges(shop)
     parts = {name: value for name, value in found.items() if name.startswith("collected/")}
-    sources = ("ledger", "models", "store", "jobs", "schedules", "storage", "health", "process")
+    sources = (
+        "ledger", "models", "reconciler", "store", "jobs", "schedules", "storage", "health",
+        "process",
+    )  # fmt: skip
     assert parts == {f"collected/{source}": 1 for source in sources}
     assert found["ledger_alarms/audit"] == 0
     assert {f"model_lag_events/{name}" for name in ("orders", "ledger", "sources")} <= found.keys()
