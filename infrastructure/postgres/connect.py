@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, Connection, conninfo
+from psycopg.abc import PQGen
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from domain.errors import OrderHistoryError, Overloaded, Unavailable
@@ -135,6 +136,13 @@ class _Connection(AsyncConnection[Any]):
     """One of a pool. Its wire remembers what the server has prepared."""
 
     wire: Wire | None = None
+
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        """psycopg lets the server forget all statements after a rollback, those of the wire too. It
+        tells nobody in another way (psycopg 3.3, _preparing.py)."""
+        if name is None and self.wire is not None:
+            self.wire.forget()
+        yield from super()._deallocate(name)
 
 
 class Pool(AsyncConnectionPool[AsyncConnection[Any]]):

@@ -71,6 +71,10 @@ class Wire:
         """Close the connection; what is under way is lost."""
         await self._connection.close()
 
+    def forget(self) -> None:
+        """The server no longer knows any statement by its name. Nothing may be under way."""
+        self._names.clear()
+
     def prepared(self, statement: str, part: Part) -> bytes:
         """The name under which the server knows a statement, told to it in this part if need be."""
         name = self._names.get(statement)

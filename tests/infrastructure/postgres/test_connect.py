@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -248,6 +249,21 @@ async def test_a_pools_connection_serves_as_a_wire_and_as_ever(database_url: str
             await _one(pool, "select 1 / %s::int", 0)
         assert await _who(pool) == ("order_history_app", "cell_0", "both ways")
         assert await _one(pool, "select pg_backend_pid()") == server, "it was kept"
+    finally:
+        await pool.close()
+
+
+async def test_a_wire_lives_through_what_psycopg_rolls_back(database_url: str) -> None:
+    pool = await connect.open_pool(database_url, "cell_0", min=1, max=1, name="rolled back")
+    try:
+        assert await _one(pool, "select %s::int", 1) == 1
+        async with pool.connection() as connection:
+            for _ in range(4):
+                await connection.execute("select 'prepared when repeated'")
+            with suppress(ZeroDivisionError):
+                async with connection.transaction():
+                    raise ZeroDivisionError
+        assert await _one(pool, "select %s::int", 2) == 2
     finally:
         await pool.close()
 
