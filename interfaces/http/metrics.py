@@ -36,7 +36,8 @@ class Metrics(Protocol):
     replies={200: _TEXT},
 )
 async def get_metrics(request: ApiRequest) -> ASGIApp:
-    """Gauges of the whole installation, at most a second old; nothing in them names a tenant."""
+    """Of the whole installation, and of the API process that answers; at most a second old. Nothing
+    in them names a tenant."""
     return await _metrics(request)
 
 

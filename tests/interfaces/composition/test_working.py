@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from application.intake.sweeping import Sweep
+from application.watching.figures import ScheduleRun
+from domain.errors import Unavailable
+from infrastructure.postgres.connect import Pool, open_pool
+from infrastructure.watching.schedules import ScheduleRuns
+from interfaces.composition.working import _schedule
+
+pytestmark = pytest.mark.anyio
+
+NOW_US = 7_000_000
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    pool = await open_pool(database_url, "cell_0", min=1, max=1, name="test schedules")
+    yield pool
+    await pool.close()
+
+
+@pytest.mark.parametrize(("failure", "told"), [(None, None), (Unavailable(), "Unavailable")])
+async def test_a_sweep_is_noted_where_health_looks(
+    pool: Pool, failure: Exception | None, told: str | None
+) -> None:
+    async def sweep() -> int:
+        if failure is not None:
+            raise failure
+        return 0
+
+    runs = ScheduleRuns(pool, lambda: NOW_US)
+    scheduler = _schedule(cast(Sweep, sweep), runs)
+    try:
+        (job,) = scheduler.get_jobs()
+        due: Any = job.trigger
+        assert due.interval == timedelta(minutes=5)
+        # Now, by the scheduler itself, however late this machine gets to it.
+        job.modify(next_run_time=job.next_run_time - due.interval, misfire_grace_time=None)
+        async with asyncio.timeout(30):
+            while await runs.all() == []:
+                await asyncio.sleep(0.01)
+    finally:
+        scheduler.shutdown(wait=False)
+    assert await runs.all() == [ScheduleRun("sweep", 300_000_000, NOW_US, told)]
+    async with pool.connection() as connection:
+        await connection.execute("delete from schedule_runs")
