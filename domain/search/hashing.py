@@ -65,11 +65,9 @@ class TermHash:
         """The field, indexed and of a payload or metadata, has a value."""
         return self._asked(tenant_id, ("exists", field.name, ""))
 
-    def of_event(
-        self, tenant_id: str, said: Said, personal: Iterable[Term] = ()
-    ) -> tuple[list[bytes], set[str]]:
+    def of_event(self, tenant_id: str, said: Said) -> tuple[list[bytes], set[str]]:
         """The hashes of what an event says, each of 8 bytes, in ascending order; and its
-        identifiers. personal: the terms for what is disclosed of it."""
+        identifiers."""
         tenant = self._tenant(tenant_id)
         memory = tenant.memory
         hashes: list[bytes] = []
@@ -82,8 +80,14 @@ class TermHash:
         distinct = set(hashes)
         if len(distinct) > MOST_TERMS:
             distinct = {tenant.hash(term) for term in said.terms()}
-        distinct.update([tenant.hash(term) for term in personal])
         return sorted(distinct), idents
+
+    def with_personal(
+        self, tenant_id: str, hashes: Iterable[bytes], personal: Iterable[Term]
+    ) -> list[bytes]:
+        """The hashes of an event and those of the terms for what is disclosed of it."""
+        tenant = self._tenant(tenant_id)
+        return sorted({*hashes, *(tenant.hash(term) for term in personal)})
 
     def _asked(self, tenant_id: str, term: Term) -> int:
         return int.from_bytes(self._tenant(tenant_id).hash(term), signed=True)

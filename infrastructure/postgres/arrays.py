@@ -95,7 +95,11 @@ class TextColumn(Column):
 
     @classmethod
     def fields(cls, values: Sequence[Any]) -> Iterable[bytes]:
-        return BytesColumn.fields([None if v is None else v.encode() for v in values])
+        known = {None: _NULL}  # mostly the same few
+        for value in set(values) - {None}:
+            encoded = value.encode()
+            known[value] = _LENGTH(len(encoded)) + encoded
+        return [known[v] for v in values]
 
 
 class BigintColumn(Column):

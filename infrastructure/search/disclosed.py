@@ -1,5 +1,4 @@
-"""What is disclosed of events, for the index: read in one query a batch, opened with its keys."""
-
+"""What is disclosed of payloads, for the index: one query a batch, opened with the keys."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +24,9 @@ select d.tenant_id, d.sequence, d.sealed, k.kind, k.subject, k.key_id, k.bucket,
   join disclosures d on d.tenant_id = e.tenant_id and d.sequence = e.sequence
  cross join lateral (
        select * from data_keys where tenant_id = d.tenant_id and key_id = d.key_id limit 1) as k
+ where k.kind = 'order'
 """
+"""What a payload hides, hides with its order's key; an actor's key only hides what metadata do."""
 
 log = structlog.get_logger(__name__)
 

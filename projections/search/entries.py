@@ -49,21 +49,26 @@ class Indexing:
     async def entries(self, connection: Connection, events: Sequence[Notification]) -> list[Entry]:
         """One for each event, in their order. Raises KeyUnavailable."""
         entries: list[Entry] = []
-        sealed: dict[int, Said] = {}
-        for index, event in enumerate(events):
+        sealed: dict[tuple[str, int], tuple[Entry, Said]] = {}
+        for event in events:
             said = said_by(event.type, event.source, event.order_id, event.payload, event.metadata)
-            if said.sealed:
-                sealed[index] = said
             terms, idents = self._hashes.of_event(event.tenant_id, said)
-            entries.append(Entry(terms, idents, *_amount(event.payload)))
+            entry = Entry(terms, idents, *_amount(event.payload))
+            entries.append(entry)
+            if said.sealed:
+                sealed[event.tenant_id, event.sequence] = entry, said
         if sealed:
-            keys = [(events[index].tenant_id, events[index].sequence) for index in sealed]
-            disclosed = await self._disclosed.of(connection, keys)
-            for (index, said), key in zip(sealed.items(), keys, strict=True):
-                personal = personal_terms(said.sealed, disclosed.get(key, {}))
-                if personal:
-                    entries[index].terms = self._hashes.of_event(key[0], said, personal)[0]
+            await self._add_personal(connection, sealed)
         return entries
+
+    async def _add_personal(
+        self, connection: Connection, sealed: Mapping[tuple[str, int], tuple[Entry, Said]]
+    ) -> None:
+        disclosed = await self._disclosed.of(connection, list(sealed))
+        for key, values in disclosed.items():
+            entry, said = sealed[key]
+            if terms := personal_terms(said.sealed, values):
+                entry.terms = self._hashes.with_personal(key[0], entry.terms, terms)
 
 
 def _amount(payload: Mapping[str, Any]) -> tuple[int | None, str | None]:
