@@ -18,7 +18,7 @@ from domain.privacy.classify import holds_email
 from domain.search.fields import FIELDS
 from domain.search.query import All, Match, Node
 from domain.search.reading import MAX_ERRORS
-from domain.search.values import read_ident
+from domain.search.values import read_ident, string
 from domain.times import parse_duration_us
 
 MOST_SAVED = 1000
@@ -37,6 +37,7 @@ _DIGITS = (
     f"{_PHONE}, and this may be one; look for the number of an order or a parcel by its field,"
     " such as payload.tracking_number"
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WRITTEN_PHONE = re.compile(r"\+[0-9](?:[ ().-]{0,3}[0-9]){5}", re.ASCII)
 
 
@@ -61,6 +62,24 @@ class SavedSearch(Struct, frozen=True):
     created_us: int
     changed_by: str
     changed_us: int
+
+
+def read_name(value: Json) -> str:
+    """The name of a saved search. Raises ValueError, as `read_last`."""
+    name = string(value, MAX_NAME)
+    if not name or name != name.strip():
+        raise ValueError("must have a character, and no white space at its ends")
+    if _CONTROL.search(name):
+        raise ValueError("must not hold control characters")
+    return name
+
+
+def read_last(value: Json) -> str:
+    """How far back a saved search looks, an ISO 8601 duration."""
+    last = string(value)
+    if parse_duration_us(last) == 0:
+        raise ValueError("must be longer than no time")
+    return last
 
 
 def since(draft: Draft, now_us: int) -> int | None:

@@ -85,6 +85,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             orders=OrderQueries(side.pool),
             search=asking.search,
             aggregate=asking.aggregate,
+            saved=asking.saved,
             as_of=side.as_of,
             tail=Tail(side.reader, listener),
             ledger=proving.ledger,

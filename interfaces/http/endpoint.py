@@ -85,6 +85,7 @@ MIN_SEQUENCE = Header(
 IF_NONE_MATCH = Header(
     "If-None-Match", "304 if the resource still has this ETag.", {"type": "string"}
 )
+IF_MATCH = Header("If-Match", "412 unless the resource has this ETag.", {"type": "string"})
 IDEMPOTENCY_KEY = Header(
     "Idempotency-Key",
     "Makes a repeated request the same request: it is answered as the first one was, with "
@@ -100,6 +101,7 @@ _PROBLEMS = {
     404: "There is no such thing in this tenant.",
     405: "The id is a word of this API's paths, which takes other methods.",
     409: "The id is taken by other content.",
+    412: "The resource has another ETag than If-Match names.",
     413: "The body is over the size limit.",
     415: "The media type or the encoding is not one that is taken here.",
     422: "It can be read but is not valid; `errors` says where.",

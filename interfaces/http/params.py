@@ -65,6 +65,13 @@ class Page(Struct, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
+class Numbered(Struct, frozen=True, kw_only=True):
+    """A page of a short list."""
+
+    page: Annotated[int, Meta(ge=1, le=1_000_000, description="The first is 1.")] = 1
+    limit: Limit = 50
+
+
 class Window(Page, frozen=True, kw_only=True):
     """A page of what occurred from `from` (inclusive) to `to` (exclusive)."""
 

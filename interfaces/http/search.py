@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from litestar.types import ASGIApp
@@ -15,7 +16,7 @@ from domain.errors import FieldError, Invalid
 from domain.orders.envelope import refuse_unknown
 from domain.search.query import Node
 from interfaces.http.answers import READ_HEADERS, json_answer
-from interfaces.http.asked import as_declared, query_of, read_body
+from interfaces.http.asked import Body, as_declared, query_of, read_body
 from interfaces.http.caller import ApiRequest
 from interfaces.http.cursors import Walk
 from interfaces.http.endpoint import MIN_SEQUENCE, Content, Reply, endpoint, problems
@@ -26,6 +27,7 @@ from interfaces.http.schemas import Query
 
 SORTS: tuple[Sort, ...] = get_args(Sort)
 Direction = Literal["desc", "asc"]
+Returned = Literal["events", "orders"]
 _NEWEST = Order()
 
 
@@ -36,15 +38,20 @@ class SortBy(Struct, frozen=True, forbid_unknown_fields=True):
     order: Direction = "desc"
 
 
-class SearchIn(Struct, frozen=True, forbid_unknown_fields=True):
+class SearchKept(Struct, frozen=True, forbid_unknown_fields=True):
     """A question; docs/search.md describes `query`. Orders are sorted by their newest match."""
 
     query: Query
-    return_: Literal["events", "orders"] = msgspec.field(default="events", name="return")
+    return_: Returned = msgspec.field(default="events", name="return")
     sort: Annotated[list[Sort | SortBy], Meta(max_length=1)] | None = None
     limit: Limit = 50
-    cursor: Cursor | None = None
     explain: bool = False
+
+
+class SearchIn(SearchKept, frozen=True, forbid_unknown_fields=True):
+    """A question, and where its answer goes on."""
+
+    cursor: Cursor | None = None
 
 
 class Explained(Struct, frozen=True):
@@ -62,6 +69,16 @@ class SearchOut(Struct, frozen=True, omit_defaults=True):
     items: list[dict[str, Any]]
     next_cursor: str | None
     explain: Explained | None = None
+
+
+class Asking(Struct, frozen=True):
+    """What a search asks for, as it was read."""
+
+    node: Node
+    returned: Returned
+    order: Order
+    limit: int
+    explain: bool
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -92,37 +109,52 @@ async def search(request: ApiRequest) -> ASGIApp:
     """Words, identifiers and conditions on fields, put together with all, any and not. An email
     address or a telephone number finds events for those who may see personal data. What takes
     longer than 2 s is 422, with what would narrow it."""
-    caller, services = request.caller, request.services
     body = await read_body(request, SearchIn.__struct_encode_fields__, "a search")
-    body.require("query")
-    node = query_of(request, body)
-    returned = body.read("return", _returned, "events")
-    order = body.read("sort", _sort, _NEWEST)
-    limit = body.read("limit", as_declared(Limit, "a whole number from 1 to 1000"), 50)
+    asking = asking_of(request, body)
     cursor = body.read("cursor", as_declared(Cursor, "a next_cursor of this search"), None)
-    explain = body.read("explain", as_declared(bool, "true or false"), False)
-    if returned == "orders" and order != _NEWEST:
-        body.wrong.append(FieldError("/sort", "must be left out for orders: newest match first"))
     body.done()
-    walk = Walk(
-        services.cursor_key, caller.tenant_id, "search", body.without("limit", "cursor", "explain")
+    bound = body.without("limit", "cursor", "explain")
+    walk = Walk(request.services.cursor_key, request.caller.tenant_id, "search", bound)
+    return await answer(request, asking, walk.after(cursor, Key), walk.cursor)
+
+
+def asking_of(request: ApiRequest, body: Body) -> Asking:
+    """What a body of a search asks for, but for its cursor. What is wrong is noted in the body."""
+    body.require("query")
+    asking = Asking(
+        node=query_of(request, body),
+        returned=body.read("return", _returned, "events"),
+        order=body.read("sort", _sort, _NEWEST),
+        limit=body.read("limit", as_declared(Limit, "a whole number from 1 to 1000"), 50),
+        explain=body.read("explain", as_declared(bool, "true or false"), False),
     )
-    after = walk.after(cursor, Key)
+    if asking.returned == "orders" and asking.order != _NEWEST:
+        body.wrong.append(FieldError("/sort", "must be left out for orders: newest match first"))
+    return asking
+
+
+async def answer(
+    request: ApiRequest, asking: Asking, after: Key | None, cursor: Callable[[Key], str]
+) -> ASGIApp:
+    """The next page after a key; `cursor` makes one of the key that the page after it begins with.
+    Raises Forbidden who asks for orders and may not read them."""
+    caller, asked = request.caller, request.services.search
+    node, order, limit = asking.node, asking.order, asking.limit
     await await_sequence(request)
-    if returned == "orders":
+    if asking.returned == "orders":
         caller.require(Permission.ORDERS_READ)
-        found = await services.search.orders(caller.tenant_id, node, after, limit)
+        found = await asked.orders(caller.tenant_id, node, after, limit)
         items = await _orders(request, found.hits)
     else:
-        found = await services.search.events(caller.tenant_id, node, order, after, limit)
+        found = await asked.events(caller.tenant_id, node, order, after, limit)
         items = await _events(request, node, found.hits)
     parts = [
         b'"items":[%b]' % b",".join(items),
-        b'"next_cursor":%b' % msgspec.json.encode(found.next and walk.cursor(found.next)),
+        b'"next_cursor":%b' % msgspec.json.encode(found.next and cursor(found.next)),
     ]
-    if explain:
-        indexes, reads = await services.search.explain(
-            caller.tenant_id, node, order, orders=returned == "orders", limit=limit
+    if asking.explain:
+        indexes, reads = await asked.explain(
+            caller.tenant_id, node, order, orders=asking.returned == "orders", limit=limit
         )
         parts.append(b'"explain":%b' % msgspec.json.encode(Explained(indexes, reads)))
     return json_answer(b"{%b}" % b",".join(parts), headers=READ_HEADERS)
@@ -142,10 +174,10 @@ async def _orders(request: ApiRequest, hits: list[Hit]) -> list[bytes]:
     return [msgspec.json.encode(order_item(order)) for order in orders]
 
 
-def _returned(value: Any, pointer: str) -> str:
+def _returned(value: Any, pointer: str) -> Returned:
     if value not in ("events", "orders"):
         raise Invalid.field(pointer, "must be events or orders")
-    return str(value)
+    return cast(Returned, value)
 
 
 def _sort(value: Any, pointer: str) -> Order:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from application.orders.views import Viewer
     from application.ports import Clock, Disclosures, EventReader
     from application.search.aggregating import Aggregate
+    from application.search.saving import SavedSearches
     from application.search.searching import Search
     from application.snapshots.capture import CaptureSnapshot
     from application.snapshots.computing import RequestSnapshot
@@ -56,6 +57,7 @@ class Services:
     orders: OrderQueries
     search: Search
     aggregate: Aggregate
+    saved: SavedSearches
     as_of: AsOfQueries
     tail: Tail
     ledger: LedgerReader

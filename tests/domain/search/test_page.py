@@ -17,6 +17,15 @@ from domain.search.reading import (
     OPS,
     read_query,
 )
+from domain.search.saved import (
+    MAX_DESCRIPTION,
+    MAX_NAME,
+    MAX_SEARCH,
+    MOST_SAVED,
+    personal_places,
+    read_last,
+    read_name,
+)
 from domain.search.terms import MOST_TERMS
 from domain.search.values import MAX_STRING, MAX_TEXT, MAX_VALUES, MAX_WORDS
 from domain.search.words import LONGEST_WORD, SHORTEST_PART
@@ -40,6 +49,15 @@ OPERATORS = {
 @pytest.mark.parametrize("block", BLOCKS)
 def test_each_example_is_a_query(block: str) -> None:
     read_query(json.loads(block), "/query", personal=True)
+
+
+def test_the_example_of_a_saved_search_is_one() -> None:
+    (block,) = re.findall(r"```\n(\{.*?)```", PAGE, re.DOTALL)
+    saved = json.loads(block)
+    read_name(saved["name"])
+    read_last(saved["last"])
+    read_query(saved["search"]["query"], "/search/query", personal=True)
+    assert personal_places(saved, "") == []
 
 
 def test_the_table_has_the_fields_and_no_others() -> None:
@@ -68,6 +86,8 @@ def test_the_table_has_the_fields_and_no_others() -> None:
         f"the first {LONGEST_WORD} characters count",
         f"A part has {SHORTEST_PART} characters or more",
         f"at most {MOST_TERMS:,} terms",
+        f"a tenant has at most {MOST_SAVED:,}, a name {MAX_NAME} characters",
+        f"a description {MAX_DESCRIPTION:,}, a search {MAX_SEARCH:,} bytes",
     ],
 )
 def test_the_bounds_are_those_of_the_code(bound: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from domain.search.fields import FIELDS
 from domain.search.query import All, Match, Words
-from domain.search.saved import Draft, newer, personal_places, since
+from domain.search.saved import Draft, newer, personal_places, read_last, read_name, since
 from domain.times import SECOND
 
 DAY = 86_400 * SECOND
@@ -92,3 +92,21 @@ def test_a_window_moves_with_the_clock() -> None:
 def test_without_a_window_the_question_stays() -> None:
     assert since(Draft("n", None, b"{}", None), 10 * DAY) is None
     assert newer(Words(("declined",)), None) == Words(("declined",))
+
+
+@pytest.mark.parametrize("name", ["x", "Failed in Köln 👩‍💻", "x" * 200])
+def test_a_name(name: str) -> None:
+    assert read_name(name) == name
+
+
+@pytest.mark.parametrize("name", [None, 1, "", " ", " x", "x\n", "a\tb", "a\x00b", "x" * 201])
+def test_no_name(name: Any) -> None:
+    with pytest.raises(ValueError, match=r"^must "):
+        read_name(name)
+
+
+def test_how_far_back_it_looks() -> None:
+    assert read_last("P7D") == "P7D"
+    for wrong in (7, "7 days", "P0D", "PT0S", "P", "-P1D", "P1M", "", "P7D" * 100):
+        with pytest.raises(ValueError, match=r"duration|must"):
+            read_last(wrong)

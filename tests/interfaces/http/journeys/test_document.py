@@ -106,10 +106,13 @@ def known(running: Running) -> Json:
             ("/orders/ord_1/snapshots", snapshot),
         ):  # fmt: skip
             assert client.post(path, json=body).status_code == 201
+        search = {"name": "known", "search": {"query": {"ident": "ord_1"}}}
+        saved = client.post("/searches", json=search).json()
         job = client.post("/snapshots/compute", json={"order_id": "ord_1"}).json()
     return {
         "event_id": "evt_1", "order_id": "ord_1", "correction_id": "evt_2",
-        "snapshot_id": "snap_1", "job_id": job["job_id"], "type": "order.*",
+        "snapshot_id": "snap_1", "search_id": saved["search_id"], "job_id": job["job_id"],
+        "type": "order.*",
     }  # fmt: skip
 
 

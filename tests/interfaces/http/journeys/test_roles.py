@@ -29,6 +29,15 @@ get_events_of_type   history_reader support investigator auditor      admin
 get_aggregate        history_reader support investigator auditor      admin
 get_state            history_reader support investigator auditor      admin
 list_orders          history_reader support investigator auditor      admin
+search               history_reader support investigator auditor      admin
+aggregate            history_reader support investigator auditor      admin
+top                  history_reader support investigator auditor      admin
+save_search          history_reader support investigator auditor      admin
+list_searches        history_reader support investigator auditor      admin
+get_search           history_reader support investigator auditor      admin
+replace_search       history_reader support investigator auditor      admin
+delete_search        history_reader support investigator auditor      admin
+run_search           history_reader support investigator auditor      admin
 list_snapshots       history_reader support investigator auditor      admin
 get_snapshot         history_reader support investigator auditor      admin
 compute_snapshot     investigator                                     admin

@@ -13,7 +13,9 @@ from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointe
 
 pytestmark = pytest.mark.anyio
 
-IDS = ("event_id", "order_id", "correction_id", "snapshot_id", "job_id", "type", "tile")
+IDS = {
+    "event_id", "order_id", "correction_id", "snapshot_id", "search_id", "job_id", "type", "tile",
+}  # fmt: skip
 FOR_ALL = {"get_global_tile"}
 """The global log holds digests of no tenant in particular."""
 
@@ -37,11 +39,14 @@ async def theirs(house: House) -> tuple[Shop, Json]:
         f"{BASE}/events/bulk", content=b"{bad\n",
         headers={"Content-Type": "application/x-ndjson", "Prefer": "wait=20"},
     )  # fmt: skip
+    search = {"name": "theirs", "search": {"query": {"text": "x"}}}
+    saved = await shop.as_role("admin").post(f"{BASE}/searches", json=search)
     return shop, {
         "event_id": ["evt_theirs", stored["id"]],
         "order_id": ["ord_1"],
         "correction_id": ["evt_c_theirs", "oh_evt_000000000002"],
         "snapshot_id": ["snap_theirs"],
+        "search_id": [saved.json()["search_id"]],
         "job_id": [job.json()["job_id"]],
         "type": ["order.*"],
         "tile": ["0/000.p/1", "entries/000.p/1"],
@@ -69,7 +74,7 @@ async def test_another_tenants_thing_is_nothing(theirs: tuple[Shop, Json]) -> No
             continue
         if item.endpoint.operation_id in FOR_ALL:
             continue
-        assert set(names) <= set(IDS)
+        assert set(names) <= IDS
         for there in ids[names[0]]:
             rest = {name: ids[name][0] for name in names[1:]}
             existing = item.path.format(**{names[0]: there, **rest})
