@@ -55,7 +55,7 @@ class Settings(Struct, frozen=True):
     open_tenants: bool = True
     open_metrics: bool = True
     ledger: LedgerSettings = LedgerSettings()
-    reconcile_rate: int = 1000
+    reconcile_rate: int = 500
 
 
 def jwks_from(env: Mapping[str, str]) -> JwksSettings | None:
@@ -97,8 +97,8 @@ def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
 
 
 def reconcile_rate_from(env: Mapping[str, str]) -> int:
-    """ORDER_HISTORY_RECONCILE_RATE; 1000 if left out. Raises ValueError."""
-    return math.ceil(_number(env, "ORDER_HISTORY_RECONCILE_RATE", 1000.0, 0.0, 1e9))
+    """ORDER_HISTORY_RECONCILE_RATE; 500 if left out. Raises ValueError."""
+    return math.ceil(_number(env, "ORDER_HISTORY_RECONCILE_RATE", 500.0, 0.0, 1e9))
 
 
 def open_metrics_from(env: Mapping[str, str]) -> bool:

@@ -88,7 +88,7 @@ def test_a_rate_below_one_does_not_switch_the_audit_off() -> None:
 
 
 def test_the_rate_of_the_reconciler() -> None:
-    assert reconcile_rate_from({}) == 1000
+    assert reconcile_rate_from({}) == 500
     assert reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "0.5"}) == 1
     assert reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "0"}) == 0
     with pytest.raises(ValueError, match="ORDER_HISTORY_RECONCILE_RATE must be a number"):
