@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from domain.search.saved import MOST_SAVED
+from domain.times import to_us
 from infrastructure.postgres.connect import address
 from interfaces.composition.maintenance import rebuild_models
 from tests.interfaces.http.journeys.house import BASE, ROLES, House, Json, Shop, pointers
@@ -131,14 +132,29 @@ async def test_each_sees_of_it_what_it_may(declined: Shop) -> None:
 
 async def test_the_last_days_move_with_the_clock(shop: Shop) -> None:
     now = datetime.now(UTC)
-    for number, days in enumerate((0, 1, 2, 6, 8, 300)):
+    for days in (0, 1, 2, 6, 8, 300):
         at = (now - timedelta(days=days, minutes=5)).isoformat()
         await shop.record(event_id=f"evt_{days}", occurred_at=at, payload={"memo": "declined"})
-        assert number <= days
     week = await saved(shop, last="P7D")
     assert await ids(shop, week["search_id"], limit=1) == ["evt_0", "evt_1", "evt_2", "evt_6"]
     day = await saved(shop, name="Today", last="PT24H")
     assert await ids(shop, day["search_id"]) == ["evt_0"]
+
+
+async def test_a_walk_keeps_the_window_that_it_began_with(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    for days in (1, 6):
+        at = (now - timedelta(days=days)).isoformat()
+        await shop.record(event_id=f"evt_{days}", occurred_at=at, payload={"memo": "declined"})
+    path = f"/searches/{(await saved(shop, last='P7D'))['search_id']}/results"
+    first = await shop.read(path, limit=1)
+    later = to_us(now + timedelta(days=2))
+    monkeypatch.setattr(shop.house.services, "clock", lambda: later)
+    rest = await shop.read(path, cursor=first["next_cursor"])
+    assert [item["event_id"] for item in first["items"] + rest["items"]] == ["evt_1", "evt_6"]
+    assert [item["event_id"] for item in (await shop.read(path))["items"]] == ["evt_1"]
 
 
 async def test_a_cursor_goes_with_its_saved_search(declined: Shop) -> None:
