@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
 )
 
-from infrastructure.postgres.tables import CELL
+from infrastructure.postgres.tables import CELL, SHORT_LIST
 
 GRAMS = """
 create function grams3(tenant_id text, value text) returns bigint[]
@@ -49,6 +49,7 @@ Index(
     "idents_by_gram",
     func.grams3(idents.c.tenant_id, idents.c.value),
     postgresql_using="gin",
+    postgresql_with=SHORT_LIST,
 )
 
 event_counts = Table(
