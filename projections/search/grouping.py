@@ -46,9 +46,7 @@ class Made(Struct, frozen=True):
     def value(self, given: Sequence[Any]) -> Value:
         """The measure's value."""
         op, first = self.measure.op, given[0]
-        if op == "count":
-            return int(first)
-        if op == "sum":
+        if op in ("count", "sum"):
             return int(first or 0)
         if op == "avg":
             return int(first) / given[1] if given[1] else None

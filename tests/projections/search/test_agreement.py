@@ -1,0 +1,100 @@
+"""Search, lists and aggregations tell the same, which is what a slow reference tells."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from application.search.aggregating import Aggregate
+from application.search.ports import Order
+from application.search.searching import Search
+from infrastructure.postgres.connect import connect_one, open_pool
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from projections.orders.model import OrdersModel
+from projections.orders.queries import OrderQueries
+from projections.progress import register
+from projections.read_model import apply_once
+from projections.reading import read_batch
+from projections.rebuild import rebuild
+from projections.search.aggregations import AggregationQueries
+from projections.search.entries import Indexing
+from projections.search.queries import SearchQueries
+from tests.projections.conftest import CELL, fresh_database
+from tests.projections.filling import Filling
+from tests.projections.indexing import HASHES, Told
+from tests.projections.search.asking import Asking, queries
+from tests.projections.search.reference import shop, told
+
+pytestmark = pytest.mark.anyio
+
+FACTS, PERSONAL = shop(420, 11)
+EVENTS = told(FACTS, "acme", PERSONAL)
+MODEL = OrdersModel(Indexing(HASHES, Told(PERSONAL)))
+ORDERS = st.sampled_from(
+    [Order(by, down) for by in ("occurred_at", "sequence", "amount") for down in (True, False)]
+)
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    yield from fresh_database(postgres)
+
+
+@pytest.fixture(scope="module")
+async def asking(anyio_backend: str, database_url: str) -> AsyncIterator[Asking]:
+    async with await connect_one(database_url, CELL, name="test") as app:
+        await Filling(app).add(*FACTS)
+        await register(app, [MODEL.name])
+        place = 0
+        while (batch := await read_batch(app, place)).end > place:
+            await apply_once(app, MODEL, batch)
+            place = batch.end
+    async with await open_pool(database_url, CELL, min=1, max=2, name="test pool") as pool:
+        index = SearchQueries(pool, HASHES)
+        yield Asking(
+            "acme",
+            EVENTS,
+            Search(index),
+            Aggregate(index, AggregationQueries(index)),
+            OrderQueries(pool),
+        )
+
+
+@settings(max_examples=500)
+@given(query=queries(EVENTS), order=ORDERS, limit=st.integers(3, 60))
+async def test_all_ways_of_asking_agree(
+    asking: Asking, query: dict[str, Any], order: Order, limit: int
+) -> None:
+    await asking.agrees(query, order, limit)
+
+
+async def test_a_rebuild_changes_no_answer(asking: Asking, database_url: str) -> None:
+    async def connect() -> Any:
+        return await connect_one(database_url, CELL, name="test owner", as_owner=True)
+
+    await rebuild(connect, [MODEL], lambda _done, _total: None)
+    for query in AGAIN:
+        await asking.agrees(query, Order(), 50)
+
+
+AGAIN: list[dict[str, Any]] = [
+    {"all": []},
+    {"text": "shipment"},
+    {"text": "blue SHIRT"},
+    {"ident": "mag-0000"},
+    {"ident": "user7@example.com"},
+    {"ident": "trk1"},
+    {"field": "payload.items.qty", "gt": 2},
+    {"any": [{"text": "adyen"}, {"field": "payload.items.qty", "gt": 20}]},
+    {"not": {"any": [{"text": "adyen"}, {"field": "payload.items.qty", "gt": 20}]}},
+    {"field": "order.status", "eq": "shipped"},
+    {"field": "payload.amount_minor", "gte": 500, "lt": 12_000},
+    {"field": "type", "eq": "history.export.made"},
+    {"field": "order.sku", "in": ["SKU-001", "SKU-002"]},
+    {"field": "payload.promised_delivery_at", "lt": "2025-02-10T00:00:00Z"},
+    {"field": "metadata.correlation_id", "eq": "corr-3"},
+]
