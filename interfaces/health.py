@@ -55,8 +55,9 @@ class LedgerAlarm(Protocol):
 class Parts(Struct, frozen=True, kw_only=True):
     """Whom health asks; all but the committer ask the database, or the disk.
 
-    check_keys raises when the key store is broken or not that of the database. free_bytes: room on
-    the disk of the data directory. troubles: of witnesses, in words.
+    check_keys raises when the key store is broken or not that of the database, check_index when the
+    search index is made with another secret. free_bytes: room on the disk of the data directory.
+    troubles: of witnesses, in words.
     """
 
     clock: Callable[[], int]
@@ -65,6 +66,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     committer: CommitterState
     models: Callable[[], Awaitable[Sequence[ModelStatus]]]
     check_keys: Callable[[], Awaitable[None]]
+    check_index: Callable[[], Awaitable[None]]
     jobs: Callable[[], Awaitable[JobFigures]]
     schedules: Callable[[], Awaitable[Sequence[ScheduleRun]]]
     ledger: Callable[[], Awaitable[LedgerFigures]]
@@ -86,6 +88,7 @@ class InstallationHealth:
             "disk": self._disk,
             "committer": self._commits,
             "key_store": self._keys,
+            "search": self._index,
             "jobs": self._jobs,
             "worker": self._worker,
             "schedules": self._schedules,
@@ -128,6 +131,10 @@ class InstallationHealth:
 
     async def _keys(self) -> Subsystem:
         await self._parts.check_keys()
+        return Subsystem("ok")
+
+    async def _index(self) -> Subsystem:
+        await self._parts.check_index()
         return Subsystem("ok")
 
     async def _jobs(self) -> Subsystem:

@@ -1,4 +1,5 @@
 """What is disclosed of payloads, for the index: one query a batch, opened with the keys."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

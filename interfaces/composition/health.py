@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 
 from application.watching.diagnostics import Diagnose
+from domain.search.hashing import TermHash
 from infrastructure.ledger.figures import ledger_figures
 from infrastructure.postgres.connect import store_errors
+from infrastructure.search.secret import search_key
 from infrastructure.watching.intake import IntakeSamples
 from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.composition.connections import clock
@@ -17,11 +19,13 @@ from interfaces.composition.witnessing import troubles
 from interfaces.composition.writing import WriteSide
 from interfaces.health import InstallationHealth, Parts
 from projections.registry import NAMES
+from projections.search.key import require_key
 from projections.sources.queries import SourceQueries
 
 
 def health(side: WriteSide) -> InstallationHealth:
-    """An API process's. Raises PolicyRefused."""
+    """An API process's. Raises PolicyRefused, and KeyUnavailable."""
+    fingerprint = TermHash(search_key(side.settings.data_dir)).fingerprint
 
     async def ping() -> None:
         with store_errors():
@@ -36,6 +40,11 @@ def health(side: WriteSide) -> InstallationHealth:
                 if not await keys_belong(connection, directory, side.key_store):
                     raise WrongKeyStore
 
+    async def check_index() -> None:
+        with store_errors():
+            async with side.pool.connection() as connection:
+                await require_key(connection, fingerprint)
+
     parts = Parts(
         clock=clock,
         ping=ping,
@@ -43,6 +52,7 @@ def health(side: WriteSide) -> InstallationHealth:
         committer=side.committer,
         models=partial(model_statuses, side),
         check_keys=check_keys,
+        check_index=check_index,
         jobs=installation_figures(side).jobs,
         schedules=ScheduleRuns(side.pool, clock).all,
         ledger=partial(ledger_figures, side.pool, side.ledger.published, clock),

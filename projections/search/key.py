@@ -7,7 +7,7 @@ from projections.reading import Connection
 
 
 class IndexKeyDiffers(Unavailable):
-    """search.key is not the one of the index: run `order-history rebuild orders`"""
+    """search.key is not the one of the index: run `order-history rebuild orders`, and restart"""
 
 
 _CLAIM = """

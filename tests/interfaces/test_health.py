@@ -16,6 +16,7 @@ from infrastructure.postgres.migrate import upgrade
 from interfaces.health import InstallationHealth, Parts
 from interfaces.settings import Settings
 from projections.progress import ModelStatus
+from projections.search.key import IndexKeyDiffers
 from tests.interfaces.http.journeys.house import BASE, Shop, opened
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +48,7 @@ def parts(**changed: Any) -> Parts:
         "ping": None,
         "models": [ModelStatus("orders", 9, 9, 0, 0), ModelStatus("ledger", 9, 9, 0, 0)],
         "check_keys": None,
+        "check_index": None,
         "jobs": JobFigures({}, 0, {}, 1),
         "schedules": [ScheduleRun("sweep", MINUTE, NOW_US - MINUTE, None)],
         "ledger": LedgerFigures(
@@ -78,8 +80,8 @@ async def test_where_all_is_well_every_part_says_so() -> None:
     found = await InstallationHealth(parts(), ["orders", "ledger"]).check()
     assert {name: one.status for name, one in found.items()} == dict.fromkeys(
         (
-            "store", "disk", "committer", "key_store", "jobs", "worker", "schedules", "signing",
-            "ledger", "witnesses", "projection.orders", "projection.ledger",
+            "store", "disk", "committer", "key_store", "search", "jobs", "worker", "schedules",
+            "signing", "ledger", "witnesses", "projection.orders", "projection.ledger",
         ),
         "ok",
     )  # fmt: skip
@@ -104,6 +106,7 @@ PUBLISHED = LedgerFigures({}, 0, 0, 61, 0, 0)
         ({"committer": {"queued": 10_001}}, "committer", "degraded",
          "10001 events wait to be committed"),
         ({"check_keys": OSError("/secret/keys")}, "key_store", "down", "failed"),
+        ({"check_index": IndexKeyDiffers()}, "search", "down", str(IndexKeyDiffers())),
         ({"jobs": JobFigures({"queued": 3}, 1, {}, 1)}, "jobs", "ok", "3 wait"),
         ({"jobs": JobFigures({"queued": 3}, 6 * MINUTE, {}, 1)}, "jobs", "degraded",
          "3 wait, the oldest for 6 min"),
