@@ -69,6 +69,17 @@ event_counts = Table(
     comment="The events of order_events, counted by hour.",
 )
 
+event_hours = Table(
+    "event_hours",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("hour_us", BigInteger, nullable=False, comment="occurred_us, cut down to its hour"),
+    Column("first_sequence", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "hour_us", name="event_hours_pkey"),
+    comment="Between which sequences the events of an hour are.",
+)
+
 search_key = Table(
     "search_key",
     CELL,

@@ -283,7 +283,22 @@ Index("orders_by_last_event", orders.c.tenant_id, orders.c.last_us, orders.c.ord
 Index("orders_by_created", orders.c.tenant_id, orders.c.created_us, orders.c.order_id)
 Index("orders_by_total", orders.c.tenant_id, orders.c.total_minor, orders.c.order_id)
 Index("orders_by_customer", orders.c.tenant_id, orders.c.customer_id, orders.c.last_us)
-Index("orders_by_status", orders.c.tenant_id, orders.c.status, orders.c.last_us)
+for _names in (
+    ("status",),
+    ("channel",),
+    ("currency",),
+    ("status", "channel"),
+    ("status", "currency"),
+    ("channel", "currency"),
+):
+    Index(
+        f"orders_by_{'_'.join(_names)}",
+        orders.c.tenant_id,
+        *(orders.c[name] for name in _names),
+        orders.c.last_us,
+        orders.c.order_id,
+    )
+Index("orders_by_sku", orders.c.skus, postgresql_using="gin")
 
 order_events = Table(
     "order_events",
@@ -334,6 +349,28 @@ Index(
     "order_events_by_source",
     order_events.c.tenant_id,
     order_events.c.source,
+    order_events.c.sequence,
+)
+# Two of these together may be of no event at all: an index of one of them would then be read whole.
+Index(
+    "order_events_by_type_source",
+    order_events.c.tenant_id,
+    order_events.c.type,
+    order_events.c.source,
+    order_events.c.sequence,
+)
+Index(
+    "order_events_by_type_actor",
+    order_events.c.tenant_id,
+    order_events.c.type,
+    order_events.c.actor_id,
+    order_events.c.sequence,
+)
+Index(
+    "order_events_by_source_actor",
+    order_events.c.tenant_id,
+    order_events.c.source,
+    order_events.c.actor_id,
     order_events.c.sequence,
 )
 Index(

@@ -81,7 +81,9 @@ def compared(column: str, op: str, value: str) -> str:
     if column not in _LISTS:
         return COMPARED[op].format(column=column, value=value)
     if op == "eq":
-        return f"{value} = any({column})"
+        return f"{column} @> array[{value}]::text[]"
+    if op == "in":
+        return f"{column} && {value}"
     one = COMPARED[op].format(column="one", value=value)
     return f"exists (select from unnest({column}) as one where {one})"
 

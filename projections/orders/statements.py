@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Literal
 
+from domain.search.calendar import HOUR_US
 from projections.orders.filters import (
     EVENT_CONDITIONS,
     OF_TENANT,
@@ -64,10 +65,18 @@ def timeline(filters: Names, by_sequence: bool, after: bool) -> str:
     )
 
 
+_HOURS: Mapping[str, str] = {
+    "from_us": f"hour_us > %(from_us)s - {HOUR_US}",
+    "to_us": "hour_us < %(to_us)s",
+}
+"""Of `event_hours`: those that a window of time touches."""
+
+
 @cache
 def events(filters: Names, history: bool) -> str:
     """A tenant's events by sequence; `history`: the service's own among them."""
     conditions = [EVENT_CONDITIONS[name] for name in sorted(filters)]
+    conditions += _within(filters)
     if not history:
         conditions.append("order_id is not null")
     if "order_id" in filters:
@@ -75,6 +84,19 @@ def events(filters: Names, history: bool) -> str:
     if "prefix" in filters:
         return _of_kinds(conditions)
     return f"select {_KEY} from order_events {where(conditions)} order by sequence limit %(limit)s"
+
+
+def _within(filters: Names) -> list[str]:
+    """Between which sequences to walk for a window of time: what happened close together was, most
+    of it, recorded close together. An hour without a row is one without an event."""
+    hours = [_HOURS[name] for name in sorted(filters & _HOURS.keys())]
+    if not hours:
+        return []
+    spans = f"from event_hours {where(hours)}"
+    return [
+        f"sequence >= (select min(first_sequence) {spans})",
+        f"sequence <= (select max(last_sequence) {spans})",
+    ]
 
 
 def _collected(conditions: Collection[str]) -> str:
@@ -104,6 +126,9 @@ select {_KEY}
  order by sequence limit %(limit)s"""
 
 
+_CREATED = frozenset({"created_from", "created_to"})
+
+
 @cache
 def orders(filters: Names, sort: Sort, after: bool, without_total: bool = False) -> str:
     """A page of orders, newest or highest first, the order id breaking ties downwards.
@@ -119,7 +144,21 @@ def orders(filters: Names, sort: Sort, after: bool, without_total: bool = False)
         conditions.append("order_id < %(after_order)s")
     elif after:
         conditions.append(f"({column}, order_id) < (%(after_key)s, %(after_order)s)")
+    if sort == "last_event_at" and filters >= _CREATED:
+        return _created_within(conditions)
     return (
         f"select {_ORDER} from orders {where(conditions)}"
         f" order by {column} desc, order_id desc limit %(limit)s"
     )
+
+
+def _created_within(conditions: Collection[str]) -> str:
+    """By when they were created, whatever the planner bets on: from the newest change on, it would
+    pass all orders that were created since."""
+    by = "order by last_us desc, order_id desc"
+    return f"""
+with found as materialized (select order_id, last_us from orders {where(conditions)}),
+page as (select order_id from found {by} limit %(limit)s)
+select {_ORDER} from orders
+ {where(["order_id in (select order_id from page)"])}
+ {by}"""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from domain.search.calendar import HOUR_US
 from infrastructure.postgres.arrays import (
     BigintColumn,
     Column,
@@ -15,14 +16,18 @@ from infrastructure.postgres.arrays import (
     TextColumn,
     copy_rows,
 )
-from infrastructure.postgres.search_tables import event_counts, idents, search_key
+from infrastructure.postgres.search_tables import (
+    event_counts,
+    event_hours,
+    idents,
+    search_key,
+)
 from infrastructure.postgres.tables import order_events
 from projections.reading import Connection, Notification
 from projections.search.entries import Entry, Indexing
 from projections.search.key import claim, claim_sql
 
-TABLES = (order_events, idents, event_counts, search_key)
-HOUR_US = 3_600_000_000
+TABLES = (order_events, idents, event_counts, event_hours, search_key)
 
 _EVENT_COLUMNS = (
     "tenant_id, sequence, position, order_id, type, source, actor_id, occurred_us, amount_minor,"
@@ -39,6 +44,7 @@ class EventRows:
         self._copy = f"copy order_events{suffix} ({_EVENT_COLUMNS}) from stdin (format binary)"
         self._add_idents = add_idents_sql(suffix)
         self._count = _count_sql(suffix)
+        self._span = _span_sql(suffix)
 
     async def add(self, connection: Connection, events: Sequence[Notification]) -> None:
         """Add events that are not there yet, their orders and actors being there.
@@ -52,6 +58,7 @@ class EventRows:
         await add_idents(connection, self._add_idents, events, entries)
         counts = _counted(events, entries)
         await connection.execute(self._count, _count_columns(counts), binary=True)
+        await connection.execute(self._span, _span_columns(events), binary=True)
 
 
 def add_idents_sql(suffix: str) -> str:
@@ -129,6 +136,30 @@ def _count_columns(counts: Sequence[tuple[_Group, _Count]]) -> list[Column]:
         TextColumn([str(count.amount_minor) for _, count in counts]),  # may be beyond a bigint
         BigintColumn([count.amounts for _, count in counts]),
     ]
+
+
+def _span_columns(events: Iterable[Notification]) -> list[Column]:
+    spans: dict[tuple[str, int], tuple[int, int]] = {}
+    for event in events:
+        hour = event.tenant_id, event.occurred_us - event.occurred_us % HOUR_US
+        first, _ = spans.get(hour, (event.sequence, 0))
+        spans[hour] = first, event.sequence  # they come in the order of sequences
+    found = sorted(spans.items())
+    return [
+        TextColumn([tenant for (tenant, _), _ in found]),
+        BigintColumn([hour for (_, hour), _ in found]),
+        BigintColumn([first for _, (first, _) in found]),
+        BigintColumn([last for _, (_, last) in found]),
+    ]
+
+
+def _span_sql(suffix: str) -> str:
+    return f"""
+insert into event_hours{suffix} as h (tenant_id, hour_us, first_sequence, last_sequence)
+select * from unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+    on conflict (tenant_id, hour_us) do update
+       set first_sequence = least(h.first_sequence, excluded.first_sequence),
+           last_sequence = greatest(h.last_sequence, excluded.last_sequence)"""
 
 
 def _count_sql(suffix: str) -> str:

@@ -149,6 +149,19 @@ async def test_counts_are_those_of_the_rows(app: Connection, filling: Filling) -
     assert len({hour for _, hour, *_ in counted}) > 3
 
 
+async def test_hours_span_their_events(app: Connection, filling: Filling) -> None:
+    await filling.add(*busy(80, 5))
+    await follow(app, orders_model(), 1, 2, 90, 200)
+    spans = await rows(app, "select * from event_hours order by 1, 2")
+    expected = await rows(
+        app,
+        "select tenant_id, occurred_us - occurred_us % 3600000000, min(sequence), max(sequence)"
+        "  from order_events group by 1, 2 order by 1, 2",
+    )
+    assert spans == expected
+    assert len(spans) > 3
+
+
 async def test_amounts_are_integers_and_currencies_short_strings(
     app: Connection, filling: Filling
 ) -> None:
