@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from application.jobs.running import Run
+from application.maintenance.ports import Range
 from interfaces.composition import looking_after
 from interfaces.composition.working import working
 from interfaces.settings import Settings
@@ -22,8 +23,8 @@ REST = 0.1
 
 
 @asynccontextmanager
-async def small_steps(*arguments: Any) -> AsyncIterator[LedgerWalk]:
-    async with walking(*arguments, 4) as walk:
+async def small_steps(connect: Any, models: Any, asked: Range) -> AsyncIterator[LedgerWalk]:
+    async with walking(connect, models, asked, batch=4) as walk:
         yield walk
 
 
