@@ -159,6 +159,8 @@ def _created_within(conditions: Collection[str]) -> str:
     return f"""
 with found as materialized (select order_id, last_us from orders {where(conditions)}),
 page as (select order_id from found {by} limit %(limit)s)
-select {_ORDER} from orders
- {where(["order_id in (select order_id from page)"])}
- {by}"""
+select one.*
+  from page
+ cross join lateral (
+       select {_ORDER} from orders {where(["order_id = page.order_id"])} limit 1) as one
+ {by.replace("order_id", "one.order_id")}"""
