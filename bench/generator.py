@@ -34,9 +34,9 @@ _CHANNELS = ("web", "app", "pos", "marketplace", "phone")
 _SHOPS = ("shop-web", "shop-app", "till", "bazaar")
 _CARRIERS = ("dhl", "ups", "gls", "royalmail", "correios")
 _GATEWAYS = ("adyen", "stripe", "paypal")
-_CODES = ("insufficient_funds", "expired_card", "do_not_honor", "fraud_suspected", "timeout")
-_WORDS = ("red", "blue", "green", "large", "small", "cotton", "steel", "wooden", "soft", "light")
-_NOUNS = ("lamp", "chair", "jacket", "kettle", "notebook", "lantern", "blanket", "bottle")
+CODES = ("insufficient_funds", "expired_card", "do_not_honor", "fraud_suspected", "timeout")
+WORDS = ("red", "blue", "green", "large", "small", "cotton", "steel", "wooden", "soft", "light")
+NOUNS = ("lamp", "chair", "jacket", "kettle", "notebook", "lantern", "blanket", "bottle")
 _SKUS = 20_000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -152,7 +152,7 @@ def _said(chance: random.Random, one: _Pending, type_: str) -> tuple[str, str, d
             "currency": life.currency,
         }
         if type_.endswith("failed"):
-            payload["failure_code"] = chance.choices(_CODES, (50, 20, 15, 10, 5))[0]
+            payload["failure_code"] = chance.choices(CODES, (50, 20, 15, 10, 5))[0]
         if type_.endswith("refunded"):
             payload["refund_id"] = f"re_{one.number:08x}"
         return life.gateway, "svc_payments", payload
@@ -176,7 +176,7 @@ def _created(chance: random.Random, one: _Pending) -> dict[str, Any]:
     items = [
         {
             "sku": _sku(chance),
-            "name": f"{chance.choice(_WORDS)} {chance.choice(_NOUNS)} {chance.randrange(4_000)}",
+            "name": f"{chance.choice(WORDS)} {chance.choice(NOUNS)} {chance.randrange(4_000)}",
             "qty": chance.randrange(1, 4),
             "unit_price_minor": chance.randrange(100, 20_000),
         }

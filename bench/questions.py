@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
-from bench.generator import BEGAN_US, SPAN_S
+from bench.generator import BEGAN_US, CODES, NOUNS, SPAN_S, WORDS
 from domain.times import SECOND, format_us
 
 _DAY = 86_400
@@ -92,8 +92,69 @@ _ORDER_PAIRS = (
 )  # fmt: skip
 
 
+_YEAR = {"field": "occurred_at", "gte": "2024-06-01T00:00:00Z", "lt": "2025-06-01T00:00:00Z"}
+_YEAR_US = (1_717_200_000 * SECOND, 1_748_736_000 * SECOND)
+_LIKE = """
+select e.position, e.sequence, e.occurred_us from order_events e join events s using (position)
+ where e.tenant_id = %(tenant)s and convert_from(s.state, 'UTF8') ilike %(like)s
+ order by e.occurred_us desc limit 50"""
+_COUNT = "from order_events where tenant_id = %(tenant)s and occurred_us >= %(low)s"
+_BY_DAY = (
+    f"select occurred_us / {_DAY * SECOND}, type, count(*) {_COUNT}"
+    " and occurred_us < %(high)s group by 1, 2"
+)
+_BY_ACTOR = f"select actor_id, count(*) {_COUNT} group by 1 order by 2 desc limit 10"
+
+Body = Callable[[random.Random], dict[str, Any]]
+
+_SEARCHES: dict[str, Body] = {
+    "a common word": lambda _: {"text": "order"},
+    "a word of items": lambda c: {"text": c.choice(WORDS)},
+    "two words": lambda c: {"text": f"{c.choice(WORDS)} {c.choice(NOUNS)}"},
+    "a rare word": lambda c: {"text": f"{c.choice(NOUNS)} {c.randrange(4_000)}"},
+    "an exact identifier": lambda c: {"ident": f"pay_{c.randrange(90_000):08x}", "exact": True},
+    "a part of an identifier": lambda c: {"ident": f"{c.randrange(10**5):05}t"},
+    "a field and a word": lambda c: {
+        "all": [{"field": "payload.failure_code", "eq": c.choice(CODES)}, {"text": "adyen"}]
+    },
+    "an amount, a type, a week": lambda c: {
+        "all": [
+            {"field": "payload.amount_minor", "gte": 20_000, "lt": 25_000},
+            {"field": "type", "eq": "order.payment.succeeded"},
+            _week(c),
+        ]
+    },
+    "an order's status and a word": lambda c: {
+        "all": [{"field": "order.status", "eq": "cancelled"}, {"text": c.choice(WORDS)}]
+    },
+}
+_COUNTED: dict[str, tuple[str, dict[str, Any], str, float]] = {
+    "count by day and type over a year": (
+        "/aggregations",
+        {
+            "measures": [{"op": "count"}],
+            "group_by": [{"field": "occurred_at", "interval": "day", "time_zone": "UTC"}, "type"],
+            "query": _YEAR,
+        },
+        _BY_DAY,
+        50,
+    ),
+    "top actors": ("/topk", {"field": "actor_id", "k": 10}, _BY_ACTOR, 100),
+    "top failure codes": (
+        "/topk",
+        {"field": "payload.failure_code", "k": 5, "query": _YEAR},
+        _BY_ACTOR,
+        100,
+    ),
+}
+
+
 def questions() -> Iterator[Question]:
     """All of them."""
+    for name, body in _SEARCHES.items():
+        yield Question(f"search: {name}", 30, 100, _searching(body))
+    for name, (path, asked, sql, most) in _COUNTED.items():
+        yield Question(name, most, most, _counting(path, asked, sql))
     for names in (*_EVENT_FILTERS, *_EVENT_PAIRS):
         yield _list("/events", names, _EVENT_FILTERS, _KEYS, "sequence")
     for names in ("", *_ORDER_FILTERS, *_ORDER_PAIRS):
@@ -127,11 +188,31 @@ def _window(
     return {low: format_us(begins), high: format_us(ends), "from_us": begins, "to_us": ends}
 
 
-def searching(name: str, most: float, most_many: float, body: Any, sql: str) -> Question:
-    """A search, with the SQL for it."""
-    encoded = msgspec.json.encode(body)
+def _searching(body: Body) -> Callable[[random.Random, str], Asked]:
+    """Instead: every event of the tenant that has the longest word somewhere in its bytes."""
+
+    def ask(chance: random.Random, tenant: str) -> Asked:
+        query = body(chance)
+        text = str(query.get("text") or query.get("ident") or "succeeded")
+        values = {"tenant": tenant, "like": f"%{max(text.split(), key=len)}%"}
+        encoded = msgspec.json.encode({"query": query})
+        return Asked(tenant, "POST", "/search", encoded, _LIKE, values)
+
+    return ask
+
+
+def _counting(path: str, asked: dict[str, Any], sql: str) -> Callable[[random.Random, str], Asked]:
+    encoded = msgspec.json.encode(asked)
+    low, high = _YEAR_US
 
     def ask(_: random.Random, tenant: str) -> Asked:
-        return Asked(tenant, "POST", "/search", encoded, sql, {"tenant": tenant})
+        return Asked(
+            tenant, "POST", path, encoded, sql, {"tenant": tenant, "low": low, "high": high}
+        )
 
-    return Question(name, most, most_many, ask)
+    return ask
+
+
+def _week(chance: random.Random) -> dict[str, Any]:
+    window = _window(chance, 7)
+    return {"field": "occurred_at", "gte": window["from"], "lt": window["to"]}
