@@ -1,0 +1,74 @@
+"""The time-out of a question, the secret of its index, and the names of indexes."""
+
+from __future__ import annotations
+
+import pytest
+
+from application.search.ports import Order
+from domain.errors import TooCostly
+from domain.search.hashing import TermHash
+from domain.search.reading import read_query
+from infrastructure.postgres.connect import Pool
+from projections.reading import Connection
+from projections.search import queries
+from projections.search.key import IndexKeyDiffers
+from projections.search.queries import SearchQueries, asks_history
+from tests.projections.filling import Fact, Filling
+from tests.projections.indexing import HASHES
+from tests.projections.orders.following import project
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_takes_too_long_says_how_to_narrow_it(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_LIMITS", "set local statement_timeout = 20")
+    index = SearchQueries(pool, HASHES)
+    with pytest.raises(TooCostly, match="a range of occurred_at") as caught:
+        await index.rows("select pg_sleep(60)", "acme", {})
+    assert [error.pointer for error in caught.value.errors] == ["/query"]
+    assert await index.rows("select 1", "acme", {}) == [(1,)]
+
+
+async def test_an_index_of_another_secret_is_not_asked(
+    pool: Pool, app: Connection, filling: Filling
+) -> None:
+    node = read_query({"text": "note"}, "/query", personal=False)
+    other = SearchQueries(pool, TermHash(bytes(32)))
+    await other.plan("acme", node)  # nothing is made with any secret yet
+    await filling.add(Fact("o1", "order.note.added"))
+    await project(app)
+    with pytest.raises(IndexKeyDiffers):
+        await SearchQueries(pool, TermHash(bytes(32))).plan("acme", node)
+    index = SearchQueries(pool, HASHES)
+    plan = await index.plan("acme", node)
+    assert [hit.sequence for hit in await index.hits(plan, Order(), None, 5)] == [1]
+
+
+def test_the_services_own_events_are_asked_for_by_their_type() -> None:
+    history = {"field": "type", "eq": "history.export.made"}
+    for query, asks in (
+        (history, True),
+        ({"field": "type", "prefix": "history."}, True),
+        ({"any": [{"text": "x"}, {"all": [history]}]}, True),
+        ({"not": history}, False),
+        ({"field": "source", "eq": "history.x"}, False),
+        ({"field": "type", "exists": True}, False),
+        ({"field": "type", "in": ["order.created"]}, False),
+    ):
+        assert asks_history(read_query(query, "/query", personal=False)) is asks
+
+
+async def test_the_indexes_of_a_plan(
+    pool: Pool, app: Connection, owner: Connection, filling: Filling
+) -> None:
+    await filling.add(*(Fact(f"o{n % 50}", at=n * 7919 % 4000) for n in range(4000)))
+    await project(app)
+    await owner.execute("analyze order_events")
+    index = SearchQueries(pool, HASHES)
+    plan = await index.plan("acme", read_query({"all": []}, "/query", personal=False))
+    newest = await index.explain(plan, Order(), orders=False, limit=5)
+    assert newest == ["order_events_by_time"]
+    by_sequence = await index.explain(plan, Order("sequence"), orders=False, limit=5)
+    assert by_sequence == ["order_events_pkey"]
