@@ -73,6 +73,8 @@ class FileKeyStore:
             for one in (current, *tenant.retired.get(bucket, [])):
                 if one.id == key_id:
                     return one.key
+        if not self._tenants.is_dir():  # a medium that is not there, as after an unmount
+            raise KeyUnavailable("the key store is not there")
         raise KeyMissing(f"the key store has no key {key_id} for bucket {bucket}")
 
     def rotate_bucket(self, tenant_id: str, bucket: int) -> tuple[UUID, bytes]:

@@ -56,11 +56,11 @@ class DisclosedValues:
         for tenant_id, *row in await cursor.fetchall():
             try:
                 text = disclosed_text(self._keyring, tenant_id, row)
-                values = {} if text is None else open_disclosures(text)
+                if text is not None:
+                    values = found.setdefault((tenant_id, row[0]), {})
+                    values.update(open_disclosures(text))
             except (DoesNotOpen, KeyMissing, msgspec.DecodeError, ValueError):
                 lost += 1
-                continue
-            found.setdefault((tenant_id, row[0]), {}).update(values)
         if lost:
             log.warning("search.disclosures_lost", count=lost)
         return found

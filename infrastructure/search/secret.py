@@ -8,6 +8,7 @@ from pathlib import Path
 from infrastructure.key_store import durable
 
 SECRET_BYTES = 32
+_FILE = "search.key"
 
 
 def search_key(data_dir: Path) -> bytes:
@@ -16,10 +17,14 @@ def search_key(data_dir: Path) -> bytes:
     Backups carry it. If it is lost, a new one is made, and the index, which tells one from the
     other, has to be rebuilt. Raises KeyUnavailable when the file cannot be read or is damaged.
     """
-    path = data_dir / "search.key"
     with durable.locked(data_dir / "search.lock"):
-        key = durable.read(path)
+        key = stored_search_key(data_dir)
         if key is None:
             key = os.urandom(SECRET_BYTES)
-            durable.write(path, key)
+            durable.write(data_dir / _FILE, key)
     return key
+
+
+def stored_search_key(data_dir: Path) -> bytes | None:
+    """The secret, None while there is none. Raises as `search_key`."""
+    return durable.read(data_dir / _FILE)

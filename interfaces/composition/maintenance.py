@@ -5,27 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+from psycopg import AsyncConnection
 
 from application.intake.importing import Imported, ImportFile
 from application.intake.importing import Progress as ImportProgress
-from domain.errors import NotFound, OrderHistoryError
+from domain.errors import NotFound, OrderHistoryError, Unavailable
 from domain.ledger.recompute import Difference
 from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.event_store.keys import unopenable_keys
 from infrastructure.event_store.statements import INSERT_TENANTS
 from infrastructure.key_store.files import FileKeyStore
+from infrastructure.search.secret import SECRET_BYTES, stored_search_key
 from interfaces.collector import spare_the_collector
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.findings import Finding, signed_findings
 from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.lifelines import lifelines
-from interfaces.composition.models import models
+from interfaces.composition.models import indexing, models
 from interfaces.composition.proving import require_open
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
 from projections.progress import status
 from projections.rebuild import compare, rebuild
-from projections.registry import NAMES
+from projections.registry import NAMES, read_models
+from projections.search.key import require_key
 
 Report = Callable[[int, int], None]
 
@@ -95,12 +100,23 @@ async def _read_models(settings: Settings) -> list[Finding]:
         for model in await status(connection, NAMES):
             detail = f"{model.lag} events behind, {model.dead_letters} dead letters"
             findings.append(Finding(f"read model {model.model}", not model.degraded, detail))
-    differing = await compare(connecting(settings, "doctor", as_owner=True), models(settings))
+        findings.append(await _compared(settings, connection))
+    return findings
+
+
+async def _compared(settings: Settings, connection: AsyncConnection[Any]) -> Finding:
+    """Without its secret an index is compared as one of another secret; none is made here."""
+    try:
+        index = indexing(settings, stored_search_key(settings.data_dir) or bytes(SECRET_BYTES))
+        await require_key(connection, index.fingerprint)
+        as_owner = connecting(settings, "doctor", as_owner=True)
+        differing = await compare(as_owner, read_models(index))
+    except Unavailable as error:
+        return Finding("read models", False, str(error))
     said = (
         f"differ from a rebuild: {', '.join(differing)}" if differing else "as a rebuild makes them"
     )
-    findings.append(Finding("read models", not differing, said))
-    return findings
+    return Finding("read models", not differing, said)
 
 
 def _ledgers(settings: Settings, report: Report) -> Finding:

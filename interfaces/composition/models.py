@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.errors import KeyUnavailable
 from domain.search.hashing import TermHash
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.search.disclosed import DisclosedValues
@@ -13,12 +14,18 @@ from projections.registry import read_models
 from projections.search.entries import Indexing
 
 
-def indexing(settings: Settings) -> Indexing:
-    """The search index of a data directory. Raises KeyUnavailable, its secret being unreadable."""
-    keys = key_directory(settings.data_dir)
-    return Indexing(
-        TermHash(search_key(settings.data_dir)), DisclosedValues(lambda: FileKeyStore(keys))
-    )
+def indexing(settings: Settings, secret: bytes | None = None) -> Indexing:
+    """The search index of a data directory; its secret is made if there is none, unless one is
+    given. Raises KeyUnavailable, the secret being unreadable."""
+    directory = key_directory(settings.data_dir)
+
+    def open_keys() -> FileKeyStore:
+        # What is to be read was written with its keys: none are made for it now.
+        if not directory.is_dir():
+            raise KeyUnavailable("the key store is not there")
+        return FileKeyStore(directory)
+
+    return Indexing(TermHash(secret or search_key(settings.data_dir)), DisclosedValues(open_keys))
 
 
 def models(settings: Settings) -> tuple[ReadModel, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from application.ports import KeyMissing
 from domain.errors import KeyUnavailable
 from infrastructure.key_store.files import FileKeyStore
 
@@ -176,6 +177,16 @@ def test_damage_is_told_without_showing_a_key(
         assert raised.value.__cause__ is None
     file.write_bytes(content)
     assert store.bucket("acme", 0)[0] == key_id, "and is over once the backup is back"
+
+
+def test_a_directory_that_is_not_there_lacks_no_key(store: FileKeyStore, directory: Path) -> None:
+    key_id, key = store.bucket("acme", 1)
+    directory.rename(directory.with_name("elsewhere"))
+    with pytest.raises(KeyUnavailable, match="not there") as caught:
+        store.bucket_key("acme", 1, key_id)
+    assert not isinstance(caught.value, KeyMissing)
+    directory.with_name("elsewhere").rename(directory)
+    assert store.bucket_key("acme", 1, key_id) == key
 
 
 def test_a_file_of_another_tenant_is_not_taken(store: FileKeyStore, directory: Path) -> None:

@@ -131,6 +131,18 @@ def test_the_right_directory_passes_and_doctor_tells_the_wrong_one(
     assert not (tmp_path / "mistyped").exists()
 
 
+def test_a_lost_search_key_is_told_of_and_a_rebuild_begins_anew(used: Settings) -> None:
+    given = of(used, used.data_dir)
+    assert run("rebuild", "--all", *given).returncode == 0
+    assert "ok    read models: as a rebuild makes them" in run("doctor", *given).stdout
+    (used.data_dir / "search.key").unlink()
+    wrong = run("doctor", *given).stdout
+    assert "FAIL  read models: search.key is not the one of the index" in wrong
+    assert not (used.data_dir / "search.key").exists()
+    assert run("rebuild", "orders", *given).returncode == 0
+    assert "ok    read models: as a rebuild makes them" in run("doctor", *given).stdout
+
+
 def test_a_new_database_may_be_imported_into_at_once(
     empty_url: str, file: Path, tmp_path: Path
 ) -> None:
