@@ -9,6 +9,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from domain.errors import KeyUnavailable
+from domain.search.fields import FIELDS
 from domain.search.hashing import TermHash
 from domain.search.terms import said_by
 from domain.search.words import ident
@@ -29,6 +30,7 @@ from tests.projections.worlds import world
 Connection = AsyncConnection[Any]
 pytestmark = pytest.mark.anyio
 HOUR = 3600
+DAY = 24 * HOUR
 
 
 async def follow(connection: Connection, model: ReadModel, *ends: int) -> None:
@@ -92,6 +94,14 @@ async def test_each_row_has_the_terms_of_its_event(app: Connection, filling: Fil
     assert len(stored) == len(facts)
 
 
+async def test_every_field_of_metadata_is_indexed(app: Connection, filling: Filling) -> None:
+    fields = [field for field in FIELDS.values() if field.scope == "metadata"]
+    await filling.add(Fact("o", metadata={field.path[0]: field.name for field in fields}))
+    await follow(app, orders_model())
+    ((terms,),) = await rows(app, "select terms from order_events")
+    assert {HASHES.pair("acme", field, field.name) for field in fields} < set(terms)
+
+
 async def test_events_of_the_service_are_indexed_too(app: Connection, filling: Filling) -> None:
     await filling.add(Fact(None, "history.export.made", {"job_id": "Job-1"}))
     await follow(app, orders_model())
@@ -130,23 +140,28 @@ async def test_identifiers_are_found_by_a_part(app: Connection, filling: Filling
     assert any("idents_by_gram" in line for (line,) in plan)
 
 
-async def test_counts_are_those_of_the_rows(app: Connection, filling: Filling) -> None:
+@pytest.mark.parametrize(
+    ("table", "start", "length"), [("event_counts", "hour_us", HOUR), ("event_days", "day_us", DAY)]
+)
+async def test_counts_are_those_of_the_rows(
+    app: Connection, filling: Filling, table: str, start: str, length: int
+) -> None:
     await filling.add(*busy(80, 5))
     await follow(app, orders_model(), 1, 2, 90, 200)
     counted = await rows(
         app,
-        "select tenant_id, hour_us, type, source, currency, events, amount_minor, amounts"
-        "  from event_counts order by 1, 2, 3, 4, 5",
+        f"select tenant_id, {start}, type, source, currency, events, amount_minor, amounts"
+        f"  from {table} order by 1, 2, 3, 4, 5",
     )
     expected = await rows(
         app,
-        "select tenant_id, occurred_us - occurred_us % 3600000000, type, source,"
+        f"select tenant_id, occurred_us - occurred_us % {length * 1_000_000}, type, source,"
         "       coalesce(currency, ''), count(*), coalesce(sum(amount_minor), 0),"
         "       count(amount_minor)"
         "  from order_events group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5",
     )
     assert counted == expected
-    assert len({hour for _, hour, *_ in counted}) > 3
+    assert len(counted) > 3
 
 
 async def test_hours_span_their_events(app: Connection, filling: Filling) -> None:
