@@ -12,6 +12,7 @@ from domain.times import SECOND, to_datetime, to_us
 
 Interval = Literal["hour", "day", "week", "month"]
 HOUR_US = 3600 * SECOND
+DAY_US = 24 * HOUR_US
 LONGEST_ZONE = 100
 
 

@@ -52,22 +52,28 @@ Index(
     postgresql_with=SHORT_LIST,
 )
 
-event_counts = Table(
-    "event_counts",
-    CELL,
-    Column("tenant_id", Text, nullable=False),
-    Column("hour_us", BigInteger, nullable=False, comment="occurred_us, cut down to its hour"),
-    Column("type", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("currency", Text, nullable=False, comment="that of order_events, '' where it is null"),
-    Column("events", BigInteger, nullable=False),
-    Column("amount_minor", Numeric, nullable=False, comment="the sum of those that are not null"),
-    Column("amounts", BigInteger, nullable=False, comment="how many are not null"),
-    PrimaryKeyConstraint(
-        "tenant_id", "hour_us", "type", "source", "currency", name="event_counts_pkey"
-    ),
-    comment="The events of order_events, counted by hour.",
-)
+
+def _counts(name: str, column: str, of: str) -> Table:
+    return Table(
+        name,
+        CELL,
+        Column("tenant_id", Text, nullable=False),
+        Column(column, BigInteger, nullable=False, comment=f"occurred_us, cut down to its {of}"),
+        Column("type", Text, nullable=False),
+        Column("source", Text, nullable=False),
+        Column("currency", Text, nullable=False, comment="of order_events, '' where it is null"),
+        Column("events", BigInteger, nullable=False),
+        Column("amount_minor", Numeric, nullable=False, comment="the sum of those not null"),
+        Column("amounts", BigInteger, nullable=False, comment="how many are not null"),
+        PrimaryKeyConstraint(
+            "tenant_id", column, "type", "source", "currency", name=f"{name}_pkey"
+        ),
+        comment=f"The events of order_events, counted by {of} (UTC).",
+    )
+
+
+event_counts = _counts("event_counts", "hour_us", "hour")
+event_days = _counts("event_days", "day_us", "day")
 
 event_hours = Table(
     "event_hours",

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from domain.search.aggregation import CURRENCY, PERCENTILES, Group, Measure, Value, told
-from domain.search.calendar import HOUR_US
+from domain.search.calendar import DAY_US, HOUR_US
 from domain.search.fields import Field
 from domain.search.query import All, Match, Node
 from projections.orders.filters import EVENT_COLUMNS, OF_TENANT, ORDER_COLUMNS, compared, where
@@ -88,21 +88,22 @@ def of_rows(
 def of_counts(
     node: Node, measures: Sequence[Measure], groups: Sequence[Group], starts: Sequence[int]
 ) -> tuple[str, dict[str, object], list[Made]] | None:
-    """By the counts of hours; None where they do not fit. The last column of its answer tells
-    whether rows have to be asked after all."""
-    conditions = _of_hours(node)
+    """By the counts of days or hours; None where they do not fit. The last column of its answer
+    tells whether rows have to be asked after all."""
+    table, column, length = _kept_by(node, starts)
+    conditions = _of_counts(node, column)
     fits = (
         conditions is not None
         and all(map(_is_counted, measures))
         and all(group.interval or group.field.name in _COUNTED for group in groups)
-        and all(start % HOUR_US == 0 for start in starts)
+        and all(start % length == 0 for start in starts)
     )
     if not fits or conditions is None:
         return None
     texts, parameters = conditions
     made = [Made(tuple(_added(measure)), measure) for measure in measures]
     keys = [
-        _BUCKET.format(column="hour_us") if group.interval else _COUNTED[group.field.name]
+        _BUCKET.format(column=column) if group.interval else _COUNTED[group.field.name]
         for group in groups
     ]
     lacking = ["events" if group.field is CURRENCY else "0" for group in groups]
@@ -111,7 +112,7 @@ def of_counts(
     columns.append(
         f"coalesce(bool_or(currency = '' and ({' + '.join([*lacking, '0'])}) > 0), false)"
     )
-    text = f"select {', '.join(columns)} from event_counts {where([*texts, _NO_HISTORY])}"
+    text = f"select {', '.join(columns)} from {table} {where([*texts, _NO_HISTORY])}"
     if keys:
         text += f" group by {', '.join(str(at + 1) for at in range(len(keys)))}"
     return f"{text} limit %(limit)s", parameters, made
@@ -194,12 +195,29 @@ def _is_counted(measure: Measure) -> bool:
     return measure.field.name == "payload.amount_minor" and measure.op in ("count", "sum", "avg")
 
 
-def _of_hours(node: Node) -> tuple[list[str], dict[str, object]] | None:
-    """The conditions on event_counts; None for a question that they cannot answer."""
+def _kept_by(node: Node, starts: Sequence[int]) -> tuple[str, str, int]:
+    """Table, column and length of the longest stretches, by UTC, that the question cuts nowhere."""
+    edges = [edge for one in _conditions(node) if (edge := _edge(one)) is not None]
+    if all(edge % DAY_US == 0 for edge in (*starts, *edges)):
+        return "event_days", "day_us", DAY_US
+    return "event_counts", "hour_us", HOUR_US
+
+
+def _edge(node: Node) -> int | None:
+    """Where a condition on occurred_at cuts; None for any other condition."""
+    if not isinstance(node, Match) or node.field.name != "occurred_at":
+        return None
+    late = {"gte": 0, "lt": 0, "gt": 1, "lte": 1}.get(node.op)
+    return node.value + late if late is not None and isinstance(node.value, int) else None
+
+
+def _of_counts(node: Node, start: str) -> tuple[list[str], dict[str, object]] | None:
+    """The conditions on counts; None for a question that they cannot answer. start: the column
+    where their stretches begin."""
     texts: list[str] = []
     parameters: dict[str, object] = {}
     for one in _conditions(node):
-        if not isinstance(one, Match) or (found := _of_hour(one)) is None:
+        if not isinstance(one, Match) or (found := _of_count(one, start)) is None:
             return None
         column, op, value = found
         name = f"q{len(parameters)}"
@@ -214,8 +232,8 @@ def _conditions(node: Node) -> list[Node]:
     return [node]
 
 
-def _of_hour(match: Match) -> tuple[str, str, object] | None:
-    """A condition as (column, operator, value) of event_counts."""
+def _of_count(match: Match, start: str) -> tuple[str, str, object] | None:
+    """A condition as (column, operator, value) of counts."""
     name, op, value = match.field.name, match.op, match.value
     if name in ("type", "source") and op in ("eq", "in", "prefix"):
         values = value if isinstance(value, tuple) else (value,)
@@ -226,10 +244,9 @@ def _of_hour(match: Match) -> tuple[str, str, object] | None:
         values = value if isinstance(value, tuple) else (value,)
         usable = [one for one in values if one != ""]
         return ("currency", "in", usable) if len(usable) == len(values) else None
-    if name == "occurred_at" and isinstance(value, int):
-        late = {"gte": 0, "lt": 0, "gt": 1, "lte": 1}.get(op)
-        if late is not None and (value + late) % HOUR_US == 0:
-            return "hour_us", "gte" if op in ("gte", "gt") else "lt", value + late
+    edge = _edge(match)
+    if edge is not None and edge % HOUR_US == 0:
+        return start, "gte" if op in ("gte", "gt") else "lt", edge
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from domain.search.calendar import HOUR_US
+from domain.search.calendar import DAY_US, HOUR_US
 from infrastructure.postgres.arrays import (
     BigintColumn,
     Column,
@@ -18,6 +18,7 @@ from infrastructure.postgres.arrays import (
 )
 from infrastructure.postgres.search_tables import (
     event_counts,
+    event_days,
     event_hours,
     idents,
     search_key,
@@ -27,7 +28,7 @@ from projections.reading import Connection, Notification
 from projections.search.entries import Entry, Indexing
 from projections.search.key import claim, claim_sql
 
-TABLES = (order_events, idents, event_counts, event_hours, search_key)
+TABLES = (order_events, idents, event_counts, event_days, event_hours, search_key)
 
 _EVENT_COLUMNS = (
     "tenant_id, sequence, position, order_id, type, source, actor_id, occurred_us, amount_minor,"
@@ -43,7 +44,8 @@ class EventRows:
         self._claim = claim_sql(suffix)
         self._copy = f"copy order_events{suffix} ({_EVENT_COLUMNS}) from stdin (format binary)"
         self._add_idents = add_idents_sql(suffix)
-        self._count = _count_sql(suffix)
+        self._count_hours = _count_sql("event_counts", "hour_us", suffix)
+        self._count_days = _count_sql("event_days", "day_us", suffix)
         self._span = _span_sql(suffix)
 
     async def add(self, connection: Connection, events: Sequence[Notification]) -> None:
@@ -56,8 +58,9 @@ class EventRows:
         async with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
             await copy.write(_rows(events, entries))
         await add_idents(connection, self._add_idents, events, entries)
-        counts = _counted(events, entries)
-        await connection.execute(self._count, _count_columns(counts), binary=True)
+        hours = _counted(events, entries)
+        await connection.execute(self._count_hours, _count_columns(hours), binary=True)
+        await connection.execute(self._count_days, _count_columns(_by_day(hours)), binary=True)
         await connection.execute(self._span, _span_columns(events), binary=True)
 
 
@@ -104,29 +107,40 @@ class _Count(Struct, gc=False):
     amount_minor: int = 0
     amounts: int = 0
 
+    def add(self, events: int, amount_minor: int, amounts: int) -> None:
+        self.events += events
+        self.amount_minor += amount_minor
+        self.amounts += amounts
+
 
 _Group = tuple[str, int, str, str, str]
-"""(tenant, hour, type, source, currency)."""
+"""(tenant, beginning of the hour or day, type, source, currency)."""
+
+_Counts = dict[_Group, _Count]
 
 
-def _counted(
-    events: Iterable[Notification], entries: Iterable[Entry]
-) -> Sequence[tuple[_Group, _Count]]:
-    counts: dict[_Group, _Count] = {}
+def _counted(events: Iterable[Notification], entries: Iterable[Entry]) -> _Counts:
+    counts: _Counts = {}
     for event, entry in zip(events, entries, strict=True):
         hour = event.occurred_us - event.occurred_us % HOUR_US
         group = event.tenant_id, hour, event.type, event.source, entry.currency or ""
-        count = counts.get(group)
-        if count is None:
-            count = counts[group] = _Count()
-        count.events += 1
-        if entry.amount_minor is not None:
-            count.amount_minor += entry.amount_minor
-            count.amounts += 1
-    return sorted(counts.items(), key=lambda item: item[0])
+        amount = entry.amount_minor
+        count = counts.get(group) or counts.setdefault(group, _Count())
+        count.add(1, amount or 0, int(amount is not None))
+    return counts
 
 
-def _count_columns(counts: Sequence[tuple[_Group, _Count]]) -> list[Column]:
+def _by_day(hours: _Counts) -> _Counts:
+    counts: _Counts = {}
+    for (tenant, hour, *of), one in hours.items():
+        group = tenant, hour - hour % DAY_US, of[0], of[1], of[2]
+        count = counts.get(group) or counts.setdefault(group, _Count())
+        count.add(one.events, one.amount_minor, one.amounts)
+    return counts
+
+
+def _count_columns(by_group: _Counts) -> list[Column]:
+    counts = sorted(by_group.items(), key=lambda item: item[0])
     groups = [group for group, _ in counts]
     return [
         TextColumn([group[0] for group in groups]),
@@ -162,15 +176,14 @@ select * from unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
            last_sequence = greatest(h.last_sequence, excluded.last_sequence)"""
 
 
-def _count_sql(suffix: str) -> str:
+def _count_sql(table: str, start: str, suffix: str) -> str:
+    names = f"tenant_id, {start}, type, source, currency, events, amount_minor, amounts"
     return f"""
-insert into event_counts{suffix} as c
-       (tenant_id, hour_us, type, source, currency, events, amount_minor, amounts)
-select tenant_id, hour_us, type, source, currency, events, amount_minor::numeric, amounts
+insert into {table}{suffix} as c ({names})
+select {names.replace("amount_minor", "amount_minor::numeric")}
   from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[],
-              %s::text[], %s::bigint[])
-    as n(tenant_id, hour_us, type, source, currency, events, amount_minor, amounts)
-    on conflict (tenant_id, hour_us, type, source, currency) do update
+              %s::text[], %s::bigint[]) as n({names})
+    on conflict (tenant_id, {start}, type, source, currency) do update
        set events = c.events + excluded.events,
            amount_minor = c.amount_minor + excluded.amount_minor,
            amounts = c.amounts + excluded.amounts"""
