@@ -98,7 +98,7 @@ def _measured(
         asked = [question.ask(chance, _tenant(chance)) for _ in range(each // _ROUNDS)]
         sent = [_request(one, tokens) for one in asked]
         ours.append(drive(port, sent, connections=1).p95)
-        instead.append(_bare(bare, asked))
+        instead.append(_bare(bare, asked[: question.instead]))
     most = question.most_many if many else question.most
     _say(f"{question.name}: p95 {sorted(ours)[2]:.1f} ms, bare SQL {sorted(instead)[2]:.1f} ms")
     return Row(f"{question.name}, p95", "ms", ours, instead, Aim("<=", most, "figure"))
