@@ -31,8 +31,8 @@ class Asked(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """most, most_many: milliseconds that p95 may take at one and at ten million events. instead: how
-    often bare SQL is asked in a round, at most: some of it takes seconds."""
+    """most, most_many: milliseconds that p95 may take at one and at ten million events. instead:
+    how often bare SQL is asked in a round, at most: some of it takes seconds."""
 
     name: str
     most: float
