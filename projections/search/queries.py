@@ -53,7 +53,7 @@ class SearchQueries:
             return await self._ranked(plan, after, limit)
         if order.by == "amount":
             return await self._by_amount(plan, order, after, limit)
-        found = await self._peeked(plan, order, after, limit)
+        found = await self._peeked(plan, order, after, limit, sql.PEEKED)
         if len(found) == limit:
             return found
         asked: Condition = plan.condition
@@ -62,12 +62,15 @@ class SearchQueries:
         )
         if all_ is not None:
             return all_
+        found = await self._peeked(plan, order, after, limit, sql.PEEKED_FURTHER)
+        if len(found) == limit:
+            return found
         return await self._hits(plan, sql.hits(asked, order, after=after is not None), after, limit)
 
     async def newest_of_orders(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
         behind = after is not None
         found = None
-        if len(await self._peeked(plan, Order(), after, limit)) < limit:
+        if len(await self._peeked(plan, Order(), after, limit, sql.PEEKED)) < limit:
             text = sql.collected_orders(plan.condition, after=behind)
             found = await self._collected(plan, text, after, limit)
         if found is None:
@@ -81,7 +84,7 @@ class SearchQueries:
         else:
             bound = after[0]
         behind, found = after and after[1:], None
-        if len(await self._peeked(plan, Order(), None, limit)) < limit:
+        if len(await self._peeked(plan, Order(), None, limit, sql.PEEKED)) < limit:
             text = sql.collected(plan.condition, Order("relevance"), after=after is not None)
             found = await self._collected(plan, text, behind, limit, bound=bound)
         if found is None:
@@ -104,12 +107,14 @@ class SearchQueries:
             found += await self._hits(plan, text, rest, limit - len(found))
         return found
 
-    async def _peeked(self, plan: Plan, order: Order, after: Key | None, limit: int) -> list[Hit]:
+    async def _peeked(
+        self, plan: Plan, order: Order, after: Key | None, limit: int, among: int
+    ) -> list[Hit]:
         """As many as the limit where there are many; else they say nothing."""
         asked: Condition = plan.condition
-        if not asked.termed or asked.wide or limit > sql.PEEKED // 2:
+        if not asked.termed or asked.wide or limit > among // 2:
             return []
-        text = sql.peek(asked, order, after=after is not None)
+        text = sql.peek(asked, order, among, after=after is not None)
         return await self._hits(plan, text, after, limit)
 
     async def _collected(

@@ -1,10 +1,11 @@
 """The SQL texts of searches. Conditions come from `conditions.py`; values are bound.
 
-A question by terms has three forms, of which `queries.py` takes the first that answers it, because
+A question by terms has four forms, of which `queries.py` takes the first that answers it, because
 no statistics tell a common word from a rare one well enough:
 
     peek         the newest PEEKED events of the tenant, in their order: enough for a common word
     collected    all that the index of terms lists, if it lists COLLECTED at most
+    peek         once more, the newest PEEKED_FURTHER: there are more than COLLECTED in all
     hits         whatever the planner likes
 """
 
@@ -29,6 +30,7 @@ select value from idents
  limit %(limit)s
 """
 PEEKED = 2_000
+PEEKED_FURTHER = 50_000
 COLLECTED = 5_000
 BY_BITMAP = "set local enable_seqscan = off; set local enable_indexscan = off"
 """For `collected`: by the index of terms, whatever the planner thinks of a limit."""
@@ -56,14 +58,14 @@ def hits(asked: Condition, order: Order, *, after: bool, without_amount: bool = 
     )
 
 
-def peek(asked: Condition, order: Order, *, after: bool) -> str:
-    """The hits among the next PEEKED events, by time or by sequence."""
+def peek(asked: Condition, order: Order, among: int, *, after: bool) -> str:
+    """The hits among so many next events, by time or by sequence."""
     columns = _SORTED[order.by]
     conditions = [*asked.within, *([_behind(columns, order)] if after else [])]
     return (
         f"select {_HIT}, {_said(asked)}, 0 as score"
         f" from (select * from order_events e {where(conditions)}"
-        f" order by {_by(columns, order)} limit {PEEKED}) as e {where([asked.sql])}"
+        f" order by {_by(columns, order)} limit {among}) as e {where([asked.sql])}"
         f" order by {_by(columns, order)} limit %(limit)s"
     )
 

@@ -75,6 +75,7 @@ async def test_all_ways_of_asking_agree(
     with pytest.MonkeyPatch.context() as patch:
         if few:
             patch.setattr(statements, "PEEKED", 200)
+            patch.setattr(statements, "PEEKED_FURTHER", 800)
             patch.setattr(statements, "COLLECTED", 20)
         await asking.agrees(query, order, limit)
 
