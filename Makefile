@@ -6,12 +6,12 @@ UV ?= uv
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long peers check bench lock
+.PHONY: help install demo test test-long peers check bench bench-scale lock
 .DELETE_ON_ERROR:
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.project ## make .venv with the pinned, hashed requirements
 
@@ -53,6 +53,9 @@ check: install ## lint, format, types, layers
 
 bench: install ## measure side by side, as in the README (ARGS=--quick for a look)
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-scale: install ## find things among a million events (ARGS="--events 10000000" for more)
+	@$(BIN)/python -m bench.at_scale $(ARGS)
 
 lock: ## compile requirements/ anew (needs uv; ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml $(OLDEST) $(ARGS) -o requirements/runtime.txt
