@@ -140,7 +140,7 @@ class Hub:
             delay = self._pauses[model.name].lengthen()
             # What is away is told of in words of our own; another error might show an event's.
             reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
-            log.error(  # noqa: TRY400  # so might a traceback
+            log.error(  # noqa: TRY400  # a traceback might show it too
                 "projection.paused", model=model.name, error=reason, retry_s=delay
             )
             return False

@@ -19,7 +19,8 @@ from sqlalchemy import (
     func,
 )
 
-from infrastructure.postgres.tables import CELL, SHORT_LIST
+from infrastructure.postgres.order_tables import SHORT_LIST
+from infrastructure.postgres.tables import CELL
 
 GRAMS = """
 create function grams3(tenant_id text, value text) returns bigint[]

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
-from infrastructure.postgres.tables import actors, order_events, orders
+from infrastructure.postgres.order_tables import actors, order_events, orders
 from projections.orders.lives import ActorRow, Life, OrderRow
 from projections.reading import Connection, Notification, read_histories
 from projections.search import model as search

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from application.maintenance.ports import Finding, What
-from infrastructure.postgres.tables import actors, order_events, orders
+from infrastructure.postgres.order_tables import actors, order_events, orders
 from projections.read_model import ReadModel
 from projections.reading import Broken, Connection, Notification
 from projections.reconciling.scratch import Row, Scratch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from application.maintenance.ports import Finding
-from infrastructure.postgres.tables import orders
+from infrastructure.postgres.order_tables import orders
 from projections.orders.model import NAME
 from projections.reading import Connection, decode_batch
 

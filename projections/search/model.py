@@ -16,6 +16,7 @@ from infrastructure.postgres.arrays import (
     TextColumn,
     copy_rows,
 )
+from infrastructure.postgres.order_tables import order_events
 from infrastructure.postgres.search_tables import (
     event_counts,
     event_days,
@@ -23,7 +24,6 @@ from infrastructure.postgres.search_tables import (
     idents,
     search_key,
 )
-from infrastructure.postgres.tables import order_events
 from projections.reading import Connection, Notification
 from projections.search.entries import Entry, Indexing
 from projections.search.key import claim, claim_sql

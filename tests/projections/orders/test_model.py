@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from domain.orders.history import fold_all, past_event
 from domain.times import parse_us
-from infrastructure.postgres.tables import orders
+from infrastructure.postgres.order_tables import orders
 from projections.orders.lives import OrderRow, skus_of
 from projections.progress import register
 from projections.read_model import apply_once
