@@ -44,8 +44,7 @@ async def _catch_up(settings: Settings, count: int) -> float:
     watching = await connecting(settings, "bench")()
     started = time.perf_counter()
     running = asyncio.create_task(hub.run())
-    # The worker is another process: there is nothing to be woken by.
-    while any(one.position < count for one in await status(watching, NAMES)):  # noqa: ASYNC110
+    while any(one.position < count for one in await status(watching, NAMES)):  # noqa: ASYNC110  # it stands in the database
         await asyncio.sleep(0.02)
     seconds = time.perf_counter() - started
     running.cancel()

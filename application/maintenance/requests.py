@@ -27,15 +27,18 @@ def read_request(kind: str, raw: bytes) -> dict[str, Any]:
         raise Invalid.field("", "must be a JSON object")
     errors: list[FieldError] = []
     refuse_unknown(value, FIELDS[kind], "this request", errors)
-    ends = [value.get(name) for name in _ENDS]
-    for name, end in zip(_ENDS, ends, strict=True):
-        if end is not None and (type(end) is not int or end < 1):
+    ends: dict[str, int] = {}
+    for name in _ENDS:
+        end = value.get(name)
+        if type(end) is int and end >= 1:
+            ends[name] = end
+        elif end is not None:
             errors.append(FieldError(f"/{name}", "must be a sequence: a whole number from 1 on"))
     if type(value.get(_DRY_RUN, False)) is not bool:
         errors.append(FieldError(f"/{_DRY_RUN}", "must be true or false"))
     if errors:
         raise Invalid(errors)
-    if None not in ends and ends[0] > ends[1]:  # type: ignore[operator]  # they were checked above
+    if len(ends) == len(_ENDS) and ends[_ENDS[0]] > ends[_ENDS[1]]:
         raise Invalid.field("/to_sequence", "is before from_sequence")
     return {name: value[name] for name in FIELDS[kind] if value.get(name) is not None}
 

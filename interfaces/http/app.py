@@ -89,7 +89,7 @@ class OrderHistoryApi(Litestar):
         asked: Any = scope
         answering = send
         if isinstance(asked, dict) and asked["type"] == "http":
-            answering = self.times.timed(asked, send)  # type: ignore[arg-type]  # of HTTP
+            answering = self.times.timed(asked, send)  # type: ignore[arg-type]  # a send of HTTP, by the type asked
             if b"%" in asked["raw_path"]:
                 asked["path"] = routing_path(asked["raw_path"].split(b"?")[0].decode("ascii"))
             handler = self.direct.get((asked["method"], asked["path"]))

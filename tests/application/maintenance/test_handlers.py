@@ -101,7 +101,7 @@ class Walked:
 
 
 async def repaired(job: OneJob, walked: Walked) -> Finished:
-    return await RepairReadModels(walked, Reader())(job.run)  # type: ignore[arg-type]  # a head
+    return await RepairReadModels(walked, Reader())(job.run)  # type: ignore[arg-type]  # of the reader only head is called
 
 
 def shown(count: int, *, healed: bool) -> dict[str, Any]:
@@ -183,7 +183,7 @@ class Reindexed:
 async def test_a_reindex_goes_to_the_end_that_there_was_and_tells_what_it_changed() -> None:
     job = OneJob()
     reindex = Reindexed(job)
-    handler = ReindexEvents(reindex, Reader())  # type: ignore[arg-type]  # a head
+    handler = ReindexEvents(reindex, Reader())  # type: ignore[arg-type]  # of the reader only head is called
     result = (await handler(job.run)).result
     assert reindex.asked == [(1, 10)]
     assert result == {"from_sequence": 1, "to_sequence": 10, "changed": 3}
@@ -193,7 +193,7 @@ async def test_a_reindex_goes_to_the_end_that_there_was_and_tells_what_it_change
 async def test_a_reindex_that_was_cut_off_goes_on_behind_its_last_batch() -> None:
     job = OneJob(from_sequence=2)
     reindex = Reindexed(job)
-    handler = ReindexEvents(reindex, Reader())  # type: ignore[arg-type]  # a head
+    handler = ReindexEvents(reindex, Reader())  # type: ignore[arg-type]  # of the reader only head is called
     reindex.most = 6
     with pytest.raises(Interrupted):
         await handler(job.run)
@@ -206,7 +206,7 @@ async def test_a_reindex_that_was_cut_off_goes_on_behind_its_last_batch() -> Non
 
 async def test_a_reindex_beyond_the_end_is_over_at_once() -> None:
     job = OneJob(from_sequence=50)
-    handler = ReindexEvents(Reindexed(job), Reader())  # type: ignore[arg-type]  # a head
+    handler = ReindexEvents(Reindexed(job), Reader())  # type: ignore[arg-type]  # of the reader only head is called
     result = (await handler(job.run)).result
     assert result == {"from_sequence": 50, "to_sequence": 49, "changed": 0}
 

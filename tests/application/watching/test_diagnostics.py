@@ -28,7 +28,7 @@ def row(source: str = "shop", *, silent_us: int = 0, every: int = 1, **more: obj
     last = last_us // MINUTE
     minutes = list(range(last - 19 * every, last + 1, every))
     given = {"lowest": None, "highest": None, "numbered": 0, **more}
-    return SourceRow(source, 100, 99, last_us, minutes, **given)  # type: ignore[arg-type]  # as is
+    return SourceRow(source, 100, 99, last_us, minutes, **given)  # type: ignore[arg-type]  # by name, of mixed types
 
 
 @pytest.mark.parametrize(
