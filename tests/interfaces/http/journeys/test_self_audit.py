@@ -81,10 +81,16 @@ async def told_on_the_ledger(shop: Shop) -> list[Json]:
     return [item["payload"] for item in items]
 
 
+def published(shop: Shop, size: int) -> Path:
+    return shop.house.settings.data_dir / "published" / shop.tenant / "1/checkpoint" / str(size)
+
+
 async def is_signed(shop: Shop, size: int) -> None:
+    """And published: a row edited before would be published as edited, for ever."""
+
     async def signed() -> bool:
         newest = "select max(size) from ledger_checkpoints where tenant_id = %s"
-        return rows(shop, newest, shop.tenant) == [(size,)]
+        return rows(shop, newest, shop.tenant) == [(size,)] and published(shop, size).exists()
 
     await until(signed)
 
@@ -158,12 +164,7 @@ async def test_an_edited_tile(shop: Shop) -> None:
 async def test_an_edited_published_file(shop: Shop) -> None:
     await shop.record()
     await is_signed(shop, 1)
-    path = shop.house.settings.data_dir / "published" / shop.tenant / "1" / "checkpoint" / "1"
-
-    async def published() -> bool:
-        return path.exists()
-
-    await until(published)
+    path = published(shop, 1)
     there = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(there.replace(b"\n1\n", b"\n2\n"))
