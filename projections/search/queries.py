@@ -179,7 +179,9 @@ class SearchQueries:
         values = {"part": part, "limit": MOST_IDENTS + 1}
         found = await self.rows(sql.IDENTS, tenant_id, values)
         if len(found) > MOST_IDENTS:
-            detail = f"more than {MOST_IDENTS:,} identifiers contain {part!r}: give more of it"
+            # Which part it is, is not said: it may be of an address or of a telephone number.
+            most = f"{MOST_IDENTS:,}"
+            detail = f"more than {most} identifiers contain what an ident asks for: give more of it"
             raise Invalid.field("/query", detail)
         return [value for (value,) in found]
 
