@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domain.errors import Unavailable
 from projections.reading import Connection
 
 
 class IndexKeyDiffers(Unavailable):
-    """search.key is not the one of the index: run `order-history rebuild orders`, and restart"""
+    """search.key is not the one of the index: restart, else run `order-history rebuild orders`"""
 
 
 _CLAIM = """
@@ -17,7 +19,8 @@ select fingerprint from claimed
  union all
 select fingerprint from search_key{suffix} where model = 'orders'
 """
-_OTHERS = "select from search_key where model = 'orders' and fingerprint <> %s"
+FINGERPRINT = "select fingerprint from search_key where model = 'orders'"
+"""Of the secret that the index is made with; no row while that is without any event."""
 
 
 def claim_sql(suffix: str) -> bytes:
@@ -33,7 +36,11 @@ async def claim(connection: Connection, statement: bytes, fingerprint: bytes) ->
 
 
 async def require_key(connection: Connection, fingerprint: bytes) -> None:
-    """Raises IndexKeyDiffers where the index is made with another secret; an index without any
-    event is made with none."""
-    if (await connection.execute(_OTHERS, (fingerprint,))).rowcount:
+    """Raises IndexKeyDiffers where the index is made with another secret."""
+    refuse_other(await (await connection.execute(FINGERPRINT)).fetchall(), fingerprint)
+
+
+def refuse_other(found: Sequence[tuple[bytes]], fingerprint: bytes) -> None:
+    """Raises IndexKeyDiffers unless what FINGERPRINT found is this one, or nothing."""
+    if any(one != (fingerprint,) for one in found):
         raise IndexKeyDiffers

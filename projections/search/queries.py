@@ -1,47 +1,33 @@
-"""Implements `application.search.ports.SearchIndex` on the orders read model.
-
-No plan is kept for a statement: which is best depends on the values, some being rare and some
-common. Each statement runs under a time-out of its own.
-"""
+"""Implements `application.search.ports.SearchIndex` on the orders read model."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-import psycopg
 from msgspec import structs
-from psycopg import AsyncConnection
 
-from application.search.ports import SECONDS, Hit, Key, Order, Plan
-from domain.errors import Invalid, TooCostly
+from application.search.ports import Hit, Key, Order, Plan
+from domain.errors import Invalid
 from domain.search.hashing import TermHash
 from domain.search.query import All, Match, Node
 from domain.search.query import Any as AnyOf
-from infrastructure.postgres.connect import Pool, store_errors
+from infrastructure.postgres.connect import Pool
 from projections.search import statements as sql
 from projections.search.conditions import Condition, compile_query, parts_of
-from projections.search.key import require_key
+from projections.search.running import Rows, Running
 
 MOST_IDENTS = 1000
 """Identifiers that a part may stand for."""
-
-Rows = list[tuple[Any, ...]]
-
-_LIMITS = f"set local statement_timeout = {round(SECONDS * 1000)}"
 
 
 class SearchQueries:
     """Reads through a pool whose connections have the cell on their search path."""
 
     def __init__(self, pool: Pool, hashes: TermHash) -> None:
-        self._pool = pool
         self._hashes = hashes
-        self._key_seen = False
+        self._run = Running(pool, hashes.fingerprint)
 
     async def plan(self, tenant_id: str, node: Node) -> Plan:
-        await self._require_key()
         found = {part: await self._idents(tenant_id, part) for part in set(parts_of(node))}
         asked = compile_query(node, tenant_id, self._hashes, found)
         if not asks_history(node):
@@ -53,29 +39,31 @@ class SearchQueries:
             return await self._ranked(plan, after, limit)
         if order.by == "amount":
             return await self._by_amount(plan, order, after, limit)
-        found = await self._peeked(plan, order, after, limit, sql.PEEKED)
+        found = await self._run.peeked(plan, order, after, limit, sql.PEEKED)
         if len(found) == limit:
             return found
         asked: Condition = plan.condition
-        all_ = await self._collected(
+        all_ = await self._run.collected(
             plan, sql.collected(asked, order, after=after is not None), after, limit
         )
         if all_ is not None:
             return all_
-        found = await self._peeked(plan, order, after, limit, sql.PEEKED_FURTHER)
+        found = await self._run.peeked(plan, order, after, limit, sql.PEEKED_FURTHER)
         if len(found) == limit:
             return found
-        return await self._hits(plan, sql.hits(asked, order, after=after is not None), after, limit)
+        return await self._run.hits(
+            plan, sql.hits(asked, order, after=after is not None), after, limit
+        )
 
     async def newest_of_orders(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
         behind = after is not None
         found = None
-        if len(await self._peeked(plan, Order(), after, limit, sql.PEEKED)) < limit:
+        if len(await self._run.peeked(plan, Order(), after, limit, sql.PEEKED)) < limit:
             text = sql.collected_orders(plan.condition, after=behind)
-            found = await self._collected(plan, text, after, limit)
+            found = await self._run.collected(plan, text, after, limit)
         if found is None:
             text = sql.newest_of_orders(plan.condition, after=behind)
-            found = await self._hits(plan, text, after, limit)
+            found = await self._run.hits(plan, text, after, limit)
         return found
 
     async def _ranked(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
@@ -84,12 +72,12 @@ class SearchQueries:
         else:
             bound = after[0]
         behind, found = after and after[1:], None
-        if len(await self._peeked(plan, Order(), None, limit, sql.PEEKED)) < limit:
+        if len(await self._run.peeked(plan, Order(), None, limit, sql.PEEKED)) < limit:
             text = sql.collected(plan.condition, Order("relevance"), after=after is not None)
-            found = await self._collected(plan, text, behind, limit, bound=bound)
+            found = await self._run.collected(plan, text, behind, limit, bound=bound)
         if found is None:
             text = sql.ranked(plan.condition, after=after is not None)
-            found = await self._hits(plan, text, behind, limit, bound=bound)
+            found = await self._run.hits(plan, text, behind, limit, bound=bound)
         return [structs.replace(hit, bound=bound) for hit in found]
 
     async def _by_amount(
@@ -100,34 +88,12 @@ class SearchQueries:
         in_tail = after is not None and after[0] is None
         if not in_tail:
             text = sql.hits(plan.condition, order, after=after is not None)
-            found = await self._hits(plan, text, after, limit)
+            found = await self._run.hits(plan, text, after, limit)
         if len(found) < limit:
             text = sql.hits(plan.condition, order, after=in_tail, without_amount=True)
             rest = after[1:] if in_tail and after else None
-            found += await self._hits(plan, text, rest, limit - len(found))
+            found += await self._run.hits(plan, text, rest, limit - len(found))
         return found
-
-    async def _peeked(
-        self, plan: Plan, order: Order, after: Key | None, limit: int, among: int
-    ) -> list[Hit]:
-        """As many as the limit where there are many; else they say nothing."""
-        asked: Condition = plan.condition
-        if not asked.termed or asked.wide or limit > among // 2:
-            return []
-        text = sql.peek(asked, order, among, after=after is not None)
-        return await self._hits(plan, text, after, limit)
-
-    async def _collected(
-        self, plan: Plan, text: str, after: Sequence[object] | None, limit: int, **more: object
-    ) -> list[Hit] | None:
-        """None where no terms are asked for, or there are more than can be collected."""
-        asked: Condition = plan.condition
-        if not asked.termed or asked.common:
-            return None
-        values = _values(plan, after, limit, more)
-        rows = await self.rows(text, plan.tenant_id, values, settings=sql.BY_BITMAP)
-        asked.common = bool(rows) and rows[0][-1] > sql.COLLECTED
-        return None if asked.common else [Hit(*row[:-1]) for row in rows]
 
     async def states(self, plan: Plan, hits: Sequence[Hit]) -> list[bytes]:
         positions = {"positions": [hit.position for hit in hits]}
@@ -145,7 +111,7 @@ class SearchQueries:
     ) -> list[Hit]:
         text = sql.newer_in_orders(plan.condition, after=after is not None)
         bounds = {"since_us": since[0], "since_sequence": since[1], "order_ids": list(order_ids)}
-        return await self._hits(plan, text, after, limit, **bounds)
+        return await self._run.hits(plan, text, after, limit, **bounds)
 
     async def explain(self, plan: Plan, order: Order, *, orders: bool, limit: int) -> list[str]:
         if orders and plan.decide is None:
@@ -158,22 +124,9 @@ class SearchQueries:
         ((found,),) = await self.rows(f"explain (format json) {text}", plan.tenant_id, values)
         return sorted(set(_indexes(found)))
 
-    async def rows(
-        self, text: str, tenant_id: str, values: Mapping[str, object], *, settings: str = ""
-    ) -> Rows:
-        """Run a statement of this tenant, under settings. Raises TooCostly after `SECONDS`."""
-        async with self._limited(settings) as connection:
-            parameters = {**values, "tenant": tenant_id}
-            cursor = await connection.execute(text.encode(), parameters, binary=True, prepare=False)
-            return await cursor.fetchall()
-
-    async def _require_key(self) -> None:
-        """What is made with another secret would not be found, and nobody would be told."""
-        if not self._key_seen:
-            with store_errors():
-                async with self._pool.connection() as connection:
-                    await require_key(connection, self._hashes.fingerprint)
-            self._key_seen = True
+    async def rows(self, text: str, tenant_id: str, values: Mapping[str, object]) -> Rows:
+        """Run a statement of this tenant. Raises as `Running.rows`."""
+        return await self._run.rows(text, tenant_id, values)
 
     async def _idents(self, tenant_id: str, part: str) -> list[str]:
         values = {"part": part, "limit": MOST_IDENTS + 1}
@@ -184,35 +137,6 @@ class SearchQueries:
             detail = f"more than {most} identifiers contain what an ident asks for: give more of it"
             raise Invalid.field("/query", detail)
         return [value for (value,) in found]
-
-    async def _hits(
-        self, plan: Plan, text: str, after: Sequence[object] | None, limit: int, **more: object
-    ) -> list[Hit]:
-        rows = await self.rows(text, plan.tenant_id, _values(plan, after, limit, more))
-        return [Hit(*row) for row in rows]
-
-    @asynccontextmanager
-    async def _limited(self, settings: str) -> AsyncIterator[AsyncConnection[Any]]:
-        with store_errors(), in_time():
-            async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute(f"{_LIMITS}; {settings}".encode())
-                yield connection
-
-
-def _values(
-    plan: Plan, after: Sequence[object] | None, limit: int, more: Mapping[str, object]
-) -> dict[str, object]:
-    keys = {f"after_{at}": value for at, value in enumerate(after or ())}
-    return {**plan.condition.parameters, **keys, **more, "limit": limit}
-
-
-@contextmanager
-def in_time() -> Iterator[None]:
-    """Around statements with a time-out: raises TooCostly when one ran into it."""
-    try:
-        yield
-    except psycopg.errors.QueryCanceled as error:
-        raise TooCostly from error
 
 
 def asks_history(node: Node) -> bool:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from application.search.ports import Order
+from application.search.ports import Asked, Order
 from domain.errors import TooCostly
+from domain.search.aggregation import Measure
 from domain.search.hashing import TermHash
 from domain.search.reading import read_query
 from infrastructure.postgres.connect import Pool
+from projections.orders.model import OrdersModel
 from projections.reading import Connection
-from projections.search import queries
+from projections.rebuild import rebuild
+from projections.search import running
+from projections.search.aggregations import AggregationQueries
+from projections.search.entries import Indexing
 from projections.search.key import IndexKeyDiffers
 from projections.search.queries import SearchQueries, asks_history
+from tests.projections.conftest import Connect
 from tests.projections.filling import Fact, Filling
-from tests.projections.indexing import HASHES
+from tests.projections.indexing import HASHES, Told
 from tests.projections.orders.following import project
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +29,7 @@ pytestmark = pytest.mark.anyio
 async def test_what_takes_too_long_says_how_to_narrow_it(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "_LIMITS", "set local statement_timeout = 20")
+    monkeypatch.setattr(running, "_LIMITS", "set local statement_timeout = 20")
     index = SearchQueries(pool, HASHES)
     with pytest.raises(TooCostly, match="a range of occurred_at") as caught:
         await index.rows("select pg_sleep(60)", "acme", {})
@@ -31,19 +37,48 @@ async def test_what_takes_too_long_says_how_to_narrow_it(
     assert await index.rows("select 1", "acme", {}) == [(1,)]
 
 
+NOTE = read_query({"text": "note"}, "/query", personal=False)
+
+
+async def sequences(index: SearchQueries) -> list[int]:
+    plan = await index.plan("acme", NOTE)
+    return [hit.sequence for hit in await index.hits(plan, Order(), None, 5)]
+
+
 async def test_an_index_of_another_secret_is_not_asked(
     pool: Pool, app: Connection, filling: Filling
 ) -> None:
-    node = read_query({"text": "note"}, "/query", personal=False)
     other = SearchQueries(pool, TermHash(bytes(32)))
-    await other.plan("acme", node)  # nothing is made with any secret yet
+    assert await sequences(other) == []  # nothing is made with any secret yet
     await filling.add(Fact("o1", "order.note.added"))
     await project(app)
     with pytest.raises(IndexKeyDiffers):
-        await SearchQueries(pool, TermHash(bytes(32))).plan("acme", node)
-    index = SearchQueries(pool, HASHES)
-    plan = await index.plan("acme", node)
-    assert [hit.sequence for hit in await index.hits(plan, Order(), None, 5)] == [1]
+        await sequences(other)
+    assert await sequences(SearchQueries(pool, HASHES)) == [1]
+
+
+async def test_whoever_holds_the_secret_before_a_rebuild_is_told_so(
+    pool: Pool, as_owner: Connect, app: Connection, filling: Filling
+) -> None:
+    """An empty answer would say that there is nothing."""
+    await filling.add(Fact("o1", "order.note.added", {"amount_minor": 5}))
+    await project(app)
+    before, after = SearchQueries(pool, HASHES), SearchQueries(pool, TermHash(bytes(32)))
+    assert await sequences(before) == [1]
+    plan = await before.plan("acme", NOTE)
+    other = OrdersModel(Indexing(TermHash(bytes(32)), Told()))
+    await rebuild(as_owner, [other], lambda _done, _total: None)
+    count = Asked([Measure("count")], [])
+    for asked in (
+        before.hits(plan, Order(), None, 5),
+        before.hits(plan, Order("relevance"), None, 5),
+        before.newest_of_orders(plan, None, 5),
+        AggregationQueries(before).grouped(plan, count, []),
+        sequences(before),
+    ):
+        with pytest.raises(IndexKeyDiffers, match="restart"):
+            await asked
+    assert await sequences(after) == [1]
 
 
 def test_the_services_own_events_are_asked_for_by_their_type() -> None:

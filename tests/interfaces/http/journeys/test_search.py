@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from infrastructure.postgres.connect import address
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
 
 pytestmark = pytest.mark.anyio
@@ -144,6 +146,32 @@ async def test_what_is_read_is_explained(shop: Shop) -> None:
     answer = await ask(shop, "/search", {"query": query, "explain": True})
     assert answer.json()["explain"]["reads_events"] is True
     assert len(answer.json()["items"]) == 1
+
+
+async def test_a_process_with_another_secret_than_the_index_says_so(shop: Shop) -> None:
+    """As one that was not restarted after a rebuild with a new one: never an empty 200."""
+    assert len(await found(shop, {"text": "shirt"})) == 1
+    url = address(shop.house.settings.database_url, "cell_0", name="test", as_owner=True)
+    turned = "update search_key set fingerprint = sha256(fingerprint) returning fingerprint"
+    with psycopg.connect(url) as connection:
+        (own,) = connection.execute("select fingerprint from search_key").fetchone() or (None,)
+        connection.execute(turned)
+    try:
+        for path, body in (
+            ("/search", {"query": {"text": "shirt"}}),
+            ("/search", {"query": {"ident": "0077"}, "return": "orders"}),
+            ("/aggregations", {"query": {"text": "shirt"}}),
+            ("/topk", {"field": "type", "query": {"text": "shirt"}}),
+        ):
+            answer = await ask(shop, path, body)
+            assert answer.status_code == 503, answer.text
+            assert "search.key is not the one of the index" in answer.json()["detail"]
+        health = (await shop.as_role("operator").get(f"{BASE}/health")).json()
+        assert health["subsystems"]["search"]["status"] == "down"
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("update search_key set fingerprint = %s", (own,))
+    assert len(await found(shop, {"text": "shirt"})) == 1
 
 
 async def test_tenants_are_apart(house: House, shop: Shop) -> None:
