@@ -15,8 +15,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +33,7 @@ from interfaces.composition.models import models as read_models
 from interfaces.settings import Settings
 from projections.progress import status
 from projections.rebuild import compare
+from projections.reconciling.place import reconciled
 from projections.registry import NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -195,6 +196,9 @@ class Load:
         self._note_bytes = note_bytes
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._going = asyncio.Event()
+        self._going.set()
+        self._resting = 0
         self.promised: dict[tuple[str, str], Promise] = {}
         self.codes: Counter[int | str] = Counter()
         self.wrong: list[str] = []
@@ -216,16 +220,29 @@ class Load:
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*self._tasks)
 
+    @asynccontextmanager
+    async def resting(self) -> AsyncIterator[None]:
+        """Every client has its last answer, and none begins anew until this is left: so what is
+        stored is exactly what was promised, and it stands still while it is looked at."""
+        self._going.clear()
+        try:
+            await until(lambda: self._checked(self._resting == self._writers), "rest")
+            yield
+        finally:
+            self._going.set()
+
     async def more(self, count: int) -> float:
         """Until `count` further events are acknowledged; seconds that it took."""
         goal = len(self.promised) + count
-        return await until(lambda: self._reached(goal), f"{count} acknowledgements")
+        reached = f"{count} acknowledgements"
+        return await until(lambda: self._checked(len(self.promised) >= goal), reached)
 
-    def _reached(self, goal: int) -> bool:
+    def _checked(self, reached: bool) -> bool:
+        """The same; raises what ended a client that should go on."""
         for task in self._tasks:
             if task.done() and not self._stopping:
                 task.result()
-        return len(self.promised) >= goal
+        return reached
 
     async def _write(self, writer: int) -> None:
         tenant = list(self._tokens)[writer % len(self._tokens)]
@@ -238,9 +255,15 @@ class Load:
         number = 0
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
             while not self._stopping:
+                await self._rest()
                 number += 1
                 event = an_event(random_, writer, number, self._note_bytes)
                 await self._insist(client, tenant, event)
+
+    async def _rest(self) -> None:
+        self._resting += 1
+        await self._going.wait()
+        self._resting -= 1
 
     async def _insist(self, client: httpx.AsyncClient, tenant: str, event: dict[str, Any]) -> None:
         body = msgspec.json.encode(event)
@@ -321,22 +344,26 @@ def verify(url: str, promised: Mapping[tuple[str, str], Promise]) -> int:
     return len(stored)
 
 
+async def verify_followed(url: str) -> None:
+    """The read models reach the end of the store, nothing was left out, and the reconciler had
+    nothing to put right."""
+    started = time.monotonic()
+    async with await connect_one(url, "cell_0", name="verify models", as_owner=True) as connection:
+        while True:
+            models = await status(connection, NAMES)
+            assert all(model.dead_letters == 0 for model in models)
+            assert (await reconciled(connection)).healed == 0
+            if all(model.lag == 0 for model in models):
+                return
+            assert time.monotonic() - started < PATIENCE, f"the read models stay behind: {models}"
+            await asyncio.sleep(0.1)
+
+
 async def verify_read_models(url: str, data_dir: Path) -> None:
-    """The read models reach the end of the store, nothing was left out, and they are what a
-    rebuild would make of it."""
+    """The same, and they are what a rebuild would make of the store."""
+    await verify_followed(url)
 
     async def connect() -> Any:
         return await connect_one(url, "cell_0", name="verify models", as_owner=True)
 
-    async with await connect() as connection:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            cursor = await connection.execute("select max(position) from events")
-            (end,) = await cursor.fetchone()
-            models = await status(connection, NAMES)
-            assert all(model.dead_letters == 0 for model in models)
-            if all(model.lag == 0 for model in models):
-                break
-            assert time.monotonic() < deadline, f"read models never reached {end}"
-            await asyncio.sleep(0.1)
     assert await compare(connect, read_models(Settings(url, data_dir))) == []
