@@ -11,6 +11,7 @@
     ├── AccessError
     │   ├── Unauthenticated        no token, or one that does not hold
     │   └── Forbidden              the token holds, the right is missing
+    ├── TooManyAtOnce              the caller's tenant asks more at once than it may
     └── Unavailable                a store is away or full; asking again later may work
         ├── Overloaded             a bounded queue is full
         └── KeyUnavailable         the key store does not answer, or lacks a key it once gave
@@ -106,6 +107,12 @@ class Unauthenticated(AccessError):
 
 class Forbidden(AccessError):
     """The token does not give this right."""
+
+
+class TooManyAtOnce(OrderHistoryError):
+    """Too many questions of this tenant are being answered. Ask again shortly, fewer at once."""
+
+    retry_after = 1
 
 
 class Unavailable(OrderHistoryError):

@@ -104,7 +104,8 @@ _TOP: dict[str, Any] = {
     tag="Search",
     headers=(MIN_SEQUENCE,),
     content=(Content(AggregationIn, example=_AGGREGATION),),
-    replies={200: Reply("The groups, by key.", AggregationOut), **problems(413, 415, 503)},
+    replies={200: Reply("The groups, by key.", AggregationOut), **problems(413, 415)},
+    costly=True,
 )
 async def aggregate(request: ApiRequest) -> ASGIApp:
     """At most 10,000 groups. Intervals of time without events are told as well. Amounts of several
@@ -129,7 +130,8 @@ async def aggregate(request: ApiRequest) -> ASGIApp:
     tag="Search",
     headers=(MIN_SEQUENCE,),
     content=(Content(TopIn, example=_TOP),),
-    replies={200: Reply("The highest first.", AggregationOut), **problems(413, 415, 503)},
+    replies={200: Reply("The highest first.", AggregationOut), **problems(413, 415)},
+    costly=True,
 )
 async def top(request: ApiRequest) -> ASGIApp:
     """Of any field: the actors with the most changes, the most frequent failure codes, the

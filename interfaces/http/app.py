@@ -44,6 +44,7 @@ from interfaces.http.openapi import declared_of, document
 from interfaces.http.problems import problem_response
 from interfaces.http.services import Services
 from interfaces.http.timing import RequestTimes
+from interfaces.http.turns import Turns
 
 API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *events.HANDLERS,
@@ -139,7 +140,7 @@ def create_app(
         ],
         exception_handlers={Exception: problem_response},
         request_class=ApiRequest,
-        state=State({"services": services}),
+        state=State({"services": services, "turns": Turns()}),
         openapi_config=None,
         logging_config=None,
     )

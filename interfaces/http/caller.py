@@ -16,6 +16,7 @@ from domain.access.permissions import Permission
 from domain.errors import Invalid, Unreadable
 from interfaces.http.problems import ParameterError
 from interfaces.http.services import Services
+from interfaces.http.turns import Turns
 
 SLASH = "\x1f"
 """Stands for an encoded slash (%2F) in `scope["path"]`: no id may contain a control character."""
@@ -39,6 +40,10 @@ class ApiRequest(Request[Caller, None, State]):
     @property
     def services(self) -> Services:
         return cast(Services, self.scope["litestar_app"].state.services)
+
+    @property
+    def turns(self) -> Turns:
+        return cast(Turns, self.scope["litestar_app"].state.turns)
 
     def path_value(self, name: str) -> str:
         """A path parameter, decoded; `%2F` in it is a slash."""

@@ -138,13 +138,17 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
     headers: tuple[Header, ...] = (),
     content: tuple[Content, ...] = (),
     direct: bool = False,
+    costly: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Declare a handler (see above). 401 and 403 are added to `replies` where a right is needed,
-    400 and 422 everywhere. `direct`: a fixed path that is served without litestar's router."""
+    400 and 422 everywhere. `direct`: a fixed path that is served without litestar's router.
+    `costly`: its requests take turns (`turns.py`), and 429 and 503 are added."""
 
     def declare(handle: Handler) -> HTTPRouteHandler:
         implied = problems(400, 422) if permission is None else problems(400, 401, 403, 422)
-        served = _serve(handle, permission, query)
+        if costly:
+            implied |= problems(429, 503)
+        served = _serve(_taking_turns(handle) if costly else handle, permission, query)
         declared = Endpoint(
             method=method,
             permission=permission,
@@ -166,6 +170,14 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
         )
 
     return declare
+
+
+def _taking_turns(handle: Handler) -> Handler:
+    async def in_turn(request: ApiRequest, *query: Any) -> ASGIApp:
+        async with request.turns.taken(request.caller.tenant_id):
+            return await handle(request, *query)
+
+    return in_turn
 
 
 def _serve(handle: Handler, permission: Permission | None, query: type[Struct]) -> Handler:

@@ -20,7 +20,14 @@ from litestar.exceptions import HTTPException
 from msgspec import UNSET, Struct, UnsetType
 
 from domain import errors
-from domain.errors import EventConflict, FieldError, Invalid, OrderHistoryError, Unavailable
+from domain.errors import (
+    EventConflict,
+    FieldError,
+    Invalid,
+    OrderHistoryError,
+    TooManyAtOnce,
+    Unavailable,
+)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PATH = "/problems"
@@ -80,6 +87,7 @@ KINDS: dict[type[OrderHistoryError], Kind] = {
     errors.TooLarge: Kind("too-large", 413, "The body is too large"),
     errors.Invalid: Kind("invalid", 422, "The request is not valid"),
     errors.TooCostly: Kind("too-costly", 422, "The question takes too long to answer"),
+    errors.TooManyAtOnce: Kind("too-many-at-once", 429, "Too much is asked at once"),
     errors.Unavailable: Kind("unavailable", 503, "The service cannot answer now"),
     errors.Overloaded: Kind("overloaded", 503, "Too much is waiting"),
     errors.KeyUnavailable: Kind("key-unavailable", 503, "A key is not available"),
@@ -151,7 +159,7 @@ def _field_errors(error: Exception) -> list[FieldProblem] | UnsetType:
 def _headers_of(error: Exception) -> dict[str, str]:
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyAtOnce):
         return {"Retry-After": str(error.retry_after)}
     return {}
 

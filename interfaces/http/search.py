@@ -103,7 +103,8 @@ _EXAMPLE: dict[str, Any] = {
     tag="Search",
     headers=(MIN_SEQUENCE,),
     content=(Content(SearchIn, example=_EXAMPLE),),
-    replies={200: Reply("A page of what is meant.", SearchOut), **problems(413, 415, 503)},
+    replies={200: Reply("A page of what is meant.", SearchOut), **problems(413, 415)},
+    costly=True,
 )
 async def search(request: ApiRequest) -> ASGIApp:
     """Words, identifiers and conditions on fields, put together with all, any and not. An email

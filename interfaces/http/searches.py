@@ -79,8 +79,9 @@ _CONTENT = (Content(SavedSearchIn, example=_EXAMPLE),)
     content=_CONTENT,
     replies={
         201: Reply("Saved, for all of the tenant.", SavedSearchView, headers=("Location", "ETag")),
-        **problems(409, 413, 415, 503),
+        **problems(409, 413, 415),
     },
+    costly=True,
 )
 async def save_search(request: ApiRequest) -> ASGIApp:
     """Checked as POST /search checks it. It is shared and kept: an email address, a telephone
@@ -137,8 +138,9 @@ async def get_search(request: ApiRequest) -> ASGIApp:
     content=_CONTENT,
     replies={
         200: Reply("As it is now.", SavedSearchView, headers=("ETag",)),
-        **problems(404, 409, 412, 413, 415, 503),
+        **problems(404, 409, 412, 413, 415),
     },
+    costly=True,
 )
 async def replace_search(request: ApiRequest) -> ASGIApp:
     """Takes the place of all that was saved, by who saved it or who may manage all. Without
@@ -182,7 +184,8 @@ async def delete_search(request: ApiRequest) -> ASGIApp:
     tag="Search",
     headers=(MIN_SEQUENCE,),
     query=ResultsQuery,
-    replies={200: Reply("A page, as POST /search answers.", SearchOut), **problems(404, 503)},
+    replies={200: Reply("A page, as POST /search answers.", SearchOut), **problems(404)},
+    costly=True,
 )
 async def run_search(request: ApiRequest, query: ResultsQuery) -> ASGIApp:
     """What its caller may see of it, whoever saved it. A change of the saved search ends the walks
