@@ -1,124 +1,228 @@
-"""Orders of a shop, and a slow second opinion on what a question about them means.
+"""A slow second opinion on what a question about events means.
 
 Nothing here comes from domain/search or the read model: JSON queries are held against the events as
-they were sent, one after the other.
+they were sent, one after the other. docs/search.md says what matches what.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
-from random import Random
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from tests.projections.filling import START_US, Fact
-
 Json = Any
-COLUMNS = ("type", "source", "order_id", "actor_id", "sequence", "occurred_at")
-IDENTS = ("number", "tracking_number", "sku", "rma")
+Meant = Callable[["Event"], bool]
+
+_IDENTS = ("number", "tracking_number", "sku", "rma")
+_TIMES = (
+    "occurred_at",
+    "order.created_at",
+    "order.last_event_at",
+    "payload.promised_delivery_at",
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Sent(NamedTuple):
+    """What a producer said. A personal value reads {"_sd": a name for it}."""
+
+    type: str
+    source: str
+    order_id: str | None
+    occurred_us: int
+    payload: dict[str, Json]
+    metadata: dict[str, Json]
 
 
 class Event:
-    """An event of one tenant with what it says, by the reference's own reading."""
+    """An event of one tenant with what it says, by the reference's own reading.
 
-    def __init__(self, sequence: int, fact: Fact, personal: dict[str, str]) -> None:
+    said: path -> the values there, lists being gone through. personal: the personal values of its
+    payload. order: its order as it is now, once all of its events are known.
+    """
+
+    def __init__(self, sequence: int, sent: Sent, personal: Mapping[str, str]) -> None:
         self.sequence = sequence
-        self.fact = fact
-        self.occurred_us = START_US + fact.at * 1_000_000
-        self.actor_id = (fact.metadata or {}).get("actor_id")
-        self.words: set[str] = set(_words(fact.type)) | set(_words(fact.source))
-        self.idents: set[str] = set() if fact.order_id is None else {_folded(fact.order_id)}
+        self.type, self.source, self.order_id, self.occurred_us = sent[:4]
+        self.actor_id = sent.metadata.get("actor_id")
+        self.words = {*_words(sent.type), *_words(sent.source)}
+        self.idents = set() if sent.order_id is None else {_folded(sent.order_id)}
         self.personal: set[str] = set()
+        self.emails: set[str] = set()
+        self.phones: set[str] = set()
         self.order: dict[str, Json] = {}
-        for path, value in _leaves(fact.payload):
-            self._read(path, value, personal)
+        self.said: dict[str, list[Json]] = {}
+        for path, value in _leaves(sent.payload, ("payload",)):
+            if path[-1] == "_sd":
+                self._disclose(path[-2], personal[value])
+            elif value is not None:
+                self.said.setdefault(".".join(path), []).append(value)
+                self._read(path, value)
+        for path, value in _leaves(sent.metadata, ("metadata",)):
+            if path[-1] != "_sd" and value is not None:
+                self.said.setdefault(".".join(path), []).append(value)
 
-    def _read(self, path: tuple[str, ...], value: Json, personal: dict[str, str]) -> None:
+    def _disclose(self, name: str, value: str) -> None:
+        self.personal.add(value)
+        if "@" in value:
+            self.emails.add(_folded(value))
+        elif name == "phone":
+            self.phones.add(_digits(value))
+
+    def _read(self, path: tuple[str, ...], value: Json) -> None:
         name = path[-1]
-        if name == "_sd":
-            self.personal.add(personal[value])
-        elif name in IDENTS or name.endswith("_id") or path[-2:] == ("customer", "id"):
+        if name in _IDENTS or name.endswith("_id") or path[-2:] == ("customer", "id"):
             if type(value) in (str, int):
                 self.idents.add(_folded(str(value)))
         elif isinstance(value, str) and not name.endswith("_at"):
             self.words |= set(_words(value))
 
-    def values(self, name: str) -> list[Json]:
+    def values(self, name: str) -> Sequence[Json]:
         """What a field of a query has here."""
         scope, _, rest = name.partition(".")
+        if scope in ("payload", "metadata"):
+            return self.said.get(name, ())
         if scope == "order":
             value = self.order.get(rest)
-            return value if isinstance(value, list) else [] if value is None else [value]
-        if scope == "payload":
-            return list(_at(self.fact.payload, rest.split(".")))
-        if scope == "metadata":
-            return list(_at(self.fact.metadata, rest.split(".")))
-        own = {
-            "type": self.fact.type,
-            "source": self.fact.source,
-            "order_id": self.fact.order_id,
-            "actor_id": self.actor_id,
-            "sequence": self.sequence,
-            "occurred_at": self.occurred_us,
-        }
-        return [] if own[name] is None else [own[name]]
+            return value if isinstance(value, list) else () if value is None else (value,)
+        own = self.occurred_us if name == "occurred_at" else getattr(self, name)
+        return () if own is None else (own,)
+
+    def one(self, name: str) -> Json:
+        """The first of a field's values; None without any."""
+        values = self.values(name)
+        return values[0] if values else None
+
+    @property
+    def currency(self) -> str | None:
+        """Of its amount: its own, else its order's."""
+        found: str | None = self.one("payload.currency") or self.one("order.currency")
+        return found
 
 
-def told(facts: list[Fact], tenant: str, personal: dict[str, str]) -> list[Event]:
-    """The tenant's events, each with its order as all of them make it."""
-    own = [fact for fact in facts if fact.tenant == tenant]
-    events = [Event(place, fact, personal) for place, fact in enumerate(own, 1)]
+def history(sent: Iterable[Sent], personal: Mapping[str, str]) -> list[Event]:
+    """A tenant's events, each with its order as all of them make it; from 1 in the order given."""
+    events = [Event(place, one, personal) for place, one in enumerate(sent, 1)]
     orders: dict[str, list[Event]] = {}
     for event in events:
-        if event.fact.order_id is not None:
-            orders.setdefault(event.fact.order_id, []).append(event)
-    for history in orders.values():
-        order = _order(history)
-        for event in history:
+        if event.order_id is not None:
+            orders.setdefault(event.order_id, []).append(event)
+    for of_order in orders.values():
+        order = _order(of_order)
+        for event in of_order:
             event.order = order
     return events
 
 
+_STATUSES = ("confirmed", "shipped", "delivered", "cancelled", "closed")
+_SET = ("number", "channel", "currency", "total_minor")
+
+
+def _order(events: Sequence[Event]) -> dict[str, Json]:
+    """The order as it is now: the fold of the vocabulary, of the types that the inputs have, none
+    of whose corrections changes anything."""
+    by_time = sorted(events, key=lambda event: (event.occurred_us, event.sequence))
+    order: dict[str, Json] = {"on_hold": False, "created_at": events[0].occurred_us}
+    order["last_event_at"] = by_time[-1].occurred_us
+    for event in by_time:
+        kind = event.type.removeprefix("order.")
+        if kind == "created":
+            given = {name: event.one(f"payload.{name}") for name in _SET}
+            given["customer_id"] = event.one("payload.customer.id")
+            given["sku"] = sorted(set(event.values("payload.items.sku"))) or None
+            order |= {name: value for name, value in given.items() if value is not None}
+            order["status"] = event.one("payload.status") or "pending"
+        elif kind in _STATUSES or kind == "status.changed":
+            order["status"] = event.one("payload.to") or kind
+        elif kind in ("hold.placed", "hold.released"):
+            order["on_hold"] = kind == "hold.placed"
+        elif kind in ("item.price_changed", "item.quantity_changed"):
+            order["total_minor"] = event.one("payload.total_after_minor")
+    return order
+
+
 def is_meant(query: dict[str, Json], event: Event) -> bool:
     """Whether the query is true of the event."""
+    return meaning(query)(event)
+
+
+def meaning(query: dict[str, Json]) -> Meant:
+    """Of which events the query is true."""
     if "all" in query:
-        return all(is_meant(part, event) for part in query["all"])
+        every = [meaning(part) for part in query["all"]]
+        return lambda event: all(part(event) for part in every)
     if "any" in query:
-        return any(is_meant(part, event) for part in query["any"])
+        some = [meaning(part) for part in query["any"]]
+        return lambda event: any(part(event) for part in some)
     if "not" in query:
-        return not is_meant(query["not"], event)
+        part = meaning(query["not"])
+        return lambda event: not part(event)
     if "text" in query:
-        return set(_words(query["text"])) <= event.words
+        words = set(_words(query["text"]))
+        return lambda event: words <= event.words
+    return _having(query) if "ident" in query else _holding(query)
+
+
+def scoring(query: dict[str, Json]) -> list[Meant]:
+    """What relevance counts: each word and each identifier that is asked for, not excluded."""
+    if "text" in query:
+        return [meaning({"text": word}) for word in dict.fromkeys(_words(query["text"]))]
     if "ident" in query:
-        return _has_ident(query, event)
-    name = query["field"]
-    values = event.values(name)
-    return all(_holds(op, wanted, values, name) for op, wanted in query.items() if op != "field")
+        return [meaning(query)]
+    parts = [*query.get("all", []), *query.get("any", [])]
+    return [one for part in parts for one in scoring(part)]
 
 
-def _has_ident(query: dict[str, Json], event: Event) -> bool:
+def parts_of_idents(query: dict[str, Json]) -> Iterator[str]:
+    """The parts of identifiers that are asked for, as they are compared."""
+    if "ident" in query and not query.get("exact"):
+        yield _folded(query["ident"])
+    inner = [query["not"]] if "not" in query else []
+    for part in [*query.get("all", []), *query.get("any", []), *inner]:
+        yield from parts_of_idents(part)
+
+
+def _having(query: dict[str, Json]) -> Meant:
     wanted = _folded(query["ident"])
-    if wanted in {_folded(one) for one in event.personal if "@" in one}:
-        return True
     is_number = bool(re.fullmatch(r"[\W\d_]+", wanted)) and len(_digits(wanted)) >= 6
-    if is_number and _digits(wanted) in map(_digits, event.personal):
-        return True
-    if query.get("exact"):
-        return wanted in event.idents
-    return any(wanted in one for one in event.idents)
+    number = _digits(wanted) if is_number else None
+
+    def has(event: Event) -> bool:
+        if wanted in event.emails or number in event.phones:
+            return True
+        if query.get("exact"):
+            return wanted in event.idents
+        return any(wanted in one for one in event.idents)
+
+    return has
 
 
-def _holds(op: str, wanted: Json, values: list[Json], name: str) -> bool:
+def _holding(query: dict[str, Json]) -> Meant:
+    name = query["field"]
+    tests = [_test(op, wanted, name) for op, wanted in query.items() if op != "field"]
+
+    def holds(event: Event) -> bool:
+        values = event.values(name)
+        return all(test(values) for test in tests)
+
+    return holds
+
+
+def _test(op: str, wanted: Json, name: str) -> Callable[[Sequence[Json]], bool]:
     if op == "exists":
-        return bool(values) == bool(wanted)
-    if name.endswith("_at"):
-        wanted = [_us(one) for one in wanted] if op == "in" else _us(wanted)
-        values = [_us(one) if isinstance(one, str) else one for one in values]
+        return lambda values: bool(values) == bool(wanted)
+    if name in _TIMES:
+        wanted = [us(one) for one in wanted] if op == "in" else us(wanted)
+        return lambda values: any(_is_one(op, wanted, us(value)) for value in values)
+    return lambda values: any(_is_one(op, wanted, value) for value in values)
+
+
+def _is_one(op: str, wanted: Json, value: Json) -> bool:
     if op == "in":
-        return any(_equal(value, one) for value in values for one in wanted)
-    return any(_compared(op, value, wanted) for value in values)
+        return any(_equal(value, one) for one in wanted)
+    return _compared(op, value, wanted)
 
 
 def _equal(value: Json, wanted: Json) -> bool:
@@ -134,128 +238,16 @@ def _compared(op: str, value: Json, wanted: Json) -> bool:
         return False
     if op == "prefix":
         return isinstance(value, str) and value[: len(wanted)] == wanted
-    return bool(
-        {
-            "gt": value > wanted,
-            "gte": value >= wanted,
-            "lt": value < wanted,
-            "lte": value <= wanted,
-        }[op]
-    )
+    if op in ("gt", "gte"):
+        return bool(value > wanted or (op == "gte" and value == wanted))
+    return bool(value < wanted or (op == "lte" and value == wanted))
 
 
-def _order(history: list[Event]) -> dict[str, Json]:
-    """The order as it is now, of the few kinds of events that `shop` has."""
-    order: dict[str, Json] = {"on_hold": False, "created_at": history[0].occurred_us}
-    by_time = sorted(history, key=lambda event: (event.occurred_us, event.sequence))
-    order["last_event_at"] = by_time[-1].occurred_us
-    for event in by_time:
-        kind, payload = event.fact.type, event.fact.payload
-        if kind == "order.created":
-            order |= {
-                "number": payload["number"],
-                "channel": payload["channel"],
-                "currency": payload["currency"],
-                "customer_id": payload["customer"]["id"],
-                "total_minor": payload["total_minor"],
-                "status": "pending",
-                "sku": sorted({item["sku"] for item in payload["items"]}),
-            }
-        elif kind == "order.hold.placed":
-            order["on_hold"] = True
-        elif kind == "order.status.changed":
-            order["status"] = payload["to"]
-    return order
-
-
-def shop(orders: int, seed: int) -> tuple[list[Fact], dict[str, str]]:
-    """Events of two tenants as they arrive; and of each digest the personal value behind it."""
-    draw = Random(seed)
-    personal: dict[str, str] = {}
-    facts = [fact for number in range(orders) for fact in _life(draw, number, personal)]
-    return sorted(facts, key=lambda fact: fact.at + draw.expovariate(1 / 50_000)), personal
-
-
-def _life(draw: Random, number: int, personal: dict[str, str]) -> Iterator[Fact]:
-    tenant, order = draw.choice(("acme", "acme", "other")), f"Ord-{number:05}"
-    at = draw.randrange(40 * 86_400)
-    currency = draw.choice(("EUR", "GBP", "JPY"))
-    price = draw.choice((99, 500, 12_000))
-    items = [
-        {"sku": f"SKU-{draw.randrange(60):03}", "name": draw.choice(NAMES), "qty": draw.choice(QTY)}
-        for _ in range(draw.randrange(1, 4))
-    ]
-    actor = {"actor_id": f"cust_{number % 50}", "correlation_id": f"corr-{number % 90}"}
-    yield Fact(
-        order,
-        "order.created",
-        {
-            "number": f"MAG-{number:06}",
-            "channel": draw.choice(("web", "app", "Großhandel")),
-            "currency": currency,
-            "total_minor": price,
-            "customer": {
-                "id": f"cust_{number % 50}",
-                "email": _sealed(f"User{number % 50}@Example.com", personal),
-                "phone": _sealed(f"+49 170 00{number % 50:05}", personal),
-            },
-            "items": items,
-            "promised_delivery_at": f"2025-02-{number % 28 + 1:02}T10:00:00.5Z",
-            "gift": {"wrap": draw.choice((True, False, None, "red ribbon", 3))},
-        },
-        at,
-        tenant,
-        None,
-        None,
-        draw.choice(("shop", "till")),
-        actor,
-    )
-    for step in range(draw.randrange(8)):
-        yield _step(draw, order, tenant, at + step * draw.randrange(1, 30_000), currency, price)
-    if number % 40 == 0:
-        yield Fact(None, "history.export.made", {"note": "blue"}, at, tenant)
-
-
-def _step(draw: Random, order: str, tenant: str, at: int, currency: str, price: int) -> Fact:
-    payment = {
-        "payment_id": f"pay_{draw.randrange(10**6):06}",
-        "gateway": draw.choice(("stripe", "adyen", "wire")),
-        "amount_minor": draw.choice((price, price // 2, 0)),
-        **({"currency": currency} if draw.random() < 0.8 else {}),
-    }
-    choices: list[tuple[str, dict[str, Json]]] = [
-        ("order.payment.succeeded", payment),
-        ("order.payment.failed", {**payment, "failure_code": draw.choice(CODES)}),
-        ("order.payment.refunded", payment),
-        ("order.status.changed", {"to": draw.choice(("paid", "shipped", "closed"))}),
-        ("order.hold.placed", {"risk_score": draw.choice((1, 0.5, 99.25))}),
-        (
-            "order.shipment.in_transit",
-            {
-                "tracking_number": f"TRK{draw.randrange(10**5):05}X",
-                "carrier": draw.choice(("dhl", "ups")),
-                "location": draw.choice(("Hub Köln", "hub berlin", "Depot 7")),
-                "weight_g": draw.choice((100, 1000.5, "heavy")),
-            },
-        ),
-        ("shop.custom.scanned", {"zone": draw.choice(("A1", "B4")), "tags": ["x", ["y", 1]]}),
-    ]
-    kind, payload = draw.choice(choices)
-    actor = draw.choice((None, {"actor_id": "svc"}, {"actor_id": f"agent_{draw.randrange(6)}"}))
-    return Fact(
-        order, kind, payload, at, tenant, source=draw.choice(("oms", "wms")), metadata=actor
-    )
-
-
-NAMES = ("Blue Shirt", "red shirt", "Große Lampe", "ﬁne Poster 7", "Crème", "shipment box")
-QTY = (1, 2, 5, 30, 2.5)
-CODES = ("insufficient_funds", "expired_card", "fraud")
-
-
-def _sealed(value: str, personal: dict[str, str]) -> dict[str, str]:
-    digest = f"{len(personal):043}"
-    personal[digest] = value
-    return {"_sd": digest}
+def us(moment: str | int) -> int:
+    """Microseconds since 1970 of an RFC 3339 time."""
+    if isinstance(moment, int):
+        return moment
+    return (datetime.fromisoformat(moment) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _words(text: str) -> list[str]:
@@ -270,12 +262,7 @@ def _digits(text: str) -> str:
     return re.sub("[^0-9]", "", text).removeprefix("00")
 
 
-def _us(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    return round(moment.timestamp() * 1_000_000)
-
-
-def _leaves(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json]]:
+def _leaves(value: Json, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Json]]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _leaves(inner, (*path, name))
@@ -284,9 +271,3 @@ def _leaves(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
             yield from _leaves(inner, path)
     else:
         yield path, value
-
-
-def _at(value: Json, path: list[str]) -> Iterator[Json]:
-    for found, leaf in _leaves(value):
-        if leaf is not None and list(found) == path:
-            yield leaf

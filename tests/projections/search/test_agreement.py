@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.search.aggregating import Aggregate
-from application.search.ports import Order, Sort
 from application.search.searching import Search
 from infrastructure.postgres.connect import connect_one, open_pool
 from infrastructure.postgres.embedded import EmbeddedPostgres
@@ -27,17 +26,21 @@ from projections.search.queries import SearchQueries
 from tests.projections.conftest import CELL, fresh_database
 from tests.projections.filling import Filling
 from tests.projections.indexing import HASHES, Told
-from tests.projections.search.asking import Asking, queries
-from tests.projections.search.reference import shop, told
+from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way
+from tests.projections.search.drawing import queries
+from tests.projections.search.shop import shop, told
 
 pytestmark = pytest.mark.anyio
 
 FACTS, PERSONAL = shop(420, 11)
 EVENTS = told(FACTS, "acme", PERSONAL)
 MODEL = OrdersModel(Indexing(HASHES, Told(PERSONAL)))
-BY: tuple[Sort, ...] = ("occurred_at", "sequence", "amount")
-ORDERS = st.sampled_from(
-    [Order("relevance"), *(Order(by, down) for by in BY for down in (True, False))]
+WAYS = st.builds(
+    Way,
+    order=st.sampled_from(ORDERS),
+    limit=st.integers(3, 60),
+    group=st.sampled_from(GROUPS),
+    top=st.sampled_from(TOPS),
 )
 
 
@@ -67,9 +70,9 @@ async def asking(anyio_backend: str, database_url: str) -> AsyncIterator[Asking]
 
 
 @settings(max_examples=500)
-@given(query=queries(EVENTS), order=ORDERS, limit=st.integers(3, 60), few=st.booleans())
+@given(query=queries(EVENTS), way=WAYS, few=st.booleans())
 async def test_all_ways_of_asking_agree(
-    asking: Asking, query: dict[str, Any], order: Order, limit: int, few: bool
+    asking: Asking, query: dict[str, Any], way: Way, few: bool
 ) -> None:
     """few: so little is looked at beforehand that all forms of a statement have their turn."""
     with pytest.MonkeyPatch.context() as patch:
@@ -77,7 +80,8 @@ async def test_all_ways_of_asking_agree(
             patch.setattr(statements, "PEEKED", 200)
             patch.setattr(statements, "PEEKED_FURTHER", 800)
             patch.setattr(statements, "COLLECTED", 20)
-        await asking.agrees(query, order, limit)
+        await asking.agrees(query, way)
+    assert not asking.costly
 
 
 async def test_a_rebuild_changes_no_answer(asking: Asking, database_url: str) -> None:
@@ -86,7 +90,7 @@ async def test_a_rebuild_changes_no_answer(asking: Asking, database_url: str) ->
 
     await rebuild(connect, [MODEL], lambda _done, _total: None)
     for query in AGAIN:
-        await asking.agrees(query, Order(), 50)
+        await asking.agrees(query, Way())
 
 
 AGAIN: list[dict[str, Any]] = [
