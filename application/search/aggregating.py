@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from application.search.deciding import Deciding
 from application.search.ports import (
+    NEWEST_FIRST,
     Asked,
     GroupIndex,
     Hit,
@@ -19,7 +20,6 @@ from application.search.ports import (
     Rows,
     SearchIndex,
 )
-from application.search.searching import NEWEST_FIRST
 from domain.errors import Invalid
 from domain.search.aggregation import (
     CURRENCY,

@@ -13,7 +13,9 @@ from domain.search.fields import Field
 from domain.search.query import Node
 
 Sort = Literal["occurred_at", "sequence", "amount", "relevance"]
-Key = tuple[int | None, ...]
+OrderSort = Literal["occurred_at", "last_event_at", "created_at", "total_minor", "relevance"]
+"""What orders are sorted by: their newest match, what they are now, or their best match."""
+Key = tuple[int | str | None, ...]
 """Where a page goes on: the values that its last hit is sorted by."""
 
 Decide = Callable[[Sequence[bool], Mapping[str, Any]], bool]
@@ -29,7 +31,7 @@ class Hit(Struct, frozen=True, gc=False):
     """An event that was found. said: of each of the plan's parts, whether it is true of it.
 
     score: how many of the question's words and identifiers it has, where they are counted; bound:
-    the highest sequence that counted then.
+    the highest sequence that counted then. value: of its order, what orders are sorted by.
     """
 
     position: int
@@ -40,6 +42,7 @@ class Hit(Struct, frozen=True, gc=False):
     amount_minor: int | None
     said: Sequence[bool] = ()
     score: int = 0
+    value: int | None = None
     bound: int = 0
 
 
@@ -69,10 +72,14 @@ Rows = list[tuple[GroupKey, tuple[Value, ...]]]
 
 
 class Order(Struct, frozen=True):
-    """How hits are sorted: by what, and whether the highest (or newest) comes first."""
+    """How hits are sorted, or the orders that have some: by what, and whether the highest (or
+    newest) comes first."""
 
-    by: Sort = "occurred_at"
+    by: Sort | OrderSort = "occurred_at"
     descending: bool = True
+
+
+NEWEST_FIRST = Order()
 
 
 class SearchIndex(Protocol):
@@ -93,19 +100,21 @@ class SearchIndex(Protocol):
         rank the same."""
         ...
 
-    async def newest_of_orders(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
-        """Of each order the newest hit, newest first. For a plan with nothing left to decide."""
+    async def orders(self, plan: Plan, order: Order, after: Key | None, limit: int) -> list[Hit]:
+        """The next orders that have a hit, each as its newest one, by relevance as its best.
+        Equal ones are sorted by order_id, those without a total come last. By the newest hit, and
+        by relevance, of a plan with nothing left to decide."""
         ...
 
-    async def newer_in_orders(
+    async def in_orders(
         self,
         plan: Plan,
         order_ids: Sequence[str],
-        since: Key,
+        since: Key | None,
         after: Key | None,
         limit: int,
     ) -> list[Hit]:
-        """The hits of these orders that are as new as `since` or newer, newest first."""
+        """The hits of these orders, newest first; those as new as `since` or newer, if given."""
         ...
 
     async def states(self, plan: Plan, hits: Sequence[Hit]) -> list[bytes]:
@@ -156,4 +165,6 @@ def key_of(hit: Hit, order: Order) -> Key:
         return (hit.amount_minor, hit.sequence)
     if order.by == "relevance":
         return (hit.bound, hit.score, hit.occurred_us, hit.sequence)
+    if order.by in ("last_event_at", "created_at", "total_minor"):
+        return (hit.value, hit.order_id)
     return (hit.occurred_us, hit.sequence)

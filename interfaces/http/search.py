@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
@@ -10,7 +11,7 @@ from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
 from application.search.highlights import Highlighter
-from application.search.ports import Hit, Key, Order, Sort
+from application.search.ports import NEWEST_FIRST, Hit, Key, Order, OrderSort, Sort
 from domain.access.permissions import Permission
 from domain.errors import FieldError, Invalid
 from domain.orders.envelope import refuse_unknown
@@ -25,25 +26,30 @@ from interfaces.http.params import Cursor, Limit
 from interfaces.http.reading import await_sequence
 from interfaces.http.schemas import Query
 
-SORTS: tuple[Sort, ...] = get_args(Sort)
 Direction = Literal["desc", "asc"]
 Returned = Literal["events", "orders"]
-_NEWEST = Order()
+AnySort = Literal[Sort, OrderSort]
+SORTS: Mapping[Returned, tuple[str, ...]] = {
+    "events": get_args(Sort),
+    "orders": get_args(OrderSort),
+}
 
 
 class SortBy(Struct, frozen=True, forbid_unknown_fields=True):
-    """What hits are sorted by; the newest, highest or best first unless `asc`."""
+    """Events by occurred_at, sequence, amount or relevance; orders by last_event_at, created_at,
+    total_minor, or their newest or best match: occurred_at, relevance. The newest, highest or best
+    first unless `asc`."""
 
-    by: Sort
+    by: AnySort
     order: Direction = "desc"
 
 
 class SearchKept(Struct, frozen=True, forbid_unknown_fields=True):
-    """A question; docs/search.md describes `query`. Orders are sorted by their newest match."""
+    """A question; docs/search.md describes `query`, and by what events and orders are sorted."""
 
     query: Query
     return_: Returned = msgspec.field(default="events", name="return")
-    sort: Annotated[list[Sort | SortBy], Meta(max_length=1)] | None = None
+    sort: Annotated[list[AnySort | SortBy], Meta(max_length=1)] | None = None
     limit: Limit = 50
     explain: bool = False
 
@@ -122,16 +128,14 @@ async def search(request: ApiRequest) -> ASGIApp:
 def asking_of(request: ApiRequest, body: Body) -> Asking:
     """What a body of a search asks for, but for its cursor. What is wrong is noted in the body."""
     body.require("query")
-    asking = Asking(
+    returned: Returned = body.read("return", _returned, "events")
+    return Asking(
         node=query_of(request, body),
-        returned=body.read("return", _returned, "events"),
-        order=body.read("sort", _sort, _NEWEST),
+        returned=returned,
+        order=body.read("sort", partial(_sort, SORTS[returned]), NEWEST_FIRST),
         limit=body.read("limit", as_declared(Limit, "a whole number from 1 to 1000"), 50),
         explain=body.read("explain", as_declared(bool, "true or false"), False),
     )
-    if asking.returned == "orders" and asking.order != _NEWEST:
-        body.wrong.append(FieldError("/sort", "must be left out for orders: newest match first"))
-    return asking
 
 
 async def answer(
@@ -144,7 +148,7 @@ async def answer(
     await await_sequence(request)
     if asking.returned == "orders":
         caller.require(Permission.ORDERS_READ)
-        found = await asked.orders(caller.tenant_id, node, after, limit)
+        found = await asked.orders(caller.tenant_id, node, after, limit, order)
         items = await _orders(request, found.hits)
     else:
         found = await asked.events(caller.tenant_id, node, order, after, limit)
@@ -181,18 +185,19 @@ def _returned(value: Any, pointer: str) -> Returned:
     return cast(Returned, value)
 
 
-def _sort(value: Any, pointer: str) -> Order:
+def _sort(sorts: tuple[str, ...], value: Any, pointer: str) -> Order:
+    allowed = ", ".join(sorts)
     if not isinstance(value, list) or len(value) > 1:
-        raise Invalid.field(pointer, f"must be a list of one of {', '.join(SORTS)}")
+        raise Invalid.field(pointer, f"must be a list of one of {allowed}")
     if not value:
-        return _NEWEST
+        return NEWEST_FIRST
     given, place = value[0], f"{pointer}/0"
     if not isinstance(given, dict):
         given = {"by": given}
     wrong: list[FieldError] = []
     refuse_unknown(given, ("by", "order"), "a sort", wrong, place)
-    if given.get("by") not in SORTS:
-        wrong.append(FieldError(f"{place}/by", f"must be one of {', '.join(SORTS)}"))
+    if given.get("by") not in sorts:
+        wrong.append(FieldError(f"{place}/by", f"must be one of {allowed}"))
     direction = given.get("order", "desc")
     if direction not in get_args(Direction):
         wrong.append(FieldError(f"{place}/order", "must be desc or asc"))

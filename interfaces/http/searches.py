@@ -64,6 +64,7 @@ _EXAMPLE: dict[str, Any] = {
             ]
         },
         "return": "orders",
+        "sort": ["total_minor"],
     },
     "last": "P7D",
 }

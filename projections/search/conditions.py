@@ -21,13 +21,13 @@ from domain.search.hashing import TermHash
 from domain.search.matching import body_matcher
 from domain.search.query import All, Any, Ident, Match, Node, Not, Scalar, Words
 from projections.orders.filters import EVENT_COLUMNS, OF_TENANT, ORDER_COLUMNS, compared, present
+from projections.search.shapes import ORDERED, is_range_of_amounts, is_termed
 
 Found = Mapping[str, Sequence[str]]
 """Of each part of an identifier that is asked for, the identifiers that have it."""
 
 _TEXTS = frozenset({"type", "source", "order_id", "actor_id"})
 _FEW_TERMS = 32
-_ORDERED = frozenset({"gt", "gte", "lt", "lte"})
 
 
 class Condition(Struct):
@@ -35,7 +35,8 @@ class Condition(Struct):
 
     known: further conditions, whose truth `decide` is given for each event, in this order; decide:
     None where the sql says all. scores: what relevance adds up, one for each word and identifier.
-    within: those of its conditions that bound occurred_at. termed: the index of terms lists the
+    within: those of its conditions that bound occurred_at; of_order: about `orders`, what holds of
+    every order that has such an event. termed: the index of terms lists the
     events of which it can be true. wide: by so many terms that each event takes long to look at.
     common: more are listed than are collected, as was found out.
     """
@@ -46,6 +47,7 @@ class Condition(Struct):
     decide: Decide | None = None
     scores: tuple[str, ...] = ()
     within: tuple[str, ...] = ()
+    of_order: tuple[str, ...] = ()
     termed: bool = False
     wide: bool = False
     common: bool = False
@@ -64,21 +66,10 @@ def compile_query(node: Node, tenant_id: str, hashes: TermHash, found: Found) ->
         decide,
         scores,
         tuple(compiler.within(node)),
-        _is_termed(node),
+        tuple(compiler.of_order(node)),
+        is_termed(node),
         compiler.wide,
     )
-
-
-def parts_of(node: Node) -> Iterator[str]:
-    """The parts of identifiers that have to be looked up before."""
-    match node:
-        case Ident(value=value, exact=False):
-            yield value
-        case All(parts=parts) | Any(parts=parts):
-            for part in parts:
-                yield from parts_of(part)
-        case Not(part=part):
-            yield from parts_of(part)
 
 
 class _Part(Struct, frozen=True):
@@ -153,6 +144,22 @@ class _Compiler:
                 for part in parts:
                     yield from self.within(part)
 
+    def of_order(self, node: Node) -> Iterator[str]:
+        """What the conditions that hold beside all others say of the order of an event."""
+        match node:
+            case All(parts=parts):
+                for part in parts:
+                    yield from self.of_order(part)
+            case Match(field=field) if field.scope == "order":
+                yield self._compared(ORDER_COLUMNS[field.name], node)
+            case Match(field=field) if field.name == "order_id":
+                yield self._compared("order_id", node)
+            case Match(field=field, op=op, value=value) if field.name == "occurred_at":
+                if op in ("gt", "gte", "eq"):
+                    yield compared("last_us", "gte", self._bind(value, ""))
+                if op in ("lt", "lte", "eq"):
+                    yield compared("first_us", "lte", self._bind(value, ""))
+
     def _joined(self, nodes: Sequence[Node], negated: bool, *, every: bool) -> _Part:
         if every and not negated:
             nodes, about_order = _apart(nodes)
@@ -203,7 +210,7 @@ class _Compiler:
                 return _Part(f"not {_in_order(present(ORDER_COLUMNS[field.name]))}")
             case Match(field=field) if field.scope == "order":
                 return _Part(self._of_order([node]))
-            case Match(field=field) if field.scope == "event" or _is_range_of_amounts(node):
+            case Match(field=field) if field.scope == "event" or is_range_of_amounts(node):
                 return _Part(self._compared(EVENT_COLUMNS[field.name], node))
         return self._of_payload(node)
 
@@ -245,7 +252,7 @@ class _Compiler:
         if node.op == "in":
             kind = "::text[]" if node.field.kind == "text" else "::bigint[]"
             return compared(column, "in", self._bind(list(_values(node)), kind))
-        by_code_point = node.op in _ORDERED and node.field.kind == "text"
+        by_code_point = node.op in ORDERED and node.field.kind == "text"
         value = self._bind(node.value, ' collate "C"' if by_code_point else "")
         return compared(column, node.op, value)
 
@@ -272,25 +279,6 @@ def _apart(nodes: Sequence[Node]) -> tuple[list[Node], list[Match]]:
         and not (one.op == "exists" and one.value is False)
     ]
     return [one for one in nodes if one not in about_order], about_order
-
-
-def _is_termed(node: Node) -> bool:
-    match node:
-        case Words() | Ident():
-            return True
-        case Match(field=field, op=op, value=value):
-            of_payload = field.scope in ("payload", "metadata") and field.indexed
-            absent = op == "exists" and value is False
-            return of_payload and not absent and not _is_range_of_amounts(node)
-        case All(parts=parts):
-            return any(map(_is_termed, parts))
-        case Any(parts=parts):
-            return all(map(_is_termed, parts))
-    return False
-
-
-def _is_range_of_amounts(node: Match) -> bool:
-    return node.field.name == "payload.amount_minor" and node.op in _ORDERED
 
 
 def _values(node: Match) -> Sequence[Scalar]:

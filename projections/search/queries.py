@@ -9,15 +9,18 @@ from msgspec import structs
 from application.search.ports import Hit, Key, Order, Plan
 from domain.errors import Invalid
 from domain.search.hashing import TermHash
-from domain.search.query import All, Match, Node
-from domain.search.query import Any as AnyOf
+from domain.search.query import Node
 from infrastructure.postgres.connect import Pool
 from projections.search import statements as sql
-from projections.search.conditions import Condition, compile_query, parts_of
+from projections.search.conditions import Condition, compile_query
+from projections.search.order_statements import in_orders
+from projections.search.orders import OrdersFound
 from projections.search.running import Rows, Running
+from projections.search.shapes import asks_history, parts_of
 
 MOST_IDENTS = 1000
 """Identifiers that a part may stand for."""
+_OF_ORDERS = ("last_event_at", "created_at", "total_minor")
 
 
 class SearchQueries:
@@ -26,6 +29,7 @@ class SearchQueries:
     def __init__(self, pool: Pool, hashes: TermHash) -> None:
         self._hashes = hashes
         self._run = Running(pool, hashes.fingerprint)
+        self._orders = OrdersFound(self._run)
 
     async def plan(self, tenant_id: str, node: Node) -> Plan:
         found = {part: await self._idents(tenant_id, part) for part in set(parts_of(node))}
@@ -55,22 +59,11 @@ class SearchQueries:
             plan, sql.hits(asked, order, after=after is not None), after, limit
         )
 
-    async def newest_of_orders(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
-        behind = after is not None
-        found = None
-        if len(await self._run.peeked(plan, Order(), after, limit, sql.PEEKED)) < limit:
-            text = sql.collected_orders(plan.condition, after=behind)
-            found = await self._run.collected(plan, text, after, limit)
-        if found is None:
-            text = sql.newest_of_orders(plan.condition, after=behind)
-            found = await self._run.hits(plan, text, after, limit)
-        return found
+    async def orders(self, plan: Plan, order: Order, after: Key | None, limit: int) -> list[Hit]:
+        return await self._orders.next(plan, order, after, limit)
 
     async def _ranked(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
-        if after is None:
-            ((bound,),) = await self.rows(sql.NEWEST, plan.tenant_id, {})
-        else:
-            bound = after[0]
+        bound = await self._run.bound(plan, after)
         behind, found = after and after[1:], None
         if len(await self._run.peeked(plan, Order(), None, limit, sql.PEEKED)) < limit:
             text = sql.collected(plan.condition, Order("relevance"), after=after is not None)
@@ -101,21 +94,29 @@ class SearchQueries:
         states: dict[int, bytes] = dict(rows)
         return [states[hit.position] for hit in hits]
 
-    async def newer_in_orders(
+    async def in_orders(
         self,
         plan: Plan,
         order_ids: Sequence[str],
-        since: Key,
+        since: Key | None,
         after: Key | None,
         limit: int,
     ) -> list[Hit]:
-        text = sql.newer_in_orders(plan.condition, after=after is not None)
-        bounds = {"since_us": since[0], "since_sequence": since[1], "order_ids": list(order_ids)}
-        return await self._run.hits(plan, text, after, limit, **bounds)
+        text = in_orders(plan.condition, since=since is not None, after=after is not None)
+        since_us, since_sequence = since or (None, None)
+        return await self._run.hits(
+            plan,
+            text,
+            after,
+            limit,
+            order_ids=list(order_ids),
+            since_us=since_us,
+            since_sequence=since_sequence,
+        )
 
     async def explain(self, plan: Plan, order: Order, *, orders: bool, limit: int) -> list[str]:
-        if orders and plan.decide is None:
-            text = sql.newest_of_orders(plan.condition, after=False)
+        if orders and (plan.decide is None or order.by in _OF_ORDERS):
+            text = self._orders.text(plan, order)
         elif order.by == "relevance":
             text = sql.ranked(plan.condition, after=False)
         else:
@@ -137,17 +138,6 @@ class SearchQueries:
             detail = f"more than {most} identifiers contain what an ident asks for: give more of it"
             raise Invalid.field("/query", detail)
         return [value for (value,) in found]
-
-
-def asks_history(node: Node) -> bool:
-    """Whether a question asks for the service's own events, by their type."""
-    match node:
-        case Match(field=field, value=value) if field.name == "type":
-            values = value if isinstance(value, tuple) else (value,)
-            return any(isinstance(one, str) and one.startswith("history.") for one in values)
-        case All(parts=parts) | AnyOf(parts=parts):
-            return any(asks_history(part) for part in parts)
-    return False
 
 
 def _indexes(plan: object) -> Iterator[str]:

@@ -44,11 +44,27 @@ class Running:
             return await cursor.fetchall()
 
     async def hits(
-        self, plan: Plan, text: str, after: Sequence[object] | None, limit: int, **more: object
+        self,
+        plan: Plan,
+        text: str,
+        after: Sequence[object] | None,
+        limit: int,
+        *,
+        settings: str = "",
+        **more: object,
     ) -> list[Hit]:
         """The rows of a statement, as hits."""
-        rows = await self.rows(text, plan.tenant_id, values_of(plan, after, limit, more))
-        return [Hit(*row) for row in rows]
+        values = values_of(plan, after, limit, more)
+        return [
+            Hit(*row) for row in await self.rows(text, plan.tenant_id, values, settings=settings)
+        ]
+
+    async def bound(self, plan: Plan, after: Key | None) -> object:
+        """The highest sequence that counts for a walk by relevance: that of its beginning."""
+        if after is not None:
+            return after[0]
+        ((bound,),) = await self.rows(sql.NEWEST, plan.tenant_id, {})
+        return bound
 
     async def peeked(
         self, plan: Plan, order: Order, after: Key | None, limit: int, among: int
@@ -61,16 +77,25 @@ class Running:
         return await self.hits(plan, text, after, limit)
 
     async def collected(
-        self, plan: Plan, text: str, after: Sequence[object] | None, limit: int, **more: object
+        self,
+        plan: Plan,
+        text: str,
+        after: Sequence[object] | None,
+        limit: int,
+        *,
+        untermed: bool = False,
+        **more: object,
     ) -> list[Hit] | None:
-        """None where no terms are asked for, or there are more than can be collected."""
+        """None where there are more than can be collected; and where no terms are asked for, unless
+        `untermed`."""
         asked: Condition = plan.condition
-        if not asked.termed or asked.common:
+        if asked.common or not (asked.termed or untermed):
             return None
         values = values_of(plan, after, limit, more)
-        rows = await self.rows(text, plan.tenant_id, values, settings=sql.BY_BITMAP)
-        asked.common = bool(rows) and rows[0][-1] > sql.COLLECTED
-        return None if asked.common else [Hit(*row[:-1]) for row in rows]
+        settings = sql.BY_BITMAP if asked.termed else ""
+        rows = await self.rows(text, plan.tenant_id, values, settings=settings)
+        asked.common = rows[0][-1] > sql.COLLECTED
+        return None if asked.common else [Hit(*row[:-1]) for row in rows if row[0] is not None]
 
     @asynccontextmanager
     async def _limited(self, settings: str) -> AsyncIterator[AsyncConnection[Any]]:

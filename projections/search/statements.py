@@ -11,12 +11,14 @@ no statistics tell a common word from a rare one well enough:
 
 from __future__ import annotations
 
-from application.search.ports import RANKED, Order, Sort
+from collections.abc import Sequence
+
+from application.search.ports import RANKED, Order
 from projections.orders.filters import OF_TENANT, where
 from projections.search.conditions import Condition
 
-_HIT = "position, sequence, occurred_us, order_id, actor_id, amount_minor"
-_SORTED: dict[Sort, tuple[str, ...]] = {
+HIT = "position, sequence, occurred_us, order_id, actor_id, amount_minor"
+SORTED: dict[str, tuple[str, ...]] = {
     "occurred_at": ("occurred_us", "sequence"),
     "sequence": ("sequence",),
     "amount": ("amount_minor", "sequence"),
@@ -46,126 +48,89 @@ def hits(asked: Condition, order: Order, *, after: bool, without_amount: bool = 
     """The hits behind a key. Sorted by amount, those without one are a statement of their own,
     that comes after all others: an index holds the rest."""
     conditions = [asked.sql]
-    columns = _SORTED[order.by]
+    columns = SORTED[order.by]
     if order.by == "amount":
         conditions.append(f"amount_minor is {'' if without_amount else 'not '}null")
         columns = columns[1:] if without_amount else columns
     if after:
-        conditions.append(_behind(columns, order))
+        conditions.append(behind(columns, order))
     return (
-        f"select {_HIT}, {_said(asked)}, 0 as score from order_events e {where(conditions)}"
-        f" order by {_by(columns, order)} limit %(limit)s"
+        f"select {HIT}, {said(asked)}, 0 as score from order_events e {where(conditions)}"
+        f" order by {by(columns, order)} limit %(limit)s"
     )
 
 
 def peek(asked: Condition, order: Order, among: int, *, after: bool) -> str:
     """The hits among so many next events, by time or by sequence."""
-    columns = _SORTED[order.by]
-    conditions = [*asked.within, *([_behind(columns, order)] if after else [])]
+    columns = SORTED[order.by]
+    conditions = [*asked.within, *([behind(columns, order)] if after else [])]
     return (
-        f"select {_HIT}, {_said(asked)}, 0 as score"
+        f"select {HIT}, {said(asked)}, 0 as score"
         f" from (select * from order_events e {where(conditions)}"
-        f" order by {_by(columns, order)} limit {among}) as e {where([asked.sql])}"
-        f" order by {_by(columns, order)} limit %(limit)s"
+        f" order by {by(columns, order)} limit {among}) as e {where([asked.sql])}"
+        f" order by {by(columns, order)} limit %(limit)s"
     )
 
 
 def collected(asked: Condition, order: Order, *, after: bool) -> str:
     """The hits behind a key, all of them being found first; the last column tells how many. By
     relevance too."""
-    columns = _SORTED[order.by]
+    columns = SORTED[order.by]
     conditions = [asked.sql]
     if order.by == "relevance":
         conditions.append("sequence <= %(bound)s")
     elif after:
-        conditions.append(_behind(columns, order))
-    behind = f"where {_behind(columns, order)}" if after else ""
-    return f"""
-with found as materialized (
-    select {_HIT}, {_said(asked)}, {_score(asked)} as score from order_events e
-     {where(conditions)} limit {COLLECTED + 1})
-select *, (select count(*) from found) from found {behind}
- order by {_by(columns, order)} limit %(limit)s"""
+        conditions.append(behind(columns, order))
+    found = (
+        f"select {HIT}, {said(asked)}, {score(asked)} as score from order_events e"
+        f" {where(conditions)} limit {COLLECTED + 1}"
+    )
+    rest = f"where {behind(columns, order)}" if after else ""
+    return counted(found, f"select * from found {rest}", by(columns, order))
 
 
-def collected_orders(asked: Condition, *, after: bool) -> str:
-    """As `newest_of_orders`, all being found first; the last column tells how many."""
-    newest, columns = Order(), _SORTED["occurred_at"]
-    behind = f"where {_behind(columns, newest)}" if after else ""
+def counted(found: str, page: str, sorting: str) -> str:
+    """A page of what is found, all of which is counted in the last column: of an empty page, too,
+    which is one row of nulls else."""
     return f"""
-with found as materialized (
-    select {_HIT} from order_events e
-     {where([asked.sql, "order_id is not null"])} limit {COLLECTED + 1}),
-newest as (
-    select distinct on (order_id) * from found order by order_id, {_by(columns, newest)})
-select *, '{{}}'::boolean[] as said, 0 as score, (select count(*) from found)
-  from newest {behind}
- order by {_by(columns, newest)} limit %(limit)s"""
+with found as materialized ({found}),
+page as ({page} order by {sorting} limit %(limit)s)
+select page.*, total.found
+  from (select count(*) as found from found) as total left join page on true
+ order by {sorting}"""
 
 
 def ranked(asked: Condition, *, after: bool) -> str:
     """The newest that may match, by their score."""
     best = Order("relevance")
-    columns = _SORTED["relevance"]
-    behind = f"where {_behind(columns, best)}" if after else ""
+    columns = SORTED["relevance"]
+    rest = f"where {behind(columns, best)}" if after else ""
     return f"""
 with found as materialized (
-    select {_HIT}, {_said(asked)}, {_score(asked)} as score from order_events e
+    select {HIT}, {said(asked)}, {score(asked)} as score from order_events e
      {where([asked.sql, "sequence <= %(bound)s"])}
      order by occurred_us desc, sequence desc limit {RANKED})
-select * from found {behind} order by {_by(columns, best)} limit %(limit)s"""
+select * from found {rest} order by {by(columns, best)} limit %(limit)s"""
 
 
-def newest_of_orders(asked: Condition, *, after: bool) -> str:
-    """Of each order its newest hit: there is none behind it."""
-    newest = Order()
-    conditions = [asked.sql, "order_id is not null"]
-    if after:
-        conditions.append(_behind(_SORTED["occurred_at"], newest))
-    newer = where(
-        [
-            "e.order_id = found.order_id",
-            "(e.occurred_us, e.sequence) > (found.occurred_us, found.sequence)",
-            asked.sql,
-        ]
-    )
-    return f"""
-select {_HIT}, '{{}}'::boolean[] as said, 0 as score
-  from (select * from order_events e {where(conditions)}) as found
- where not exists (select from order_events e {newer})
- order by {_by(_SORTED["occurred_at"], newest)} limit %(limit)s"""
-
-
-def newer_in_orders(asked: Condition, *, after: bool) -> str:
-    """The hits of some orders, those newer than a key and the one at it, newest first."""
-    newest, columns = Order(), _SORTED["occurred_at"]
-    conditions = [
-        "order_id = any(%(order_ids)s::text[])",
-        "(occurred_us, sequence) >= (%(since_us)s, %(since_sequence)s)",
-        asked.sql,
-    ]
-    if after:
-        conditions.append(_behind(columns, newest))
-    return (
-        f"select {_HIT}, {_said(asked)}, 0 as score from order_events e {where(conditions)}"
-        f" order by {_by(columns, newest)} limit %(limit)s"
-    )
-
-
-def _score(asked: Condition) -> str:
+def score(asked: Condition) -> str:
+    """How many of the words and identifiers asked for an event has."""
     return " + ".join(f"({one})::int" for one in asked.scores) or "0"
 
 
-def _said(asked: Condition) -> str:
+def said(asked: Condition) -> str:
+    """What is known of an event, for `Plan.decide`."""
     known = ", ".join(f"({one}) is true" for one in asked.known)
     return f"array[{known}]::boolean[] as said"
 
 
-def _by(columns: tuple[str, ...], order: Order) -> str:
+def by(columns: Sequence[str], order: Order) -> str:
+    """What is behind `order by`."""
     direction = "desc" if order.descending else "asc"
     return ", ".join(f"{column} {direction}" for column in columns)
 
 
-def _behind(columns: tuple[str, ...], order: Order) -> str:
+def behind(columns: Sequence[str], order: Order) -> str:
+    """The condition on what comes after a key, bound as after_0, after_1 and so on."""
     places = ", ".join(f"%(after_{at})s" for at in range(len(columns)))
     return f"({', '.join(columns)}) {'<' if order.descending else '>'} ({places})"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from domain.search.reading import read_query
-from projections.search.conditions import Condition, compile_query, parts_of
+from projections.search.conditions import Condition, compile_query
 from tests.projections.indexing import HASHES
 
 
@@ -54,12 +55,6 @@ def test_a_part_of_an_identifier_stands_for_those_that_have_it() -> None:
         HASHES.ident("acme", "a@b.de"),
         HASHES.email("acme", "a@b.de"),
     ]
-    node = read_query(
-        {"any": [{"ident": "ABC"}, {"not": {"ident": "xyz"}}, {"ident": "q", "exact": True}]},
-        "/query",
-        personal=True,
-    )
-    assert list(parts_of(node)) == ["abc", "xyz"]
 
 
 def test_null_is_not_true_and_its_opposite_is() -> None:
@@ -148,6 +143,30 @@ def test_bounds_of_time_are_known() -> None:
     condition = compiled({"all": [{"text": "x"}, {"all": [bounds]}]})
     assert condition.within == ("occurred_us >= %(q1)s", "occurred_us < %(q2)s")
     assert compiled({"any": [{"text": "x"}, bounds]}).within == ()
+
+
+def test_what_holds_of_the_order_of_every_such_event() -> None:
+    condition = compiled(
+        {
+            "all": [
+                {"text": "x"},
+                field("order.status", eq="paid"),
+                {"all": [field("order_id", eq="o"), field("order.number", exists=False)]},
+                field("occurred_at", gte="2025-01-01T00:00:00Z", lt="2025-02-01T00:00:00Z"),
+                {"any": [field("order.channel", eq="web"), {"text": "y"}]},
+                {"not": field("order.currency", eq="EUR")},
+            ]
+        }
+    )
+    told = [re.sub(r"%\(q\d+\)s", "?", one) for one in condition.of_order]
+    assert told == [
+        "status = ?",
+        "order_id = ?",
+        "(number is not null) is not true",
+        "last_us >= ?",
+        "first_us <= ?",
+    ]
+    assert compiled({"any": [field("order.status", eq="paid")]}).of_order == ()
 
 
 def test_text_is_compared_by_code_point() -> None:

@@ -17,7 +17,7 @@ from projections.search import running
 from projections.search.aggregations import AggregationQueries
 from projections.search.entries import Indexing
 from projections.search.key import IndexKeyDiffers
-from projections.search.queries import SearchQueries, asks_history
+from projections.search.queries import SearchQueries
 from tests.projections.conftest import Connect
 from tests.projections.filling import Fact, Filling
 from tests.projections.indexing import HASHES, Told
@@ -72,27 +72,14 @@ async def test_whoever_holds_the_secret_before_a_rebuild_is_told_so(
     for asked in (
         before.hits(plan, Order(), None, 5),
         before.hits(plan, Order("relevance"), None, 5),
-        before.newest_of_orders(plan, None, 5),
+        before.orders(plan, Order(), None, 5),
+        before.orders(plan, Order("created_at"), None, 5),
         AggregationQueries(before).grouped(plan, count, []),
         sequences(before),
     ):
         with pytest.raises(IndexKeyDiffers, match="restart"):
             await asked
     assert await sequences(after) == [1]
-
-
-def test_the_services_own_events_are_asked_for_by_their_type() -> None:
-    history = {"field": "type", "eq": "history.export.made"}
-    for query, asks in (
-        (history, True),
-        ({"field": "type", "prefix": "history."}, True),
-        ({"any": [{"text": "x"}, {"all": [history]}]}, True),
-        ({"not": history}, False),
-        ({"field": "source", "eq": "history.x"}, False),
-        ({"field": "type", "exists": True}, False),
-        ({"field": "type", "in": ["order.created"]}, False),
-    ):
-        assert asks_history(read_query(query, "/query", personal=False)) is asks
 
 
 async def test_the_indexes_of_a_plan(

@@ -93,8 +93,38 @@ async def test_orders_newest_match_first(shop: Shop) -> None:
     assert orders == [one for one in await shop.walk("/orders") if one in orders]
 
 
+async def test_orders_by_what_they_are_now(house: House) -> None:
+    shop = house.shop()
+    totals = {"ord_1": 300, "ord_2": None, "ord_3": 100, "ord_4": 300}
+    for hour, (order_id, total) in enumerate(totals.items()):
+        payload = {"currency": "EUR", "total_minor": total} if total else {}
+        kind = "order.created" if total else "order.note.added"
+        at = f"2025-01-01T{10 + hour}:00:00Z"
+        await shop.record(order_id, type=kind, occurred_at=at, payload={**payload, "code": "seen"})
+    await shop.record("ord_1", occurred_at="2025-01-05T10:00:00Z", payload={})
+    query: Json = {"field": "payload.code", "eq": "seen"}
+    for sort, wanted in (
+        ("occurred_at", "4321"),
+        ({"by": "occurred_at", "order": "asc"}, "1234"),
+        ("last_event_at", "1432"),
+        ({"by": "last_event_at", "order": "asc"}, "2341"),
+        ("created_at", "4321"),
+        ("total_minor", "4132"),
+        ({"by": "total_minor", "order": "asc"}, "3142"),
+        ("relevance", "4321"),
+    ):
+        orders = await found(shop, query, sort=[sort], **{"return": "orders"})
+        assert [order["order_id"] for order in orders] == [f"ord_{one}" for one in wanted], sort
+    for by in ("last_event_at", "created_at", "total_minor"):
+        listed = await shop.walk("/orders", sort=by)
+        assert await found(shop, {"all": []}, sort=[by], **{"return": "orders"}) == listed
+        zones: Json = {"all": [query, {"not": {"field": "payload.zone", "eq": "A"}}]}
+        assert await found(shop, zones, sort=[by], **{"return": "orders"}) == listed
+
+
 async def test_pages_with_a_cursor(shop: Shop) -> None:
     choices: list[Json] = [{}, {"return": "orders"}, *({"sort": [by]} for by in SORTS)]
+    choices += [{"return": "orders", "sort": [by]} for by in ORDER_SORTS]
     for more in choices:
         asked: Json = {"query": {"any": [{"text": "order"}, {"ident": "ord_"}]}, "limit": 1, **more}
         seen: list[Json] = []
@@ -118,6 +148,14 @@ SORTS: tuple[Any, ...] = (
     {"by": "occurred_at", "order": "asc"},
     {"by": "amount", "order": "asc"},
 )
+ORDER_SORTS: tuple[Any, ...] = (
+    "last_event_at",
+    "created_at",
+    "total_minor",
+    "relevance",
+    {"by": "occurred_at", "order": "asc"},
+    {"by": "total_minor", "order": "asc"},
+)
 
 
 async def test_a_cursor_belongs_to_its_question_and_tenant(house: House, shop: Shop) -> None:
@@ -129,6 +167,12 @@ async def test_a_cursor_belongs_to_its_question_and_tenant(house: House, shop: S
     assert (await ask(shop, "/search", {**asked, "limit": 2, "cursor": cursor})).status_code == 200
     foreign = await ask(house.shop(), "/search", {**asked, "cursor": cursor})
     assert foreign.status_code == 400
+    by_total = {**asked, "return": "orders", "sort": ["total_minor"]}
+    cursor = (await ask(shop, "/search", by_total)).json()["next_cursor"]
+    assert (await ask(shop, "/search", {**by_total, "cursor": cursor})).status_code == 200
+    for sort in ("created_at", {"by": "total_minor", "order": "asc"}):
+        other = {**by_total, "sort": [sort], "cursor": cursor}
+        assert (await ask(shop, "/search", other)).status_code == 400
 
 
 async def test_relevance_counts_what_is_asked_for(shop: Shop) -> None:
@@ -146,6 +190,10 @@ async def test_what_is_read_is_explained(shop: Shop) -> None:
     answer = await ask(shop, "/search", {"query": query, "explain": True})
     assert answer.json()["explain"]["reads_events"] is True
     assert len(answer.json()["items"]) == 1
+    for sort in ORDER_SORTS:
+        asked = {"query": query, "explain": True, "return": "orders", "sort": [sort]}
+        answer = await ask(shop, "/search", asked)
+        assert answer.json()["explain"]["indexes"] != [], sort
 
 
 async def test_a_process_with_another_secret_than_the_index_says_so(shop: Shop) -> None:
@@ -222,7 +270,9 @@ WRONG: list[tuple[Any, list[str]]] = [
     ({"query": {"text": "x"}, "sort": [{"by": "amount", "order": "up"}]}, ["/sort/0/order"]),
     ({"query": {"text": "x"}, "sort": [{"by": ["amount"]}]}, ["/sort/0/by"]),
     ({"query": {"text": "x"}, "sort": [{"by": "relevance", "order": "asc"}]}, ["/sort/0/order"]),
-    ({"query": {"text": "x"}, "return": "orders", "sort": ["amount"]}, ["/sort"]),
+    ({"query": {"text": "x"}, "return": "orders", "sort": ["amount"]}, ["/sort/0/by"]),
+    ({"query": {"text": "x"}, "return": "orders", "sort": ["sequence"]}, ["/sort/0/by"]),
+    ({"query": {"text": "x"}, "sort": ["total_minor"]}, ["/sort/0/by"]),
     ({"query": {"field": "payload.gatway", "eq": 1}, "limit": 0}, ["/query/field", "/limit"]),
 ]
 

@@ -115,6 +115,14 @@ async def test_orders_sorting_and_what_explains_are_kept(declined: Shop) -> None
     answer = await declined.read(f"/searches/{orders['search_id']}/results")
     assert [item["order_id"] for item in answer["items"]] == ["ord_1", "ord_0"]
     assert answer["explain"]["indexes"]
+    first = {**search, "sort": [{"by": "created_at", "order": "asc"}], "limit": 1}
+    by_birth = await saved(declined, name="By birth", search=first)
+    path = f"/searches/{by_birth['search_id']}/results"
+    page = await declined.read(path)
+    rest = await declined.read(path, cursor=page["next_cursor"])
+    found = [item["order_id"] for item in page["items"] + rest["items"]]
+    listed = await declined.walk("/orders", sort="created_at")
+    assert found == [item["order_id"] for item in reversed(listed)]
     oldest = {"query": QUERY, "sort": [{"by": "occurred_at", "order": "asc"}], "limit": 3}
     by_age = await saved(declined, name="Oldest", search=oldest)
     assert await ids(declined, by_age["search_id"]) == [f"evt_d{n}" for n in range(1, 6)]
