@@ -18,7 +18,7 @@ def unindexed(node: Node, beside: bool = False) -> Iterator[Match]:
     """
     match node:
         case Match() | Not() if not beside:
-            yield from (one for one in _conditions(node) if not one.field.indexed)
+            yield from (one for one in conditions(node) if not one.field.indexed)
         case All(parts=parts) if not beside:
             beside = narrowing(node)
             for part in parts:
@@ -43,12 +43,13 @@ def narrowing(node: Node) -> bool:
     return True
 
 
-def _conditions(node: Node) -> Iterator[Match]:
+def conditions(node: Node) -> Iterator[Match]:
+    """All that a question holds against fields."""
     match node:
         case Match():
             yield node
         case All(parts=parts) | Any(parts=parts):
             for part in parts:
-                yield from _conditions(part)
+                yield from conditions(part)
         case Not(part=part):
-            yield from _conditions(part)
+            yield from conditions(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -25,7 +26,7 @@ from domain.search.grouping import (
 )
 from domain.times import format_short
 from interfaces.http.answers import READ_HEADERS, json_answer
-from interfaces.http.asked import as_declared, query_of, read_body
+from interfaces.http.asked import as_declared, may_ask, query_of, read_body
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import MIN_SEQUENCE, Content, Reply, endpoint, problems
 from interfaces.http.reading import await_sequence
@@ -115,6 +116,7 @@ async def aggregate(request: ApiRequest) -> ASGIApp:
     node = query_of(request, body)
     measures = body.read("measures", read_measures, [COUNT])
     groups = body.read("group_by", read_groups, list[Group]())
+    _may_ask(request, groups, measures)
     body.done()
     await await_sequence(request)
     aggregated = request.services.aggregate
@@ -143,12 +145,18 @@ async def top(request: ApiRequest) -> ASGIApp:
     allowed = f"a whole number from 1 to {_MOST_K}"
     count = body.read("k", as_declared(K, allowed), 10)
     measure = body.read("measure", _number, COUNT)
+    _may_ask(request, [group] if group else [], [measure])
     body.done()
     assert group is not None, "it is required"
     await await_sequence(request)
     aggregated = request.services.aggregate
     found = await aggregated(request.caller.tenant_id, node, Asked([measure], [group], count))
     return _answer([group], found)
+
+
+def _may_ask(request: ApiRequest, groups: Sequence[Group], measures: Sequence[Measure]) -> None:
+    fields = [group.field for group in groups]
+    may_ask(request.caller, [*fields, *(one.field for one in measures if one.field is not None)])
 
 
 def _field(value: Any, pointer: str) -> Group | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 import msgspec
 
 from domain import canonical
+from domain.access.caller import Caller
+from domain.access.permissions import Permission
 from domain.errors import FieldError, Invalid
 from domain.orders.envelope import refuse_unknown
+from domain.search.fields import Field
+from domain.search.narrowing import conditions
 from domain.search.query import All, Node
 from domain.search.reading import read_query
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
@@ -65,11 +69,20 @@ async def read_body(request: ApiRequest, fields: Collection[str], what: str) -> 
 
 
 def query_of(request: ApiRequest, body: Body) -> Node:
-    """The question of the body, `query`; without one, about every event."""
+    """The question of the body, `query`; without one, about every event. Raises as `may_ask`."""
     personal = request.caller.sees_personal
-    return body.read(
+    node: Node = body.read(
         "query", lambda value, pointer: read_query(value, pointer, personal=personal), ANYTHING
     )
+    may_ask(request.caller, (one.field for one in conditions(node)))
+    return node
+
+
+def may_ask(caller: Caller, fields: Iterable[Field]) -> None:
+    """Whoever asks by the fields of orders learns of orders as they are now, from whichever events
+    are found. Raises Forbidden for who may not read orders."""
+    if any(field.scope == "order" for field in fields):
+        caller.require(Permission.ORDERS_READ)
 
 
 def as_declared(kind: Any, allowed: str) -> Callable[[Any, str], Any]:

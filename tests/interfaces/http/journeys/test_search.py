@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg
 import pytest
 
+from domain.access.permissions import BUILT_IN, Permission
 from infrastructure.postgres.connect import address
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
 
@@ -244,6 +245,29 @@ async def test_tenants_are_apart(house: House, shop: Shop) -> None:
 async def test_the_services_own_events_are_found_by_their_type(shop: Shop) -> None:
     types = {event["type"] for event in await found(shop, {"all": []})}
     assert not any(one.startswith("history.") for one in types)
+
+
+async def test_whoever_reads_events_alone_does_not_ask_of_orders(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast(Any, BUILT_IN), "events_only", frozenset({Permission.EVENTS_READ}))
+    by_total: Json = {"field": "order.total_minor", "eq": 500}
+    highest = {"op": "max", "field": "order.total_minor"}
+    for path, body in (
+        ("/search", {"query": by_total}),
+        ("/search", {"query": {"all": [{"text": "x"}, {"any": [{"not": by_total}]}]}}),
+        ("/search", {"query": {"text": "shirt"}, "return": "orders"}),
+        ("/aggregations", {"query": by_total}),
+        ("/aggregations", {"group_by": ["type", "order.status"]}),
+        ("/aggregations", {"measures": [{"op": "count"}, highest]}),
+        ("/topk", {"field": "order.customer_id"}),
+        ("/topk", {"field": "type", "measure": {"op": "count", "field": "order.number"}}),
+    ):  # fmt: skip
+        answer = await ask(shop, path, body, "events_only")
+        assert answer.status_code == 403, answer.text
+        assert "orders.read" in answer.json()["detail"]
+        assert (await ask(shop, path, body, "history_reader")).status_code == 200
+    assert len(await found(shop, {"text": "shirt"}, "events_only")) == 1
 
 
 async def test_who_may_ask(shop: Shop) -> None:
