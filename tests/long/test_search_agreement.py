@@ -72,12 +72,12 @@ def house(database_url: str, open_dir: Path) -> Iterator[House]:
 
 
 async def _record(house: House) -> None:
+    for shop in house.shops:
+        done = await import_file(
+            house.settings, shop.name, shop.path, lambda *_: None, asyncio.Event()
+        )
+        assert (done.tally.recorded, done.tally.rejected) == (len(shop.events), 0)
     async with opened(house.settings) as running:
-        for shop in house.shops:
-            done = await import_file(
-                house.settings, shop.name, shop.path, lambda *_: None, asyncio.Event()
-            )
-            assert (done.tally.recorded, done.tally.rejected) == (len(shop.events), 0)
         for shop in house.shops:
             end = len(shop.events)
             assert await running.services.orders.wait_for(shop.name, end, PATIENCE)
