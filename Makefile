@@ -59,8 +59,10 @@ bench-scale: install ## find things among a million events (ARGS="--events 10000
 
 lock: ## compile requirements/ anew (needs uv; ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml $(OLDEST) $(ARGS) -o requirements/runtime.txt
-	@$(COMPILE) pyproject.toml $(OLDEST) $(ARGS) --group dev \
-		-c requirements/runtime.txt -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml $(OLDEST) $(ARGS) --extra tracing \
+		-c requirements/runtime.txt -o requirements/tracing.txt
+	@$(COMPILE) pyproject.toml $(OLDEST) $(ARGS) --extra tracing --group dev \
+		-c requirements/tracing.txt -o requirements/dev.txt
 	@$(COMPILE) --group peers --python-version 3.12 $(ARGS) -o requirements/peers.txt
 COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --no-header
 OLDEST := --python-version 3.11
