@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -39,13 +40,23 @@ class LedgerSettings(Struct, frozen=True):
     audit_rate: int = 2000
 
 
+class TracesSettings(Struct, frozen=True):
+    """Where traces go. url: a collector's endpoint for traces (OTLP, http/protobuf), its path
+    included. ratio: the share of the requests without a traceparent that is traced, 0 to 1.
+    """
+
+    url: str
+    ratio: float = 0.01
+
+
 class Settings(Struct, frozen=True):
     """Everything the composition root needs to know.
 
     `database_url` is a libpq URL. `data_dir` holds keys, and the embedded database if there is
     one. `open_tenants`: a tenant exists from its first event; else it must be in public.tenants.
     `open_metrics`: /metrics answers without a token, to this machine. `reconcile_rate`: events that
-    the reconciler holds the read models against a second; 0 turns it off.
+    the reconciler holds the read models against a second; 0 turns it off. `traces`: None turns
+    tracing off.
     """
 
     database_url: str
@@ -56,6 +67,7 @@ class Settings(Struct, frozen=True):
     open_metrics: bool = True
     ledger: LedgerSettings = LedgerSettings()
     reconcile_rate: int = 500
+    traces: TracesSettings | None = None
 
 
 def jwks_from(env: Mapping[str, str]) -> JwksSettings | None:
@@ -101,6 +113,21 @@ def reconcile_rate_from(env: Mapping[str, str]) -> int:
     return math.ceil(_number(env, "ORDER_HISTORY_RECONCILE_RATE", 500.0, 0.0, 1e9))
 
 
+def traces_from(env: Mapping[str, str]) -> TracesSettings | None:
+    """ORDER_HISTORY_TRACES_URL with _TRACES_RATIO; None when there is no URL.
+
+    Raises ValueError, naming the variable. The URL is not repeated: it may hold a password.
+    """
+    url = env.get("ORDER_HISTORY_TRACES_URL")
+    if not url:
+        return None
+    if not _is_http(url):
+        raise ValueError(
+            "ORDER_HISTORY_TRACES_URL is not an HTTP URL, such as http://localhost:4318/v1/traces"
+        )
+    return TracesSettings(url, _number(env, "ORDER_HISTORY_TRACES_RATIO", 0.01, 0.0, 1.0))
+
+
 def open_metrics_from(env: Mapping[str, str]) -> bool:
     """ORDER_HISTORY_METRICS, `no` or `yes`; yes if left out. Raises ValueError."""
     return _yes(env, "ORDER_HISTORY_METRICS")
@@ -116,6 +143,15 @@ def _yes(env: Mapping[str, str], name: str) -> bool:
     if given not in ("yes", "no"):
         raise ValueError(f"{name} must be yes or no")
     return given == "yes"
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only now, and may be no number
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

@@ -18,10 +18,12 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
+from application.watching.tracing import ProjectionSpans, Traced
 from domain.errors import Unavailable
 from projections.progress import positions, register
-from projections.read_model import Overtaken, ReadModel, apply_once
+from projections.read_model import Overtaken, ReadModel, apply_once, now_us
 from projections.reading import BATCH_EVENTS, FOLLOWING, Batch, Connection, read_batch
+from projections.traces import traced_in
 
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 
@@ -35,7 +37,8 @@ class Hub:
 
     connect: opens a connection in autocommit, with the cell on its search path. channel: what the
     writers NOTIFY. poll: seconds between looks when no hint comes. exclusive=False works without
-    the lock, beside other hubs.
+    the lock, beside other hubs. spans: where it tells which events of traced requests a model has;
+    None: nothing is traced.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Hub:
         poll: float = 1.0,
         batch: int = BATCH_EVENTS,
         exclusive: bool = True,
+        spans: ProjectionSpans | None = None,
     ) -> None:
         self._connect = connect
         self._channel = channel
@@ -54,6 +58,7 @@ class Hub:
         self._poll = poll
         self._batch = batch
         self._exclusive = exclusive
+        self._spans = spans
         self._pauses = {model.name: _Pause() for model in self._models}
         self.leading = False
         """Whether this hub is the one that does the work."""
@@ -123,13 +128,20 @@ class Hub:
             ahead = min((other for other in at.values() if other > place), default=None)
             batch = await read_batch(connection, place, up_to=ahead, events=self._batch)
             read += len(batch.events) + len(batch.broken)
-            for model in here if batch.end > place else ():
-                if await self._apply(connection, model, batch):
+            if batch.end == place:
+                continue
+            # Before it is applied: behind that, they may go.
+            traced = [] if self._spans is None else await traced_in(connection, batch)
+            for model in here:
+                if await self._apply(connection, model, batch, traced):
                     at[model.name] = batch.end
         return read
 
-    async def _apply(self, connection: Connection, model: ReadModel, batch: Batch) -> bool:
+    async def _apply(
+        self, connection: Connection, model: ReadModel, batch: Batch, traced: Sequence[Traced]
+    ) -> bool:
         """One model's trouble is its own, as long as the connection lives."""
+        began_us = now_us()
         try:
             await apply_once(connection, model, batch)
         except Overtaken:
@@ -145,6 +157,8 @@ class Hub:
             )
             return False
         self._pauses[model.name] = _Pause()
+        if self._spans is not None and traced:
+            self._spans.projected(model.name, began_us, traced)
         return True
 
 

@@ -23,6 +23,8 @@ OF_A_WHOLE_CELL = {
     "infrastructure.event_store.framework.NOTIFICATIONS",
     "projections.progress._HEAD",
     "projections.progress._STATUS",
+    "projections.traces.TRACES",
+    "projections.traces.PRUNE",
     # So do the signer and what watches over it.
     "infrastructure.ledger.behind.NEWEST",
     "infrastructure.ledger.figures.FIGURES",

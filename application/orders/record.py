@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -32,6 +32,14 @@ class Prepared(Struct, frozen=True):
 
     incoming: Incoming
     draft: Draft
+
+
+class Prepares(Protocol):
+    """Makes events ready for the door. See `Preparer`."""
+
+    def prepare(self, tenant_id: str, raw: bytes) -> Prepared: ...
+
+    def prepare_value(self, tenant_id: str, value: Any) -> Prepared: ...
 
 
 class Preparer:

@@ -1,4 +1,5 @@
-"""The tables for watching over the service: where its sources are, and when schedules ran."""
+"""The tables for watching over the service: where its sources are, what is
+traced, and when schedules ran."""
 
 from __future__ import annotations
 
@@ -32,6 +33,15 @@ source_ranges = Table(
     Column("high", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "source", "low", name="source_ranges_pkey"),
     comment="The source sequences that have come, as ranges that neither overlap nor touch.",
+)
+
+traces = Table(
+    "traces",
+    CELL,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False, comment="of the request (W3C Trace Context)"),
+    comment="Of events whose requests are traced, until every read model has them.",
 )
 
 schedule_runs = Table(

@@ -23,6 +23,7 @@ from interfaces.settings import (
     open_metrics_from,
     open_tenants_from,
     reconcile_rate_from,
+    traces_from,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,7 +107,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
     try:
         jwks, ledger = jwks_from(os.environ), ledger_from(os.environ)
         open_metrics, open_tenants = open_metrics_from(os.environ), open_tenants_from(os.environ)
-        reconcile_rate = reconcile_rate_from(os.environ)
+        reconcile_rate, traces = reconcile_rate_from(os.environ), traces_from(os.environ)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if ledger.publish_dir is not None and _in_backups(data_dir, ledger.publish_dir):
@@ -122,6 +123,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         open_metrics=open_metrics,
         ledger=ledger,
         reconcile_rate=reconcile_rate,
+        traces=traces,
     )
 
 

@@ -35,6 +35,7 @@ from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
 from interfaces.composition.searching import searching
+from interfaces.composition.tracing import tracing
 from interfaces.composition.writing import writing
 from interfaces.http.services import Services
 from interfaces.http.timing import RequestTimes
@@ -53,7 +54,8 @@ class WrongIssuer(OrderHistoryError):
 async def api(settings: Settings) -> AsyncIterator[Services]:
     """Connected, until left."""
     async with AsyncExitStack() as stack:
-        side = await stack.enter_async_context(writing(settings, "api", READERS))
+        traced = await stack.enter_async_context(tracing(settings, "api"))
+        side = await stack.enter_async_context(writing(settings, "api", READERS, traced))
         listener = Listener(connecting(settings, "api listener"), settings.cell)
         await listener.start()
         stack.push_async_callback(listener.close)
@@ -76,8 +78,8 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             open_metrics=settings.open_metrics,
             cursor_key=cursor_key,
             clock=clock,
-            preparer=side.preparer,
-            record=RecordEvent(side.committer, side.reader, side.disclosures, side.comparer),
+            preparer=traced.preparer(side.preparer),
+            record=RecordEvent(side.door, side.reader, side.disclosures, side.comparer),
             validate=ValidateEvents(RecordedIds(side.pool), side.schemas, clock),
             reader=side.reader,
             disclosures=side.disclosures,
@@ -105,6 +107,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
                 clock,
             ),
             rejected=RejectedLines(side.jobs, side.spool, side.job_cipher),
+            around=traced.app,
         )
 
 

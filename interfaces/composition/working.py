@@ -29,13 +29,17 @@ from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
 from interfaces.composition.proving import self_audit, signer
+from interfaces.composition.tracing import tracing
 from interfaces.composition.witnessing import witnessing
 from interfaces.composition.writing import WriteSide, writing
 from interfaces.http.problems import describe_error
 from interfaces.settings import Settings
 from projections.hub import Hub
+from projections.registry import NAMES
+from projections.traces import PruneTraces
 
 SWEEP_MINUTES = 5
+PRUNE_MINUTES = 1
 
 Loop = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -58,13 +62,19 @@ def handlers(side: WriteSide) -> dict[str, Handler]:
 async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
     """The loops of a worker; each runs until cancelled."""
     async with AsyncExitStack() as stack:
+        traced = await stack.enter_async_context(tracing(settings, "worker"))
         side = await stack.enter_async_context(writing(settings, "worker"))
-        hub = Hub(connecting(settings, "hub"), channel(settings.cell), models(settings))
+        hub = Hub(
+            connecting(settings, "hub"),
+            channel(settings.cell),
+            models(settings),
+            spans=traced.projections,
+        )
         snapshotter = Snapshotter(blocking(settings, "snapshots"))
         run_job = RunJob(side.jobs, handlers(side))
         runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)
         sweep = Sweep(side.spool, side.job_cipher, lifelines(side), clock)
-        scheduler = _schedule(sweep, ScheduleRuns(side.pool, clock))
+        scheduler = _schedule(sweep, PruneTraces(side.pool, NAMES), ScheduleRuns(side.pool, clock))
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)
         auditing = self_audit(settings, side.ledger)
@@ -98,9 +108,11 @@ async def _work(settings: Settings) -> None:
                 raise WorkerFailed
 
 
-def _schedule(sweep: Sweep, runs: ScheduleRuns) -> AsyncIOScheduler:
+def _schedule(sweep: Sweep, prune: PruneTraces, runs: ScheduleRuns) -> AsyncIOScheduler:
     sweeping = Scheduled("sweep", SWEEP_MINUTES * 60 * SECOND, sweep, runs)
+    pruning = Scheduled("traces", PRUNE_MINUTES * 60 * SECOND, prune, runs)
     scheduler = AsyncIOScheduler()
     scheduler.add_job(sweeping.run, "interval", minutes=SWEEP_MINUTES, max_instances=1)
+    scheduler.add_job(pruning.run, "interval", minutes=PRUNE_MINUTES, max_instances=1)
     scheduler.start()
     return scheduler

@@ -11,6 +11,7 @@ from application.intake.chunks import JobCipher
 from application.intake.recording import Recording
 from application.orders.as_of import AsOfQueries
 from application.orders.record import Comparer, Preparer
+from application.ports import Door
 from application.snapshots.capture import CaptureSnapshot
 from infrastructure.event_store.appending import Appending
 from infrastructure.event_store.committer import Committer
@@ -31,17 +32,19 @@ from infrastructure.snapshots.store import Snapshots
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.proving import LedgerSide, ledger_side, stay_ahead
+from interfaces.composition.tracing import OFF, Tracing
 from interfaces.settings import Settings
 
 
 @dataclass(slots=True)
 class WriteSide:
-    """The parts, connected."""
+    """The parts, connected. `door` is the committer's, for what comes by a request."""
 
     settings: Settings
     pool: Pool
     key_store: FileKeyStore
     committer: Committer
+    door: Door
     reader: Reader
     disclosures: StoredDisclosures
     schemas: PayloadSchemas
@@ -59,7 +62,9 @@ class WriteSide:
 
 
 @asynccontextmanager
-async def writing(settings: Settings, name: str, readers: int = 4) -> AsyncIterator[WriteSide]:
+async def writing(
+    settings: Settings, name: str, readers: int = 4, tracing: Tracing = OFF
+) -> AsyncIterator[WriteSide]:
     """`readers`: connections to read with. The committer finishes what is queued on leaving.
 
     Raises WrongKeyStore before anything is connected or made.
@@ -75,7 +80,8 @@ async def writing(settings: Settings, name: str, readers: int = 4) -> AsyncItera
         committer = await _committer(settings, name, keyring, stack)
         ledger = ledger_side(settings, pool, committer)
         await stack.enter_async_context(stay_ahead(settings, ledger.published, committer))
-        side = _put_together(settings, pool, key_store, keyring, committer, ledger)
+        door = tracing.door(committer)
+        side = _put_together(settings, pool, key_store, keyring, committer, door, ledger)
         stack.callback(side.preparing.close)
         yield side
 
@@ -109,6 +115,7 @@ def _put_together(
     key_store: FileKeyStore,
     keyring: Keyring,
     committer: Committer,
+    door: Door,
     ledger: LedgerSide,
 ) -> WriteSide:
     reader = Reader(pool)
@@ -127,6 +134,7 @@ def _put_together(
         pool=pool,
         key_store=key_store,
         committer=committer,
+        door=door,
         reader=reader,
         disclosures=disclosures,
         schemas=schemas,
@@ -135,7 +143,7 @@ def _put_together(
         as_of=as_of,
         snapshots=snapshots,
         capture=CaptureSnapshot(
-            committer, snapshots, disclosures, as_of, clock, os.urandom, keyring.warm
+            door, snapshots, disclosures, as_of, clock, os.urandom, keyring.warm
         ),
         jobs=jobs,
         spool=spool,

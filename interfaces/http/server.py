@@ -62,7 +62,10 @@ def run(composition: Composition, host: str, port: int, build: Build = create_ap
 
 async def _serve(composition: Composition, listener: socket.socket, build: Build) -> None:
     async with composition() as services:
-        await serve_app(build(services), listener, services.stopping)
+        app: ASGIApp = build(services)
+        if services.around is not None:
+            app = services.around(app)
+        await serve_app(app, listener, services.stopping)
 
 
 async def serve_app(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from litestar.types import ASGIApp
 
 from interfaces.http.timing import RequestTimes
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from application.ledger.proving import ProveLedger
     from application.maintenance.requests import RequestMaintenance
     from application.orders.as_of import AsOfQueries
-    from application.orders.record import Preparer, RecordEvent
+    from application.orders.record import Prepares, RecordEvent
     from application.orders.tail import Tail
     from application.orders.validate import ValidateEvents
     from application.orders.views import Viewer
@@ -39,7 +42,8 @@ if TYPE_CHECKING:
 class Services:
     """`cursor_key` (32 bytes) is the same in every API process of an installation. `stopping` is
     set at SIGTERM: open streams end then. `open_metrics`: this machine may
-    have them without a token. `times`: what this process has answered."""
+    have them without a token. `times`: what this process has answered. `around`: what the server
+    puts around the application; None: nothing."""
 
     authenticator: Authenticator
     health: Health
@@ -48,7 +52,7 @@ class Services:
     open_metrics: bool
     cursor_key: bytes
     clock: Clock
-    preparer: Preparer
+    preparer: Prepares
     record: RecordEvent
     validate: ValidateEvents
     reader: EventReader
@@ -72,3 +76,4 @@ class Services:
     rejected: RejectedLines
     times: RequestTimes = field(default_factory=RequestTimes)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    around: Callable[[ASGIApp], ASGIApp] | None = None

@@ -17,7 +17,7 @@ from msgspec import Struct
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds: the upper bounds of the histogram's buckets; the last one has none."""
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"
 
 
@@ -42,7 +42,7 @@ class RequestTimes:
         def timed(message: Message) -> Any:
             if message["type"] == "http.response.start":
                 taken = perf_counter() - began
-                self.count(scope["method"], _route(scope), message["status"], taken)
+                self.count(scope["method"], route_of(scope), message["status"], taken)
             return send(message)
 
         return timed
@@ -52,7 +52,7 @@ class RequestTimes:
         key = method, route, status
         cell = self._cells.get(key)
         if cell is None:
-            key = method if method in _METHODS else _OTHER, route, status
+            key = method if method in METHODS else _OTHER, route, status
             cell = self._cells.setdefault(key, Cell([0] * (len(BOUNDS) + 1)))
         cell.buckets[bisect_left(BOUNDS, seconds)] += 1
         cell.seconds += seconds
@@ -71,6 +71,7 @@ class RequestTimes:
         }
 
 
-def _route(scope: HTTPScope) -> str:
+def route_of(scope: HTTPScope) -> str:
+    """The template of its route, once it is routed; "" when there is none."""
     # Of a path that it does not know, the router has nothing to tell.
     return scope.get("path_template") or ""

@@ -6,10 +6,12 @@ import pytest
 
 from interfaces.settings import (
     LedgerSettings,
+    TracesSettings,
     ledger_from,
     open_metrics_from,
     open_tenants_from,
     reconcile_rate_from,
+    traces_from,
 )
 
 
@@ -93,3 +95,31 @@ def test_the_rate_of_the_reconciler() -> None:
     assert reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "0"}) == 0
     with pytest.raises(ValueError, match="ORDER_HISTORY_RECONCILE_RATE must be a number"):
         reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "fast"})
+
+
+COLLECTOR = "https://collector.example:4318/v1/traces"
+
+
+def test_traces_are_off_unless_a_collector_is_named() -> None:
+    assert traces_from({}) is None
+    assert traces_from({"ORDER_HISTORY_TRACES_URL": "", "ORDER_HISTORY_TRACES_RATIO": "1"}) is None
+    said = {"ORDER_HISTORY_TRACES_URL": COLLECTOR}
+    assert traces_from(said) == TracesSettings(COLLECTOR, 0.01)
+    for given, ratio in (("0", 0.0), ("0.5", 0.5), ("1", 1.0)):
+        asked = traces_from({**said, "ORDER_HISTORY_TRACES_RATIO": given})
+        assert asked == TracesSettings(COLLECTOR, ratio)
+
+
+@pytest.mark.parametrize("bad", ["-0.1", "1.1", "all", "nan"])
+def test_a_ratio_is_a_share(bad: str) -> None:
+    with pytest.raises(ValueError, match="ORDER_HISTORY_TRACES_RATIO must be a number from 0 to 1"):
+        traces_from({"ORDER_HISTORY_TRACES_URL": COLLECTOR, "ORDER_HISTORY_TRACES_RATIO": bad})
+
+
+@pytest.mark.parametrize(
+    "bad", ["collector:4318", "grpc://u:secret@c", "http://", "http://[x", "http://u:secret@c:x/"]
+)
+def test_what_is_no_url_of_a_collector_is_refused_and_not_repeated(bad: str) -> None:
+    with pytest.raises(ValueError, match="ORDER_HISTORY_TRACES_URL is not an HTTP URL") as refused:
+        traces_from({"ORDER_HISTORY_TRACES_URL": bad})
+    assert "secret" not in str(refused.value)

@@ -13,6 +13,8 @@ from domain.errors import Unavailable
 from infrastructure.postgres.connect import Pool, open_pool
 from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.composition.working import _schedule
+from projections.registry import NAMES
+from projections.traces import PruneTraces
 
 pytestmark = pytest.mark.anyio
 
@@ -36,10 +38,13 @@ async def test_a_sweep_is_noted_where_health_looks(
         return 0
 
     runs = ScheduleRuns(pool, lambda: NOW_US)
-    scheduler = _schedule(cast(Sweep, sweep), runs)
+    scheduler = _schedule(cast(Sweep, sweep), PruneTraces(pool, NAMES), runs)
     try:
-        (job,) = scheduler.get_jobs()
-        due: Any = job.trigger
+        pruning, job = scheduler.get_jobs()  # the next one first
+        due: Any = pruning.trigger
+        assert due.interval == timedelta(minutes=1)
+        pruning.remove()
+        due = job.trigger
         assert due.interval == timedelta(minutes=5)
         # Now, by the scheduler itself, however late this machine gets to it.
         job.modify(next_run_time=job.next_run_time - due.interval, misfire_grace_time=None)

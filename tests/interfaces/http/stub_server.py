@@ -55,12 +55,26 @@ async def breaks(_: ApiRequest) -> ASGIApp:
     return Breaks()
 
 
+def marking(app: ASGIApp) -> ASGIApp:
+    """Says in each answer that it was around."""
+
+    async def around(scope: Scope, receive: Receive, send: Send) -> None:
+        async def answering(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-around", b"yes")]
+            await send(message)
+
+        await app(scope, receive, answering)
+
+    return around
+
+
 @asynccontextmanager
 async def composition() -> AsyncIterator[Services]:
     others: dict[str, Any] = {field.name: None for field in fields(Services)}
     del others["stopping"], others["times"]
     given = {"authenticator": TokenIsRights(), "health": StatedHealth(), "cursor_key": b"k"}
-    yield Services(**{**others, **given})
+    yield Services(**{**others, **given, "around": marking})
     sys.stdout.write("closed\n")
 
 

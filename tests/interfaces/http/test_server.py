@@ -56,6 +56,11 @@ def test_no_server_header_and_no_sniffing() -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_what_is_to_be_around_the_application_is() -> None:
+    with serving() as (_, client):
+        assert client.get("/healthz").headers["x-around"] == "yes"
+
+
 def test_an_answer_that_breaks_off_leaves_no_message_in_the_log() -> None:
     with serving() as (process, client):
         with pytest.raises(httpx.HTTPError):

@@ -1,0 +1,1 @@
+"""Traces, by OpenTelemetry: an optional extra, imported only where it is asked for."""
