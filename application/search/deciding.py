@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
@@ -15,7 +16,9 @@ from domain.errors import TooCostly
 CANDIDATES = 2000
 """That are looked up at once."""
 AT_ONCE = 500
-"""Bodies that are decoded without letting others have their turn."""
+"""Bodies that are read at once."""
+SLICE = 0.001
+"""Seconds that work goes on without letting others have their turn."""
 
 Fetch = Callable[[Key | None, int], Awaitable[list[Hit]]]
 """The next candidates after a key."""
@@ -30,6 +33,19 @@ class _Body(Struct):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+
+
+class Slices:
+    """Work that takes long, cut so that others have their turn in between."""
+
+    def __init__(self) -> None:
+        self._begun = monotonic()
+
+    async def cut(self) -> None:
+        """Let others go first, once this has gone on for a SLICE."""
+        if monotonic() - self._begun > SLICE:
+            await asyncio.sleep(0)
+            self._begun = monotonic()
 
 
 class Deciding:
@@ -72,10 +88,11 @@ class Deciding:
     async def _decided(self, plan: Plan, candidates: Sequence[Hit]) -> list[Read]:
         """Those of the candidates that are meant, with their bodies."""
         states = await self._index.states(plan, candidates)
-        bodies = [msgspec.structs.asdict(_decode(state)) for state in states]
-        decide = plan.decide
-        return [
-            (hit, body)
-            for hit, body in zip(candidates, bodies, strict=True)
-            if decide is None or decide(hit.said, body)
-        ]
+        decide, slices = plan.decide, Slices()
+        found: list[Read] = []
+        for hit, state in zip(candidates, states, strict=True):
+            body = msgspec.structs.asdict(_decode(state))
+            if decide is None or decide(hit.said, body):
+                found.append((hit, body))
+            await slices.cut()
+        return found

@@ -36,6 +36,8 @@ MAX_CLAUSES = 256
 """In all: each query counts, and each further operator of a condition."""
 MAX_CHARACTERS = 10_000
 """Of all texts and identifiers together: to fold one that Unicode spells out takes microseconds."""
+MAX_VALUES_IN_ALL = 2_000
+"""Of all lists of values together: each is hashed."""
 MAX_ERRORS = 100
 _SUGGESTIONS = 10
 
@@ -94,6 +96,7 @@ class _Reader:
         self._personal = personal
         self._clauses = 0
         self._characters = 0
+        self._values = 0
         self._places: dict[int, str] = {}  # of the field of each Match, by its id()
 
     def node(self, value: Json, pointer: str, depth: int) -> Node | None:
@@ -198,6 +201,11 @@ class _Reader:
             detail = f"must be a list of 1 to {MAX_VALUES} values"
             self.errors.append(FieldError(pointer, detail))
             return None
+        self._values += len(value)
+        if self._values > MAX_VALUES_IN_ALL:
+            detail = f"is too much: all lists together have at most {MAX_VALUES_IN_ALL:,} values"
+            self.errors.append(FieldError(pointer, detail))
+            raise _EnoughError
         found = [self._leaf(read, one, child(pointer, at)) for at, one in enumerate(value)]
         return Match(field, op, tuple(one for one in found if one is not None))
 

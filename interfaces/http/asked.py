@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,14 +24,21 @@ from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
 
 ANYTHING: Node = All(())
+_SMALL = 2048
+"""Bytes of a body that is read in no time. Larger ones take milliseconds, in which nobody else
+would be served: one thread reads them, which gives way to the others after each."""
+_GIVES_WAY = 0.001
+_beside = ThreadPoolExecutor(1, "questions", partial(sys.setswitchinterval, _GIVES_WAY))
 _T = TypeVar("_T")
 
 
 class Body:
-    """A decoded body. Each part is read by itself; `done` raises what is wrong with any."""
+    """A decoded body. Each part is read by itself; `done` raises what is wrong with any. `node`:
+    its question, where that was read with it."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = fields
+        self.node: Node | None = None
         self.wrong: list[FieldError] = []
 
     def read(self, name: str, read: Callable[[Any, str], _T], default: _T) -> _T:
@@ -60,22 +71,34 @@ class Body:
 async def read_body(request: ApiRequest, fields: Collection[str], what: str) -> Body:
     """The body. Raises Unreadable for what is no JSON, Invalid for what is no object and for a
     field that is not one of these."""
-    value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
-    if type(value) is not dict:
-        raise Invalid.field("", f"must be a JSON object: {what}")
-    body = Body(value)
-    refuse_unknown(value, fields, what, body.wrong)
-    return body
+    raw = await read_json_bytes(request, EVENT_LIMIT)
+    personal = request.caller.sees_personal
+
+    def read() -> Body:
+        value = canonical.decode(raw)
+        if type(value) is not dict:
+            raise Invalid.field("", f"must be a JSON object: {what}")
+        body = Body(value)
+        refuse_unknown(value, fields, what, body.wrong)
+        body.node = _read_node(body, personal)
+        return body
+
+    if len(raw) <= _SMALL:
+        return read()
+    return await asyncio.get_running_loop().run_in_executor(_beside, read)
 
 
 def query_of(request: ApiRequest, body: Body) -> Node:
     """The question of the body, `query`; without one, about every event. Raises as `may_ask`."""
-    personal = request.caller.sees_personal
-    node: Node = body.read(
-        "query", lambda value, pointer: read_query(value, pointer, personal=personal), ANYTHING
-    )
+    node = body.node or _read_node(body, request.caller.sees_personal)
     may_ask(request.caller, (one.field for one in conditions(node)))
     return node
+
+
+def _read_node(body: Body, personal: bool) -> Node:
+    return body.read(
+        "query", lambda value, pointer: read_query(value, pointer, personal=personal), ANYTHING
+    )
 
 
 def may_ask(caller: Caller, fields: Iterable[Field]) -> None:

@@ -37,6 +37,23 @@ async def read_json_bytes(request: ApiRequest, limit: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+async def receive_first(request: ApiRequest, limit: int) -> None:
+    """Receive the body now, so that nothing waits for its sender when it is read. Raises TooLarge
+    (413), Unreadable (400)."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in body_chunks(request):
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        chunks.append(chunk)
+
+    async def received() -> Any:
+        return {"type": "http.request", "body": b"".join(chunks), "more_body": False}
+
+    request.receive = received
+
+
 async def body_chunks(request: ApiRequest) -> AsyncIterator[bytes]:
     """The body as it comes. Raises Unreadable when the client goes away before its end."""
     more = True

@@ -22,6 +22,7 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from domain.access.permissions import Permission
+from interfaces.http.bodies import EVENT_LIMIT, receive_first
 from interfaces.http.caller import ApiRequest, authorize
 from interfaces.http.params import NoQuery, read_query
 from interfaces.http.problems import MEDIA_TYPE, Problem
@@ -174,6 +175,7 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
 
 def _taking_turns(handle: Handler) -> Handler:
     async def in_turn(request: ApiRequest, *query: Any) -> ASGIApp:
+        await receive_first(request, EVENT_LIMIT)  # a slow sender keeps no turn
         async with request.turns.taken(request.caller.tenant_id):
             return await handle(request, *query)
 

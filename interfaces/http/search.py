@@ -10,6 +10,7 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
+from application.search.deciding import Slices
 from application.search.highlights import Highlighter
 from application.search.ports import NEWEST_FIRST, Hit, Key, Order, OrderSort, Sort
 from domain.access.permissions import Permission
@@ -170,7 +171,12 @@ async def _events(request: ApiRequest, node: Node, hits: list[Hit]) -> list[byte
     views = await request.services.viewer.page(
         request.caller, [hit.position for hit in hits], [hit.sequence for hit in hits]
     )
-    return [marker.marked(view) for view in views]
+    slices = Slices()
+    items = []
+    for view in views:
+        items.append(marker.marked(view))
+        await slices.cut()
+    return items
 
 
 async def _orders(request: ApiRequest, hits: list[Hit]) -> list[bytes]:

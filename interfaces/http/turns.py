@@ -63,17 +63,16 @@ class Turns:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((tenant_id, turn))
         try:
-            async with asyncio.timeout(self._patience):
-                await turn
-        except BaseException as error:
-            if turn.cancelled():
-                self._waiting.remove((tenant_id, turn))
-            else:  # it was given at that very moment
+            await asyncio.wait([turn], timeout=self._patience)
+        except asyncio.CancelledError:
+            if turn.done():  # it was given at that very moment
                 self._leave(tenant_id)
-            if not isinstance(error, TimeoutError):
-                raise
-            own = self._taken[tenant_id] >= self._each
-            raise (TooManyAtOnce() if own else Overloaded()) from None
+            else:
+                self._waiting.remove((tenant_id, turn))
+            raise
+        if not turn.done():
+            self._waiting.remove((tenant_id, turn))
+            raise TooManyAtOnce if self._taken[tenant_id] >= self._each else Overloaded
 
     def _leave(self, tenant_id: str) -> None:
         self._taken[tenant_id] -= 1
@@ -81,7 +80,7 @@ class Turns:
             del self._taken[tenant_id]
         for one in list(self._waiting):
             tenant_id, turn = one
-            if not turn.done() and self._may(tenant_id):
+            if self._may(tenant_id):
                 self._waiting.remove(one)
                 self._taken[tenant_id] += 1
                 turn.set_result(None)

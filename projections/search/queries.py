@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from time import monotonic
 
 from msgspec import structs
 
 from application.search.ports import Hit, Key, Order, Plan
-from domain.errors import Invalid
+from domain.errors import Invalid, TooCostly
 from domain.search.hashing import TermHash
 from domain.search.query import Node
 from infrastructure.postgres.connect import Pool
@@ -20,6 +21,10 @@ from projections.search.shapes import asks_history, parts_of
 
 MOST_IDENTS = 1000
 """Identifiers that a part may stand for."""
+MOST_IDENTS_IN_ALL = 5000
+"""That all parts of a question may: each is hashed."""
+_LOOKED_UP_WITHIN = 10.0
+"""Seconds that all parts may take together, each being a statement of its own."""
 _OF_ORDERS = ("last_event_at", "created_at", "total_minor")
 
 
@@ -32,7 +37,7 @@ class SearchQueries:
         self._orders = OrdersFound(self._run)
 
     async def plan(self, tenant_id: str, node: Node) -> Plan:
-        found = {part: await self._idents(tenant_id, part) for part in set(parts_of(node))}
+        found = await self._all_idents(tenant_id, set(parts_of(node)))
         asked = compile_query(node, tenant_id, self._hashes, found)
         if not asks_history(node):
             asked = structs.replace(asked, sql=f"{asked.sql} and order_id is not null")
@@ -128,6 +133,21 @@ class SearchQueries:
     async def rows(self, text: str, tenant_id: str, values: Mapping[str, object]) -> Rows:
         """Run a statement of this tenant. Raises as `Running.rows`."""
         return await self._run.rows(text, tenant_id, values)
+
+    async def _all_idents(self, tenant_id: str, parts: Collection[str]) -> dict[str, list[str]]:
+        """Of each part the identifiers that have it."""
+        found: dict[str, list[str]] = {}
+        count, end = 0, monotonic() + _LOOKED_UP_WITHIN
+        for part in parts:
+            found[part] = await self._idents(tenant_id, part)
+            count += len(found[part])
+            if count > MOST_IDENTS_IN_ALL:
+                most = f"{MOST_IDENTS_IN_ALL:,}"
+                detail = f"all idents together are contained in more than {most} identifiers"
+                raise Invalid.field("/query", f"{detail}: give more of them")
+            if monotonic() > end:
+                raise TooCostly
+        return found
 
     async def _idents(self, tenant_id: str, part: str) -> list[str]:
         values = {"part": part, "limit": MOST_IDENTS + 1}

@@ -10,7 +10,15 @@ from domain.errors import FieldError, Invalid
 from domain.privacy.classify import always_personal
 from domain.search.fields import FIELDS, Field, field_named
 from domain.search.query import All, Any, Ident, Match, Node, Not, Words
-from domain.search.reading import KEYS, MAX_CLAUSES, MAX_DEPTH, MAX_ERRORS, OPS, read_query
+from domain.search.reading import (
+    KEYS,
+    MAX_CLAUSES,
+    MAX_DEPTH,
+    MAX_ERRORS,
+    MAX_VALUES_IN_ALL,
+    OPS,
+    read_query,
+)
 from domain.search.values import MAX_STRING, MAX_TEXT, MAX_VALUES, MAX_WORDS
 
 TYPE = FIELDS["type"]
@@ -394,3 +402,13 @@ def errors_of(value: Json, personal: bool) -> tuple[FieldError, ...]:
     except Invalid as refused:
         return refused.errors
     return ()
+
+
+def test_lists_have_so_many_values_together() -> None:
+    some = {"field": "payload.sku", "in": [f"s{n}" for n in range(MAX_VALUES)]}
+    lists = MAX_VALUES_IN_ALL // MAX_VALUES
+    assert isinstance(read({"any": [some] * lists}), Any)
+    one_more = {"field": "payload.sku", "in": ["s"]}
+    told = wrong({"any": [*[some] * lists, one_more]})
+    detail = "is too much: all lists together have at most 2,000 values"
+    assert told == {f"/query/any/{lists}/in": detail}

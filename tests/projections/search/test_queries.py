@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from application.search.ports import Asked, Order
-from domain.errors import TooCostly
+from domain.errors import Invalid, TooCostly
 from domain.search.aggregation import Measure
 from domain.search.hashing import TermHash
+from domain.search.query import Node
 from domain.search.reading import read_query
 from infrastructure.postgres.connect import Pool
 from projections.orders.model import OrdersModel
 from projections.reading import Connection
 from projections.rebuild import rebuild
-from projections.search import running
+from projections.search import queries, running
 from projections.search.aggregations import AggregationQueries
 from projections.search.entries import Indexing
 from projections.search.key import IndexKeyDiffers
@@ -94,3 +95,31 @@ async def test_the_indexes_of_a_plan(
     assert newest == ["order_events_by_time"]
     by_sequence = await index.explain(plan, Order("sequence"), orders=False, limit=5)
     assert by_sequence == ["order_events_pkey"]
+
+
+async def test_the_identifiers_of_all_idents_together_are_bounded(
+    pool: Pool, app: Connection, filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MOST_IDENTS_IN_ALL", 4)
+    for number in range(3):
+        await filling.add(Fact(f"aaa-{number}", tenant="idents"))
+        await filling.add(Fact(f"bbb-{number}", tenant="idents"))
+    await project(app)
+    index = SearchQueries(pool, HASHES)
+
+    def asking(*idents: str) -> Node:
+        parts = [{"ident": ident} for ident in idents]
+        return read_query({"any": parts}, "/query", personal=False)
+
+    plan = await index.plan("idents", asking("aaa-", "bbb-1"))
+    assert len(await index.hits(plan, Order(), None, 10)) == 4
+    with pytest.raises(Invalid, match="more than 4 identifiers") as caught:
+        await index.plan("idents", asking("aaa-", "bbb-"))
+    assert [error.pointer for error in caught.value.errors] == ["/query"]
+
+
+async def test_looking_up_idents_ends(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "_LOOKED_UP_WITHIN", -1.0)
+    asked = read_query({"ident": "abc"}, "/query", personal=False)
+    with pytest.raises(TooCostly):
+        await SearchQueries(pool, HASHES).plan("acme", asked)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import httpx
@@ -54,3 +55,23 @@ async def test_only_who_asks_too_much_at_once_is_refused(impatient: House) -> No
             assert answer.status_code in (200, 201), answer.text
     for answer in await ask_all(shop, ids[0]):
         assert answer.status_code in (200, 201), answer.text
+
+
+async def test_who_sends_slowly_keeps_no_turn(impatient: House) -> None:
+    shop = impatient.shop()
+    client = shop.as_role("support")
+    waiting, rest = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"query":'
+        waiting.release()
+        await rest.wait()
+        yield b'{"text":"order"}}'
+
+    asked = [asyncio.create_task(client.post(f"{BASE}/search", content=slow())) for _ in range(4)]
+    for _ in asked:
+        await waiting.acquire()
+    answer = await client.post(f"{BASE}/search", json=QUERY)
+    assert answer.status_code == 200, answer.text
+    rest.set()
+    assert {(await one).status_code for one in asked} <= {200, 429}
