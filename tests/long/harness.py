@@ -138,9 +138,10 @@ def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]
     )
 
 
-def token(data_dir: Path, tenant: str) -> str:
-    roles = ("--role", "producer", "--role", "investigator")
-    return run("token", "--tenant", tenant, *roles, "--data-dir", str(data_dir)).stdout.strip()
+def token(data_dir: Path, tenant: str, *roles: str) -> str:
+    """Of a producer who may read as well, or of who has these roles."""
+    given = [part for role in roles or ("producer", "investigator") for part in ("--role", role)]
+    return run("token", "--tenant", tenant, *given, "--data-dir", str(data_dir)).stdout.strip()
 
 
 def tokens(data_dir: Path, tenants: Sequence[str] = TENANTS) -> dict[str, str]:
@@ -177,7 +178,8 @@ class Promise(Struct, frozen=True):
 
 
 class Load:
-    """Writing clients over several addresses, until left. `promised`: (tenant, event_id) -> what
+    """Writing clients over several addresses, until left. rate: events a second that all of them
+    send together, at most. `promised`: (tenant, event_id) -> what
     the acknowledgement said. `codes`: how often which answer or failure came. `refusals`: seconds
     that each refusal took. `wrong`: answers that are neither an acknowledgement nor an honest 503.
     """
@@ -189,11 +191,14 @@ class Load:
         *,
         writers: int = WRITERS,
         note_bytes: int = 0,
+        rate: float | None = None,
     ) -> None:
         self._addresses = addresses
         self._tokens = tokens
         self._writers = writers
         self._note_bytes = note_bytes
+        self._rate = rate
+        self._next = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._going = asyncio.Event()
@@ -256,6 +261,7 @@ class Load:
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
             while not self._stopping:
                 await self._rest()
+                await self._due()
                 number += 1
                 event = an_event(random_, writer, number, self._note_bytes)
                 await self._insist(client, tenant, event)
@@ -264,6 +270,12 @@ class Load:
         self._resting += 1
         await self._going.wait()
         self._resting -= 1
+
+    async def _due(self) -> None:
+        """Wait until the next event is due. What the service did not take in time is made up."""
+        if self._rate:
+            self._next = (self._next or time.monotonic()) + 1 / self._rate
+            await asyncio.sleep(self._next - time.monotonic())
 
     async def _insist(self, client: httpx.AsyncClient, tenant: str, event: dict[str, Any]) -> None:
         body = msgspec.json.encode(event)
