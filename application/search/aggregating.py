@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from application.search.deciding import Deciding
+from application.search.deciding import Deciding, Slices
 from application.search.ports import (
     NEWEST_FIRST,
     Asked,
@@ -103,8 +103,10 @@ class Aggregate:
         async for reads in self._deciding.read(plan, fetch, NEWEST_FIRST, None):
             ids = list({hit.order_id for hit, _ in reads if hit.order_id is not None})
             orders = await self._groups.order_values(plan.tenant_id, ids) if ids else {}
+            slices = Slices()
             for hit, body in reads:
                 fold.take(_seen(asked, begins, hit, body, orders.get(hit.order_id or "", {})))
+                await slices.cut()
             if len(fold) > MOST_GROUPS and asked.top is None:
                 detail = "gives too many groups: group by less, or narrow the query"
                 raise Invalid.field("/group_by", detail)
