@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from application.ledger.figures import LedgerFigures
-from application.watching.figures import JobFigures, ScheduleRun
+from application.watching.figures import QueueFigures, ScheduleRun
 from domain.errors import OrderHistoryError
 from domain.times import SECOND
 from interfaces.http.health import Subsystem
@@ -67,7 +67,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     models: Callable[[], Awaitable[Sequence[ModelStatus]]]
     check_keys: Callable[[], Awaitable[None]]
     check_index: Callable[[], Awaitable[None]]
-    jobs: Callable[[], Awaitable[JobFigures]]
+    jobs: Callable[[], Awaitable[QueueFigures]]
     schedules: Callable[[], Awaitable[Sequence[ScheduleRun]]]
     ledger: Callable[[], Awaitable[LedgerFigures]]
     alarms: Callable[[], Awaitable[Sequence[LedgerAlarm]]]
@@ -139,7 +139,7 @@ class InstallationHealth:
 
     async def _jobs(self) -> Subsystem:
         jobs = await self._parts.jobs()
-        waiting = jobs.by_status.get("queued", 0)
+        waiting = jobs.queued
         if jobs.oldest_queued_us > _QUEUED_US:
             minutes = jobs.oldest_queued_us // (60 * SECOND)
             return Subsystem("degraded", f"{waiting} wait, the oldest for {minutes} min")

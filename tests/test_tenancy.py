@@ -35,6 +35,9 @@ OF_A_WHOLE_CELL = {
     # So does who measures an installation, and names no tenant.
     "infrastructure.watching.figures.NEWEST",
     "infrastructure.watching.figures.JOBS",
+    "infrastructure.watching.figures.QUEUED",
+    "infrastructure.watching.figures.LINES",
+    "infrastructure.watching.figures.LINES_LIVE",
     # An originator id is made from its tenant (formats.md): it names the tenant.
     "infrastructure.event_store.statements.LOAD_VERSIONS",
     "infrastructure.event_store.framework.SELECT",

@@ -42,6 +42,15 @@ class JobFigures(Struct, frozen=True):
     workers: int
 
 
+class QueueFigures(Struct, frozen=True):
+    """The jobs of all tenants that wait: how many, and how long the oldest has been waiting; 0
+    while none is. workers: as of JobFigures."""
+
+    queued: int
+    oldest_queued_us: int
+    workers: int
+
+
 class TableSize(Struct, frozen=True):
     """Bytes of a table (what is kept beside its rows included) and of its indexes."""
 

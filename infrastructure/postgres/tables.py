@@ -180,6 +180,9 @@ jobs = Table(
     UniqueConstraint("tenant_id", "submitted_by", "idempotency_key", name="jobs_idempotency_key"),
 )
 Index("jobs_by_submission", jobs.c.tenant_id, jobs.c.submitted_us, jobs.c.job_id)
+# Rows stay for ever. What is looked at each few seconds is counted without reading them.
+Index("jobs_by_status", jobs.c.status, jobs.c.tenant_id, jobs.c.submitted_us)
+Index("jobs_by_finish", jobs.c.finished_us)
 
 job_chunks = Table(
     "job_chunks",

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from application.ports import Clock
-from application.watching.figures import JobFigures, Standby, StoreFigures, TableSize
+from application.watching.figures import JobFigures, QueueFigures, Standby, StoreFigures, TableSize
+from domain.times import SECOND
 from infrastructure.postgres.connect import Pool, store_errors
 
 OUTCOMES = ("recorded", "duplicates", "conflicts", "rejected")
 """What a job of lines counts, as its result names it."""
 
 _LOCK_MS = 500
+_SETTLED_US = 600 * SECOND
+_LAST_US = 2**63 - 1
 _ALIVE = "10 seconds"  # a worker says so each second
 
 NEWEST = "select position, received_us from events order by position desc limit 1"
@@ -28,14 +31,15 @@ select application_name, count(*),
  where state is distinct from 'backup'
  group by application_name order by application_name
 """
-JOBS = """
-select status, count(*), min(submitted_us),
-       coalesce(sum((result->>'recorded')::bigint) filter (where kind = any(%(kinds)s)), 0),
-       coalesce(sum((result->>'duplicates')::bigint) filter (where kind = any(%(kinds)s)), 0),
-       coalesce(sum((result->>'conflicts')::bigint) filter (where kind = any(%(kinds)s)), 0),
-       coalesce(sum((result->>'rejected')::bigint) filter (where kind = any(%(kinds)s)), 0)
-  from jobs group by status
+JOBS = "select status, count(*), min(submitted_us) from jobs group by status"
+QUEUED = "select count(*), min(submitted_us) from jobs where status = 'queued'"
+_SUMS = ", ".join(f"coalesce(sum((result->>'{one}')::bigint), 0)" for one in OUTCOMES)
+# Jobs that have finished change no more, and all but the last are added up once a process.
+LINES = f"""
+select {_SUMS} from jobs
+ where kind = any(%(kinds)s) and finished_us > %(since)s and finished_us <= %(until)s
 """
+LINES_LIVE = f"select {_SUMS} from jobs where kind = any(%(kinds)s) and finished_us is null"
 WORKERS = f"""
 select count(*) from procrastinate.procrastinate_workers
  where last_heartbeat > now() - interval '{_ALIVE}'
@@ -57,6 +61,7 @@ class InstallationFigures:
         self._pool = pool
         self._clock = clock
         self._kinds = list(kinds)
+        self._settled = 0, [0] * len(OUTCOMES)
 
     async def store(self) -> StoreFigures:
         ((recorded, newest_us),) = await self._select(NEWEST) or [(0, None)]
@@ -72,16 +77,42 @@ class InstallationFigures:
         )
 
     async def jobs(self) -> JobFigures:
-        rows = await self._select(JOBS, {"kinds": self._kinds})
-        ((workers,),) = await self._select(WORKERS)
-        queued_us = [oldest for status, _, oldest, *_ in rows if status == "queued"]
-        sums = [sum(column) for column in zip(*(row[3:] for row in rows), strict=True)]
+        rows = await self._select(JOBS)
+        queued_us = [oldest for status, _, oldest in rows if status == "queued"]
         return JobFigures(
-            by_status={row[0]: row[1] for row in rows},
-            oldest_queued_us=max(0, self._clock() - queued_us[0]) if queued_us else 0,
-            lines=dict(zip(OUTCOMES, map(int, sums or [0] * len(OUTCOMES)), strict=True)),
-            workers=workers,
+            by_status={status: count for status, count, _ in rows},
+            oldest_queued_us=self._ago(queued_us[0] if queued_us else None),
+            lines=dict(zip(OUTCOMES, await self._lines(), strict=True)),
+            workers=await self._workers(),
         )
+
+    async def queue(self) -> QueueFigures:
+        """What `jobs` tells of those that wait, without looking at others."""
+        ((queued, oldest_us),) = await self._select(QUEUED)
+        return QueueFigures(queued, self._ago(oldest_us), await self._workers())
+
+    async def _lines(self) -> list[int]:
+        """By outcome. What finished up to a while ago is remembered: whoever finishes a job says
+        when by a clock of its own, and is seen to have done so only once it is committed."""
+        until, settled = self._settled
+        old = self._clock() - _SETTLED_US
+        if old > until:
+            settled = _added(settled, await self._sums(LINES, since=until, until=old))
+            until = old
+            self._settled = until, settled
+        recent = await self._sums(LINES, since=until, until=_LAST_US)
+        return _added(_added(settled, recent), await self._sums(LINES_LIVE))
+
+    async def _sums(self, statement: str, **bounds: int) -> list[int]:
+        (row,) = await self._select(statement, {"kinds": self._kinds, **bounds})
+        return list(map(int, row))
+
+    async def _workers(self) -> int:
+        ((workers,),) = await self._select(WORKERS)
+        return int(workers)
+
+    def _ago(self, moment_us: int | None) -> int:
+        return 0 if moment_us is None else max(0, self._clock() - moment_us)
 
     async def tables(self) -> list[TableSize]:
         """Of a table that is being rewritten nothing can be told: Unavailable, soon."""
@@ -95,3 +126,7 @@ class InstallationFigures:
         with store_errors():
             async with self._pool.connection() as connection:
                 return await (await connection.execute(statement, parameters)).fetchall()
+
+
+def _added(some: Sequence[int], more: Sequence[int]) -> list[int]:
+    return [one + other for one, other in zip(some, more, strict=True)]

@@ -53,7 +53,7 @@ def health(side: WriteSide) -> InstallationHealth:
         models=partial(model_statuses, side),
         check_keys=check_keys,
         check_index=check_index,
-        jobs=installation_figures(side).jobs,
+        jobs=installation_figures(side).queue,
         schedules=ScheduleRuns(side.pool, clock).all,
         ledger=partial(ledger_figures, side.pool, side.ledger.published, clock),
         alarms=side.ledger.alarms.all,

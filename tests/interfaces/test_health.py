@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from application.ledger.figures import LedgerFigures
-from application.watching.figures import JobFigures, ScheduleRun
+from application.watching.figures import QueueFigures, ScheduleRun
 from domain.errors import Unavailable
 from infrastructure.postgres.migrate import upgrade
 from interfaces.health import InstallationHealth, Parts
@@ -49,7 +49,7 @@ def parts(**changed: Any) -> Parts:
         "models": [ModelStatus("orders", 9, 9, 0, 0), ModelStatus("ledger", 9, 9, 0, 0)],
         "check_keys": None,
         "check_index": None,
-        "jobs": JobFigures({}, 0, {}, 1),
+        "jobs": QueueFigures(0, 0, 1),
         "schedules": [ScheduleRun("sweep", MINUTE, NOW_US - MINUTE, None)],
         "ledger": LedgerFigures(
             alarms={}, unsigned_events=2, signed_age_us=900_000, unpublished_rounds=None,
@@ -107,10 +107,10 @@ PUBLISHED = LedgerFigures({}, 0, 0, 61, 0, 0)
          "10001 events wait to be committed"),
         ({"check_keys": OSError("/secret/keys")}, "key_store", "down", "failed"),
         ({"check_index": IndexKeyDiffers()}, "search", "down", str(IndexKeyDiffers())),
-        ({"jobs": JobFigures({"queued": 3}, 1, {}, 1)}, "jobs", "ok", "3 wait"),
-        ({"jobs": JobFigures({"queued": 3}, 6 * MINUTE, {}, 1)}, "jobs", "degraded",
+        ({"jobs": QueueFigures(3, 1, 1)}, "jobs", "ok", "3 wait"),
+        ({"jobs": QueueFigures(3, 6 * MINUTE, 1)}, "jobs", "degraded",
          "3 wait, the oldest for 6 min"),
-        ({"jobs": JobFigures({}, 0, {}, 0)}, "worker", "down",
+        ({"jobs": QueueFigures(0, 0, 0)}, "worker", "down",
          "no worker runs: read models, jobs and signing stand still"),
         ({"schedules": [ScheduleRun("sweep", MINUTE, NOW_US - 4 * MINUTE, None)]}, "schedules",
          "degraded", "sweep ran 4 min ago, not each 1 min"),

@@ -16,7 +16,14 @@ from infrastructure.postgres.binaries import directory
 from infrastructure.postgres.connect import Pool, open_pool
 from infrastructure.postgres.migrate import upgrade
 from infrastructure.postgres.tables import CELL
-from infrastructure.watching.figures import InstallationFigures
+from infrastructure.watching.figures import (
+    JOBS,
+    LINES,
+    LINES_LIVE,
+    QUEUED,
+    InstallationFigures,
+)
+from infrastructure.watching.intake import JOBS as OF_TENANT
 from infrastructure.watching.schedules import ScheduleRuns
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +86,61 @@ async def test_jobs_of_all_tenants(pool: Pool, figures: InstallationFigures) -> 
     assert jobs.by_status == {"queued": 3, "running": 1, "failed": 1}
     assert jobs.oldest_queued_us == 5000
     assert jobs.lines == {"recorded": 8, "duplicates": 3, "conflicts": 4, "rejected": 6}
+
+
+async def test_lines_of_jobs_that_finished_long_ago_and_lately(pool: Pool) -> None:
+    """Each is counted once, however often it is asked, and whenever it finished."""
+    now = [NOW_US]
+    figures = InstallationFigures(pool, lambda: now[0], KINDS)
+
+    async def finish(number: int, ago_s: int) -> None:
+        await add_job(pool, number, "succeeded", recorded=10**number)
+        async with pool.connection() as connection:
+            await connection.execute(
+                "update jobs set finished_us = %s where job_id = %s",
+                (now[0] - ago_s * 1_000_000, f"j{number}"),
+            )
+
+    async def recorded() -> int:
+        return (await figures.jobs()).lines["recorded"]
+
+    await finish(0, 3600)
+    await finish(1, 599)
+    await finish(2, -60)  # by the clock of another machine
+    await add_job(pool, 3, "running", recorded=1000)
+    assert [await recorded(), await recorded()] == [1111, 1111]
+    now[0] += 3_600_000_000
+    await finish(4, 500)
+    assert [await recorded(), await recorded()] == [11111, 11111]
+
+
+async def test_what_is_watched_is_read_by_indexes(
+    empty_url: str, pool: Pool, figures: InstallationFigures
+) -> None:
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("set search_path to cell_0")
+        connection.execute(
+            "insert into jobs (tenant_id, job_id, kind, status, submitted_by, submitted_us,"
+            " finished_us, request) select 't' || n % 20, 'j' || n, 'bulk_ingest', 'succeeded',"
+            " 'x', n, n, jsonb_build_object('as wide as real', repeat(md5(n::text), 20))"
+            " from generate_series(1, 20000) n"
+        )
+        connection.execute("vacuum analyze jobs")
+        lately = {"kinds": list(KINDS), "since": 19_000, "until": 2**63 - 1}
+        for statement, values in (
+            (QUEUED, {}),
+            (JOBS, {}),
+            (LINES, lately),
+            (LINES_LIVE, lately),
+            (OF_TENANT, {"tenant": "t3", "statuses": ["queued", "succeeded"]}),
+        ):
+            plan = connection.execute(f"explain {statement}".encode(), values).fetchall()
+            text = "\n".join(line for (line,) in plan)
+            assert "Seq Scan on jobs" not in text, text
+            assert "jobs_by_" in text, text
+    await add_job(pool, 0, "queued")
+    queue = await figures.queue()
+    assert (queue.queued, queue.oldest_queued_us, queue.workers) == (1, 0, 0)
 
 
 async def test_workers_that_have_just_been_heard_of(
