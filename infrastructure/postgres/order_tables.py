@@ -57,6 +57,14 @@ orders = Table(
 Index("orders_by_last_event", orders.c.tenant_id, orders.c.last_us, orders.c.order_id)
 Index("orders_by_created", orders.c.tenant_id, orders.c.created_us, orders.c.order_id)
 Index("orders_by_total", orders.c.tenant_id, orders.c.total_minor, orders.c.order_id)
+# Few are on hold at a time: those of all tenants are a small index.
+Index(
+    "orders_on_hold",
+    orders.c.tenant_id,
+    orders.c.last_us,
+    orders.c.order_id,
+    postgresql_where=orders.c.on_hold,
+)
 Index("orders_by_customer", orders.c.tenant_id, orders.c.customer_id, orders.c.last_us)
 for _names in (
     ("status",),

@@ -126,7 +126,11 @@ select {_KEY}
  order by sequence limit %(limit)s"""
 
 
-_CREATED = frozenset({"created_from", "created_to"})
+_OTHER_WINDOW: Mapping[Sort, Names] = {
+    "last_event_at": frozenset({"created_from", "created_to"}),
+    "created_at": frozenset({"last_event_after", "last_event_before"}),
+}
+"""Of a sort by one time, the filters that bound the other."""
 
 
 @cache
@@ -144,20 +148,20 @@ def orders(filters: Names, sort: Sort, after: bool, without_total: bool = False)
         conditions.append("order_id < %(after_order)s")
     elif after:
         conditions.append(f"({column}, order_id) < (%(after_key)s, %(after_order)s)")
-    if sort == "last_event_at" and filters >= _CREATED:
-        return _created_within(conditions)
+    if sort in _OTHER_WINDOW and filters >= _OTHER_WINDOW[sort]:
+        return _within_window(conditions, column)
     return (
         f"select {_ORDER} from orders {where(conditions)}"
         f" order by {column} desc, order_id desc limit %(limit)s"
     )
 
 
-def _created_within(conditions: Collection[str]) -> str:
-    """By when they were created, whatever the planner bets on: from the newest change on, it would
-    pass all orders that were created since."""
-    by = "order by last_us desc, order_id desc"
+def _within_window(conditions: Collection[str], column: str) -> str:
+    """By the window of the one time, sorted by the other, whatever the planner bets on: from the
+    newest on, it would pass all orders that were created, or changed, since."""
+    by = f"order by {column} desc, order_id desc"
     return f"""
-with found as materialized (select order_id, last_us from orders {where(conditions)}),
+with found as materialized (select order_id, {column} from orders {where(conditions)}),
 page as (select order_id from found {by} limit %(limit)s)
 select one.*
   from page

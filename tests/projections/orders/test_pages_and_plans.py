@@ -149,6 +149,9 @@ VALUES: dict[str, Any] = {
     "to_us": START_US + 1000 * SECOND,
     "created_from": START_US,
     "created_to": START_US + 1000 * SECOND,
+    "last_event_after": START_US,
+    "last_event_before": START_US + 1000 * SECOND,
+    "on_hold": True,
     "customer_id": "c4",
     "model": "orders",
     "sequence": 5,
@@ -184,6 +187,11 @@ PLANS = [
         statements.orders(frozenset(["created_from", "created_to"]), "last_event_at", False),
         "orders_by_created",
     ),
+    (
+        statements.orders(frozenset(["last_event_after", "last_event_before"]), "created_at", False),
+        "orders_by_last_event",
+    ),
+    (statements.orders(frozenset(["on_hold"]), "last_event_at", False), "orders_on_hold"),
     (
         statements.orders(frozenset(["customer_id"]), "last_event_at", True),
         "orders_by_customer",
