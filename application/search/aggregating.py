@@ -30,6 +30,7 @@ from domain.search.aggregation import (
     Groups,
     Seen,
     Value,
+    in_order,
     nothing,
     sort_key,
 )
@@ -71,7 +72,7 @@ class Aggregate:
             rows = [((), nothing(asked.measures))]
         if asked.top is not None:
             return Groups(_highest(rows, asked.top), rollup)
-        return Groups(sorted(rows, key=lambda row: sort_key(row[0])), rollup)
+        return Groups(in_order(rows), rollup)
 
     async def _frame(self, tenant_id: str, node: Node, group: Group) -> Frame:
         """From when to when intervals are counted: as the question says, else as events are."""

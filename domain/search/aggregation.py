@@ -170,4 +170,21 @@ def nothing(measures: Sequence[Measure]) -> tuple[Value, ...]:
 
 def sort_key(key: Key) -> tuple[Any, ...]:
     """Orders keys of several types: numbers, then texts, then null."""
-    return tuple((value is None, isinstance(value, str), value or 0) for value in key)
+    return tuple(map(_place, key))
+
+
+def in_order(rows: Sequence[tuple[Key, tuple[Value, ...]]]) -> list[tuple[Key, tuple[Value, ...]]]:
+    """The rows by `sort_key`. Each column has far fewer values than there are rows: they are put
+    in order first, and the rows by numbers."""
+    columns = zip(*(key for key, _ in rows), strict=True)
+    ranks = [
+        {value: at for at, value in enumerate(sorted(set(column), key=_place))}
+        for column in columns
+    ]
+    return sorted(
+        rows, key=lambda row: [rank[value] for rank, value in zip(ranks, row[0], strict=True)]
+    )
+
+
+def _place(value: Scalar | None) -> tuple[bool, bool, Any]:
+    return value is None, isinstance(value, str), value or 0

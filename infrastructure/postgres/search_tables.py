@@ -76,6 +76,19 @@ def _counts(name: str, column: str, of: str) -> Table:
 event_counts = _counts("event_counts", "hour_us", "hour")
 event_days = _counts("event_days", "day_us", "day")
 
+event_values = Table(
+    "event_values",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("field", Text, nullable=False, comment="one of domain.search.counted.COUNTED"),
+    Column("day_us", BigInteger, nullable=False, comment="occurred_us, cut down to its day (UTC)"),
+    Column("kind", Text, nullable=False, comment="text, none, or other: the events must be read"),
+    Column("value", Text, nullable=False, comment="'' of a kind that is not text"),
+    Column("events", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "field", "day_us", "kind", "value", name="event_values_pkey"),
+    comment="How many events of orders have a value in a field, counted by day.",
+)
+
 event_hours = Table(
     "event_hours",
     CELL,

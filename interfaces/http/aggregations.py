@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -73,8 +74,8 @@ class GroupItem(Struct, frozen=True):
     """A group: its value in each field, null for none; the beginning of an interval of time. And
     the value of each measure, in their order."""
 
-    key: dict[str, Value | bool]
-    values: list[Value]
+    key: Mapping[str, Value | bool]
+    values: Sequence[Value]
 
 
 class AggregationOut(Struct, frozen=True):
@@ -172,17 +173,14 @@ def _number(value: Any, pointer: str) -> Measure:
 
 def _answer(groups: list[Group], found: Groups) -> ASGIApp:
     names = [group.field.name for group in groups]
-    times = {at for at, group in enumerate(groups) if group.interval}
-    items = [
-        GroupItem(
-            {
-                name: format_short(value) if at in times and isinstance(value, int) else value
-                for at, (name, value) in enumerate(zip(names, key, strict=True))
-            },
-            list(values),
-        )
-        for key, values in found.rows
-    ]
+    times = [name for group, name in zip(groups, names, strict=True) if group.interval]
+    shown = cache(format_short)  # most instants are in many groups
+    items = []
+    for values, measured in found.rows:
+        key = dict(zip(names, values, strict=True))
+        for name in times:
+            key[name] = shown(key[name])
+        items.append(GroupItem(key, measured))
     answer = AggregationOut(items, "rollup" if found.rollup else "rows")
     return json_answer(msgspec.json.encode(answer), headers=READ_HEADERS)
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from application.search.ports import Asked, Plan, Rows
 from domain.errors import Invalid
-from domain.search.aggregation import MOST_GROUPS, refuse_mix
+from domain.search.aggregation import MOST_GROUPS, Value, refuse_mix
 from domain.search.fields import Field
 from domain.search.query import Node
 from projections.orders.filters import ORDER_COLUMNS, where
-from projections.search.grouping import SPAN, Made, in_columns, of_counts, of_rows
+from projections.search.grouping import SPAN, Made, in_columns, of_rows
 from projections.search.queries import SearchQueries
+from projections.search.rollups import rollup
 
 _ORDER_VALUES = (
     f"select order_id, {', '.join(ORDER_COLUMNS.values())} from orders"
@@ -36,11 +37,11 @@ class AggregationQueries:
     async def rolled_up(
         self, tenant_id: str, node: Node, asked: Asked, starts: Sequence[int]
     ) -> Rows | None:
-        fitting = of_counts(node, asked.measures, asked.groups, starts)
-        if fitting is None or asked.top is not None:
+        fitting = rollup(node, asked, starts)
+        if fitting is None:
             return None
         text, parameters, made = fitting
-        values = {**parameters, "starts": list(starts), "limit": MOST_GROUPS + 1}
+        values = {**parameters, "starts": list(starts), "limit": _most(asked)}
         rows = await self._search.rows(text, tenant_id, values)
         if any(row[-1] for row in rows):
             return None
@@ -53,7 +54,7 @@ class AggregationQueries:
         values = {
             **plan.condition.parameters,
             "starts": list(starts),
-            "limit": MOST_GROUPS + 1 if asked.top is None else asked.top,
+            "limit": _most(asked),
         }
         rows = await self._search.rows(text, plan.tenant_id, values)
         return _groups(rows, made, len(asked.groups))
@@ -66,19 +67,20 @@ class AggregationQueries:
         return {row[0]: dict(zip(ORDER_COLUMNS, row[1:], strict=True)) for row in rows}
 
 
+def _most(asked: Asked) -> int:
+    """Groups that are fetched: one more than are told, to tell that there are more."""
+    return MOST_GROUPS + 1 if asked.top is None else asked.top
+
+
 def _groups(rows: Sequence[tuple[Any, ...]], made: Sequence[Made], keys: int) -> Rows:
     if len(rows) > MOST_GROUPS:
         detail = f"gives more than {MOST_GROUPS:,} groups: group by less, or narrow the query"
         raise Invalid.field("/group_by", detail)
-    groups: Rows = []
-    for row in rows:
-        values = []
-        start = keys
-        for place, one in enumerate(made):
-            end = start + len(one.columns)
-            if one.mixed(row[start:end]):
-                raise refuse_mix(place)
-            values.append(one.value(row[start:end]))
-            start = end
-        groups.append((row[:keys], tuple(values)))
-    return groups
+    columns: list[list[Value]] = []
+    start = keys
+    for place, one in enumerate(made):
+        if one.mixed(rows, start):
+            raise refuse_mix(place)
+        columns.append(one.values(rows, start))
+        start += len(one.columns)
+    return list(zip((row[:keys] for row in rows), zip(*columns, strict=True), strict=True))

@@ -1,26 +1,24 @@
-"""The SQL texts of aggregations: of the rows of events, and of the counts kept by hour.
+"""The SQL texts of aggregations by the rows of events.
 
-Both give, for each group, its key, then what each measure is made of (`Made`). Of an amount without
-a currency of its own that of its order counts, which the counts by hour do not know: where there is
-one, they are not used.
+They give, for each group, its key, then what each measure is made of (`Made`). Of an amount without
+a currency of its own that of its order counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from domain.search.aggregation import CURRENCY, PERCENTILES, Group, Measure, Value, told
-from domain.search.calendar import DAY_US, HOUR_US
 from domain.search.fields import Field
-from domain.search.query import All, Match, Node
-from projections.orders.filters import EVENT_COLUMNS, OF_TENANT, ORDER_COLUMNS, compared, where
+from projections.orders.filters import EVENT_COLUMNS, OF_TENANT, ORDER_COLUMNS, where
 from projections.search.conditions import Condition
 
 SPAN = f"select min(occurred_us), max(occurred_us) from order_events where {OF_TENANT}"
-_BUCKET = "width_bucket({column}, %(starts)s::bigint[])"
+BUCKET = "width_bucket({column}, %(starts)s::bigint[])"
+"""The number of an interval of time."""
 _SKUS = " left join lateral (select distinct one as sku from unnest(o.skus) as one) as s on true"
 _OF_ORDERS = " left join orders o on o.tenant_id = e.tenant_id and o.order_id = e.order_id"
 _ORDERS_CURRENCY = (
@@ -43,21 +41,24 @@ class Made(Struct, frozen=True):
     columns: tuple[str, ...]
     measure: Measure
 
-    def value(self, given: Sequence[Any]) -> Value:
-        """The measure's value."""
-        op, first = self.measure.op, given[0]
+    def values(self, rows: Iterable[Sequence[Any]], start: int) -> list[Value]:
+        """The measure's value in each row, its columns being there from `start` on."""
+        op = self.measure.op
         if op in ("count", "sum"):
-            return int(first or 0)
+            return [int(row[start] or 0) for row in rows]
         if op == "avg":
-            return int(first) / given[1] if given[1] else None
-        return told(self.measure, first)
+            return [int(row[start]) / row[start + 1] if row[start + 1] else None for row in rows]
+        return [told(self.measure, row[start]) for row in rows]
 
-    def mixed(self, given: Sequence[Any]) -> bool:
-        """Whether several currencies are in it."""
+    def mixed(self, rows: Iterable[Sequence[Any]], start: int) -> bool:
+        """Whether several currencies are in a row of it."""
         if not self.measure.money:
             return False
-        lowest, highest, unknown = given[-3:]
-        return bool(lowest != highest or (unknown and lowest is not None))
+        end = start + len(self.columns)
+        return any(
+            lowest != highest or (unknown and lowest is not None)
+            for lowest, highest, unknown in (row[end - 3 : end] for row in rows)
+        )
 
 
 def of_rows(
@@ -85,46 +86,9 @@ def of_rows(
     return f"{text} limit %(limit)s", made
 
 
-def of_counts(
-    node: Node, measures: Sequence[Measure], groups: Sequence[Group], starts: Sequence[int]
-) -> tuple[str, dict[str, object], list[Made]] | None:
-    """By the counts of days or hours; None where they do not fit. The last column of its answer
-    tells whether rows have to be asked after all."""
-    table, column, length = _kept_by(node, starts)
-    conditions = _of_counts(node, column)
-    fits = (
-        conditions is not None
-        and all(map(_is_counted, measures))
-        and all(group.interval or group.field.name in _COUNTED for group in groups)
-        and all(start % length == 0 for start in starts)
-    )
-    if not fits or conditions is None:
-        return None
-    texts, parameters = conditions
-    made = [Made(tuple(_added(measure)), measure) for measure in measures]
-    keys = [
-        _BUCKET.format(column=column) if group.interval else _COUNTED[group.field.name]
-        for group in groups
-    ]
-    lacking = ["events" if group.field is CURRENCY else "0" for group in groups]
-    lacking += ["amounts" for measure in measures if measure.field is not None]
-    columns = [*keys, *(column for one in made for column in one.columns)]
-    columns.append(
-        f"coalesce(bool_or(currency = '' and ({' + '.join([*lacking, '0'])}) > 0), false)"
-    )
-    text = f"select {', '.join(columns)} from {table} {where([*texts, _NO_HISTORY])}"
-    if keys:
-        text += f" group by {', '.join(str(at + 1) for at in range(len(keys)))}"
-    return f"{text} limit %(limit)s", parameters, made
-
-
-_NO_HISTORY = "not starts_with(type, 'history.')"
-_COUNTED: Mapping[str, str] = {"type": "type", "source": "source", "currency": "currency"}
-
-
 def _key(group: Group) -> str:
     if group.interval:
-        return _BUCKET.format(column="e.occurred_us")
+        return BUCKET.format(column="e.occurred_us")
     return "s.sku" if group.field.name == "order.sku" else _column(group.field)
 
 
@@ -165,90 +129,14 @@ def _measured(measure: Measure) -> list[str]:
         currency = "o.currency"
         if not _about_order(measure.field):
             currency = f"case when e.currency is null then {_ORDERS_CURRENCY} else e.currency end"
-        columns += _currencies(currency, f"{column} is not null")
+        columns += currencies(currency, f"{column} is not null")
     return columns
 
 
-def _added(measure: Measure) -> list[str]:
-    if measure.field is None:
-        return ["sum(events)"]
-    if measure.op == "count":
-        return ["sum(amounts)"]
-    columns = (
-        ["sum(amount_minor)", "sum(amounts)"] if measure.op == "avg" else ["sum(amount_minor)"]
-    )
-    return columns + _currencies("currency", "amounts > 0")
-
-
-def _currencies(currency: str, counts: str) -> list[str]:
+def currencies(currency: str, counts: str) -> list[str]:
     """The lowest and the highest, and whether there is an amount of none."""
     return [
         f"min({currency}) filter (where {counts})",
         f"max({currency}) filter (where {counts})",
         f"bool_or(({currency}) is null) filter (where {counts})",
     ]
-
-
-def _is_counted(measure: Measure) -> bool:
-    if measure.field is None:
-        return True
-    return measure.field.name == "payload.amount_minor" and measure.op in ("count", "sum", "avg")
-
-
-def _kept_by(node: Node, starts: Sequence[int]) -> tuple[str, str, int]:
-    """Table, column and length of the longest stretches, by UTC, that the question cuts nowhere."""
-    edges = [edge for one in _conditions(node) if (edge := _edge(one)) is not None]
-    if all(edge % DAY_US == 0 for edge in (*starts, *edges)):
-        return "event_days", "day_us", DAY_US
-    return "event_counts", "hour_us", HOUR_US
-
-
-def _edge(node: Node) -> int | None:
-    """Where a condition on occurred_at cuts; None for any other condition."""
-    if not isinstance(node, Match) or node.field.name != "occurred_at":
-        return None
-    late = {"gte": 0, "lt": 0, "gt": 1, "lte": 1}.get(node.op)
-    return node.value + late if late is not None and isinstance(node.value, int) else None
-
-
-def _of_counts(node: Node, start: str) -> tuple[list[str], dict[str, object]] | None:
-    """The conditions on counts; None for a question that they cannot answer. start: the column
-    where their stretches begin."""
-    texts: list[str] = []
-    parameters: dict[str, object] = {}
-    for one in _conditions(node):
-        if not isinstance(one, Match) or (found := _of_count(one, start)) is None:
-            return None
-        column, op, value = found
-        name = f"q{len(parameters)}"
-        parameters[name] = value
-        texts.append(compared(column, op, f"%({name})s"))
-    return texts, parameters
-
-
-def _conditions(node: Node) -> list[Node]:
-    if isinstance(node, All):
-        return [one for part in node.parts for one in _conditions(part)]
-    return [node]
-
-
-def _of_count(match: Match, start: str) -> tuple[str, str, object] | None:
-    """A condition as (column, operator, value) of counts."""
-    name, op, value = match.field.name, match.op, match.value
-    if name in ("type", "source") and op in ("eq", "in", "prefix"):
-        values = value if isinstance(value, tuple) else (value,)
-        if name == "type" and any(map(_is_history, values)):
-            return None
-        return name, op, list(value) if isinstance(value, tuple) else value
-    if name == "payload.currency" and op in ("eq", "in"):
-        values = value if isinstance(value, tuple) else (value,)
-        usable = [one for one in values if one != ""]
-        return ("currency", "in", usable) if len(usable) == len(values) else None
-    edge = _edge(match)
-    if edge is not None and edge % HOUR_US == 0:
-        return start, "gte" if op in ("gte", "gt") else "lt", edge
-    return None
-
-
-def _is_history(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("history.")

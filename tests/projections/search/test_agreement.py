@@ -26,7 +26,7 @@ from projections.search.queries import SearchQueries
 from tests.projections.conftest import CELL, fresh_database
 from tests.projections.filling import Filling
 from tests.projections.indexing import HASHES, Told
-from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way
+from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way, take_time
 from tests.projections.search.drawing import queries
 from tests.projections.search.shop import shop, told
 
@@ -76,6 +76,7 @@ async def test_all_ways_of_asking_agree(
 ) -> None:
     """few: so little is looked at beforehand that all forms of a statement have their turn."""
     with pytest.MonkeyPatch.context() as patch:
+        take_time(patch)
         if few:
             patch.setattr(statements, "PEEKED", 200)
             patch.setattr(statements, "PEEKED_FURTHER", 800)

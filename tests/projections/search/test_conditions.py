@@ -81,6 +81,11 @@ def test_one_look_at_the_order_for_all_that_is_asked_of_it() -> None:
     assert absent.sql.startswith("not exists (select from orders")
 
 
+def test_what_has_no_actor_is_found_by_an_index() -> None:
+    assert compiled(field("actor_id", exists=False)).sql == "actor_id is null"
+    assert compiled(field("actor_id", exists=True)).sql == "actor_id is not null"
+
+
 QTY = field("payload.items.qty", gt=3)
 FEW = {"payload": {"items": [{"qty": 2}]}, "metadata": None}
 MANY = {"payload": {"items": [{"qty": 2}, {"qty": 4}]}, "metadata": None}
@@ -162,7 +167,7 @@ def test_what_holds_of_the_order_of_every_such_event() -> None:
     assert told == [
         "status = ?",
         "order_id = ?",
-        "(number is not null) is not true",
+        "number is null",
         "last_us >= ?",
         "first_us <= ?",
     ]

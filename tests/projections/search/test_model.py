@@ -164,6 +164,39 @@ async def test_counts_are_those_of_the_rows(
     assert len(counted) > 3
 
 
+async def test_values_are_counted_by_day(app: Connection, filling: Filling) -> None:
+    """One that is no text, or a long one, only says that the event has to be asked."""
+    values: list[Any] = [
+        "late",
+        "late",
+        "",
+        None,
+        [],
+        {"_sd": "1"},
+        ["late", "x", "x"],
+        7,
+        "y" * 201,
+    ]
+    facts = [Fact("o", payload={"failure_code": one}, at=DAY) for one in values]
+    facts += [Fact("o", payload={"failure_code": "late"}, at=2 * DAY), Fact(None, "history.x")]
+    await filling.add(*facts)
+    await follow(app, orders_model(), 2, 5)
+    day = "day_us / 86400000000 - (select min(day_us) from event_days) / 86400000000"
+    counted = await rows(
+        app,
+        f"select {day}, kind, value, events from event_values"
+        " where field = 'payload.failure_code' order by 1, 2, 3",
+    )
+    first = [
+        ("none", "", 3),
+        ("other", "", 2),
+        ("text", "", 1),
+        ("text", "late", 3),
+        ("text", "x", 1),
+    ]
+    assert counted == [*((1, *one) for one in first), (2, "text", "late", 1)]
+
+
 async def test_hours_span_their_events(app: Connection, filling: Filling) -> None:
     await filling.add(*busy(80, 5))
     await follow(app, orders_model(), 1, 2, 90, 200)

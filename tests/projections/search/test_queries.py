@@ -38,6 +38,18 @@ async def test_what_takes_too_long_says_how_to_narrow_it(
     assert await index.rows("select 1", "acme", {}) == [(1,)]
 
 
+async def test_no_question_reads_a_table_from_end_to_end(
+    pool: Pool, app: Connection, owner: Connection, filling: Filling
+) -> None:
+    """Of a tenant who has nearly everything, the planner would like to."""
+    await filling.add(*(Fact(f"o{n % 50}", at=n) for n in range(2000)))
+    await project(app)
+    await owner.execute("analyze")
+    text = "explain select max(actor_id), count(source) from order_events where tenant_id = %(tenant)s"
+    plan = [line for (line,) in await SearchQueries(pool, HASHES).rows(text, "acme", {})]
+    assert not [line for line in plan if "Seq Scan" in line]
+
+
 NOTE = read_query({"text": "note"}, "/query", personal=False)
 
 

@@ -131,8 +131,14 @@ async def test_fields_of_orders_and_payloads(shop: Shop) -> None:
 
 async def test_the_highest(shop: Shop) -> None:
     top = [("agent_1", 2), ("agent_4", 2)]
-    assert await groups(shop, path="/topk", field="actor_id") == top
-    assert await groups(shop, path="/topk", field="actor_id", k=1) == top[:1]
+    assert await groups(shop, "rollup", "/topk", field="actor_id") == top
+    assert await groups(shop, "rollup", "/topk", field="actor_id", k=1) == top[:1]
+    on_the_fourth = {"field": "occurred_at", "gte": "2025-01-04T00:00:00Z"}
+    within = {"field": "actor_id", "query": on_the_fourth}
+    assert await groups(shop, "rollup", "/topk", **within) == top[1:]
+    assert await groups(shop, "rollup", "/topk", field="payload.gateway") == [("adyen", 4)]
+    by_type = [("order.payment.succeeded", 4), ("order.created", 2)]
+    assert await groups(shop, "rollup", "/topk", field="type") == by_type
     by_amount = {"op": "max", "field": AMOUNT}
     query = {"all": [PAID, {"field": "payload.currency", "eq": "EUR"}]}
     assert await groups(
