@@ -22,6 +22,7 @@ from bench.bulk import bulk
 from bench.figures import Row, table
 from bench.following import following
 from bench.ground import Ground, ground
+from bench.hostile import hostile
 from bench.memory import memory
 from bench.proving import proving
 from bench.reading import reading
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "bulk": bulk,
     "visible": visible,
     "reading": reading,
+    "hostile": hostile,
     "following": following,
     "verify": verifying,
     "proofs": proving,

@@ -37,17 +37,17 @@ async def submitted(side: WriteSide, drafts: Sequence[Draft]) -> float:
     return time.perf_counter() - started
 
 
-def prepared(side: WriteSide, events: Iterable[bytes]) -> list[Draft]:
+def prepared(side: WriteSide, events: Iterable[bytes], tenant: str = TENANT) -> list[Draft]:
     """Drafts of request bodies."""
-    return [side.preparer.prepare(TENANT, event).draft for event in events]
+    return [side.preparer.prepare(tenant, event).draft for event in events]
 
 
-def fill(settings: Settings, events: Iterable[bytes]) -> None:
+def fill(settings: Settings, events: Iterable[bytes], tenant: str = TENANT) -> None:
     """Record events, and take the snapshots that fall due."""
 
     async def run() -> None:
         async with writing(settings, "bench") as side:
-            await submitted(side, prepared(side, events))
+            await submitted(side, prepared(side, events, tenant))
 
     asyncio.run(run())
     snapshotter = Snapshotter(blocking(settings, "bench snapshots"))

@@ -56,7 +56,12 @@ def ground(directory: Path) -> Iterator[Ground]:
 
 def token(settings: Settings, role: str) -> str:
     """An Authorization header's value for the benchmarks' tenant."""
-    return "Bearer " + issuer(settings.data_dir).mint("bench", [TENANT], [role], 3600)
+    return token_of(settings.data_dir, TENANT, role)
+
+
+def token_of(data_dir: Path, tenant: str, role: str) -> str:
+    """The same for any tenant of an installation."""
+    return "Bearer " + issuer(data_dir).mint("bench", [tenant], [role], 3600)
 
 
 def environment(settings: Settings) -> dict[str, str]:

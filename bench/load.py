@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import uvloop
@@ -92,12 +92,12 @@ def _content_length(head: bytearray) -> int:
     return int(lower[start:].split(b"\r\n", 1)[0])
 
 
-def drive(port: int, requests: Sequence[bytes], *, connections: int) -> Measured:
+def drive(port: int, requests: Iterable[bytes], *, connections: int) -> Measured:
     """Send every request once, over so many connections. Raises Failed for a bad answer."""
     return uvloop.run(_drive(port, requests, connections))
 
 
-async def _drive(port: int, requests: Sequence[bytes], connections: int) -> Measured:
+async def _drive(port: int, requests: Iterable[bytes], connections: int) -> Measured:
     waiting = iter(requests)
     latencies: list[float] = []
     started = time.perf_counter()

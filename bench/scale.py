@@ -18,6 +18,7 @@ class Scale(Struct, frozen=True):
     visible_seconds: int = 20
     stored_events: int = 100_000
     reads: int = 2_000
+    hostile_seconds: float = 8
     memory_events: int = 200_000
     verified_events: int = 200_000
 
@@ -29,6 +30,7 @@ QUICK = Scale(
     visible_seconds=4,
     stored_events=10_000,
     reads=200,
+    hostile_seconds=3,
     memory_events=20_000,
     verified_events=10_000,
 )
