@@ -93,6 +93,11 @@ def present(column: str) -> str:
     return f"cardinality({column}) > 0" if column in _LISTS else f"{column} is not null"
 
 
+def absent(column: str) -> str:
+    """That a column has none, said so that an index may serve it."""
+    return f"cardinality({column}) = 0" if column in _LISTS else f"{column} is null"
+
+
 def _conditions(
     columns: Mapping[str, str], filters: Mapping[str, tuple[str, str]]
 ) -> dict[str, str]:

@@ -20,7 +20,14 @@ from application.search.ports import Decide
 from domain.search.hashing import TermHash
 from domain.search.matching import body_matcher
 from domain.search.query import All, Any, Ident, Match, Node, Not, Scalar, Words
-from projections.orders.filters import EVENT_COLUMNS, OF_TENANT, ORDER_COLUMNS, compared, present
+from projections.orders.filters import (
+    EVENT_COLUMNS,
+    OF_TENANT,
+    ORDER_COLUMNS,
+    absent,
+    compared,
+    present,
+)
 from projections.search.shapes import ORDERED, is_range_of_amounts, is_termed
 
 Found = Mapping[str, Sequence[str]]
@@ -247,8 +254,7 @@ class _Compiler:
 
     def _compared(self, column: str, node: Match) -> str:
         if node.op == "exists":
-            there = present(column)
-            return there if node.value else f"({there}) is not true"
+            return present(column) if node.value else absent(column)
         if node.op == "in":
             kind = "::text[]" if node.field.kind == "text" else "::bigint[]"
             return compared(column, "in", self._bind(list(_values(node)), kind))

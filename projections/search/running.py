@@ -24,6 +24,10 @@ Rows = list[tuple[Any, ...]]
 
 _LIMITS = f"set local statement_timeout = {round(SECONDS * 1000)}"
 
+_BY_INDEX = "set local enable_seqscan = off"
+"""Of a tenant with a large share the planner would rather read a table from end to end, in a time
+that grows with what all other tenants have."""
+
 
 class Running:
     """On a pool whose connections have the cell on their search path. fingerprint: of the secret
@@ -104,7 +108,7 @@ class Running:
         and its table being locked by that, no rebuild takes the index's place until the end."""
         with store_errors(), in_time():
             async with self._pool.connection() as connection, connection.transaction():
-                begun = f"{_LIMITS}; {settings}; {FINGERPRINT}"
+                begun = f"{_LIMITS}; {_BY_INDEX}; {settings}; {FINGERPRINT}"
                 cursor = await connection.execute(begun.encode())
                 while cursor.nextset():
                     pass  # the last answer is the fingerprint

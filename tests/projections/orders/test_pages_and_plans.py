@@ -188,7 +188,9 @@ PLANS = [
         "orders_by_created",
     ),
     (
-        statements.orders(frozenset(["last_event_after", "last_event_before"]), "created_at", False),
+        statements.orders(
+            frozenset(["last_event_after", "last_event_before"]), "created_at", False
+        ),
         "orders_by_last_event",
     ),
     (statements.orders(frozenset(["on_hold"]), "last_event_at", False), "orders_on_hold"),
