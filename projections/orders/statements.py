@@ -126,6 +126,8 @@ select {_KEY}
  order by sequence limit %(limit)s"""
 
 
+_CREATED_BEFORE_CHANGED = "created_us < %(last_event_before)s"
+"""What a filter on the last event implies: its walk by creation begins there, not at the newest."""
 _OTHER_WINDOW: Mapping[Sort, Names] = {
     "last_event_at": frozenset({"created_from", "created_to"}),
     "created_at": frozenset({"last_event_after", "last_event_before"}),
@@ -148,6 +150,8 @@ def orders(filters: Names, sort: Sort, after: bool, without_total: bool = False)
         conditions.append("order_id < %(after_order)s")
     elif after:
         conditions.append(f"({column}, order_id) < (%(after_key)s, %(after_order)s)")
+    if sort == "created_at" and "last_event_before" in filters:
+        conditions.append(_CREATED_BEFORE_CHANGED)
     if sort in _OTHER_WINDOW and filters >= _OTHER_WINDOW[sort]:
         return _within_window(conditions, column)
     return (

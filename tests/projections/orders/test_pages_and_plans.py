@@ -205,6 +205,14 @@ PLANS = [
 ]
 
 
+def test_a_walk_by_creation_begins_where_the_last_event_may_be() -> None:
+    """No order was created after its last event."""
+    text = statements.orders(frozenset(["last_event_before"]), "created_at", False)
+    assert "and created_us < %(last_event_before)s" in text
+    text = statements.orders(frozenset(["last_event_before"]), "total_minor", False)
+    assert "created_us" not in text.partition("where")[2]
+
+
 async def test_plans(many: Connection) -> None:
     for text, index in PLANS:
         for order_id in ("o10", "big"):
