@@ -150,10 +150,10 @@ def orders(filters: Names, sort: Sort, after: bool, without_total: bool = False)
         conditions.append("order_id < %(after_order)s")
     elif after:
         conditions.append(f"({column}, order_id) < (%(after_key)s, %(after_order)s)")
-    if sort == "created_at" and "last_event_before" in filters:
-        conditions.append(_CREATED_BEFORE_CHANGED)
     if sort in _OTHER_WINDOW and filters >= _OTHER_WINDOW[sort]:
         return _within_window(conditions, column)
+    if sort == "created_at" and "last_event_before" in filters:
+        conditions.append(_CREATED_BEFORE_CHANGED)
     return (
         f"select {_ORDER} from orders {where(conditions)}"
         f" order by {column} desc, order_id desc limit %(limit)s"
