@@ -53,7 +53,7 @@ def at_scale(ground: Ground, events: int, each: int, only: Sequence[str]) -> Ite
     """each: how often a question is asked in all."""
     with ground.installation() as settings:
         settings.data_dir.mkdir(exist_ok=True)
-        yield from _filled(settings, events)
+        yield from filled(settings, events)
         many = events > 2_000_000
         tokens = {name: _token(settings, name) for name in TENANTS}
         with (
@@ -67,7 +67,8 @@ def at_scale(ground: Ground, events: int, each: int, only: Sequence[str]) -> Ite
                 yield _measured(question, running.port, bare, tokens, each, many=many)
 
 
-def _filled(settings: Settings, events: int) -> Iterator[Row]:
+def filled(settings: Settings, events: int) -> Iterator[Row]:
+    """Load so many events into an installation's empty database, and index them."""
     fill(settings, [])  # makes the keys that the database names
     with blocking(settings, "bench load", as_owner=True)() as connection:
         load(connection, drafts(events), _say)

@@ -27,6 +27,7 @@ from interfaces.settings import Settings
 from tests.interfaces.http.journeys.house import opened
 from tests.long.generated import Tenant, tenants
 from tests.long.harness import report
+from tests.long.unhurried import unhurried
 from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way
 from tests.projections.search.drawing import about
 
@@ -35,9 +36,9 @@ pytestmark = pytest.mark.long
 QUERIES = 500
 FOUND = 0.6
 """Share of the queries that are to be true of some events, and not of all."""
-COSTLY = 0.05
+COSTLY = 0.02
 """Share of the answers that may be `/problems/too-costly`."""
-PATIENCE = 900.0
+PATIENCE = 3600.0
 """Seconds after which read models that follow count as never arriving."""
 
 WAYS = st.builds(
@@ -77,10 +78,10 @@ async def _record(house: House) -> None:
             house.settings, shop.name, shop.path, lambda *_: None, asyncio.Event()
         )
         assert (done.tally.recorded, done.tally.rejected) == (len(shop.events), 0)
-    async with opened(house.settings) as running:
+    async with opened(house.settings) as shops:
         for shop in house.shops:
             end = len(shop.events)
-            assert await running.services.orders.wait_for(shop.name, end, PATIENCE)
+            assert await shops.services.orders.wait_for(shop.name, end, PATIENCE)
     report(f"{sum(len(shop.events) for shop in house.shops):,} events recorded and followed")
 
 
@@ -96,7 +97,7 @@ def test_after_a_rebuild_all_ways_of_asking_agree(house: House) -> None:
 def ask(house: House) -> None:
     """All queries in all ways; enough of them must have been of use."""
     portal = house.portal
-    with portal.wrap_async_context_manager(_asking(house)) as shops:
+    with unhurried(), portal.wrap_async_context_manager(_asking(house)) as shops:
 
         @settings(max_examples=QUERIES, derandomize=True, database=None)
         @given(data=st.data(), way=WAYS)
