@@ -8,7 +8,7 @@ answer was lost cannot apply an event twice, whoever holds which lock.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import psycopg
@@ -19,6 +19,10 @@ from domain.errors import Unavailable
 from projections.reading import Batch, Broken, Connection, Notification
 
 log = structlog.get_logger(__name__)
+
+
+Derivation = Callable[[str], str]
+"""The statement that fills an empty table, of the suffix of it and the tables it is made from."""
 
 
 class ReadModel(Protocol):
@@ -39,6 +43,12 @@ class ReadModel(Protocol):
         """Those of them that `apply` only adds to: a rebuild loads these without any index."""
         ...
 
+    @property
+    def derived(self) -> Mapping[str, Derivation]:
+        """Those of them that follow from the rows of the others: a rebuild makes these at once,
+        from all rows, rather than by `apply`. In the order in which they are made."""
+        ...
+
     def concerns(self, events: Sequence[Notification]) -> bool:
         """Whether `apply` would do anything with these. If not, the model's place alone is moved:
         in one trip to the database, where a transaction takes four."""
@@ -52,8 +62,9 @@ class ReadModel(Protocol):
         """
         ...
 
-    def beside(self, suffix: str) -> ReadModel:
-        """This model over tables whose names end in `suffix`."""
+    def beside(self, suffix: str, *, derives: bool = True) -> ReadModel:
+        """This model over tables whose names end in `suffix`. derives: whether `apply` adds to
+        those in `derived` as well."""
         ...
 
 

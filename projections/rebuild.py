@@ -115,7 +115,7 @@ async def _load(
     """Fresh shadows, loaded together: to `up_to`, or to less than a batch from the end, which
     writers may move on for ever."""
     await connection.execute(FOLLOWING)
-    works = [_Rebuilt(model, model.beside(shadow.SUFFIX)) for model in models]
+    works = [_Rebuilt(model, model.beside(shadow.SUFFIX, derives=False)) for model in models]
     for work in works:
         await shadow.create(connection, work.model)
     total = up_to if up_to is not None else await head(connection)
@@ -131,6 +131,11 @@ async def _load(
                 if up_to is None and await _is_near(connection, batch.end):
                     break
     progress(total, total)
+    await connection.execute(_ANY_PLAN)
+    for work in works:
+        await shadow.derive(connection, work.model)
+        work.shadow = work.model.beside(shadow.SUFFIX)
+    await connection.execute(FOLLOWING)
     return works
 
 

@@ -31,7 +31,8 @@ select format('grant %%s on %%I to %%s', string_agg(a.privilege_type, ', '), %s:
 
 async def create(connection: Connection, model: ReadModel) -> None:
     """Empty shadows with the rights of the originals, without indexes or foreign keys; those that
-    `apply` looks rows up in get their keys. Whatever an earlier attempt left goes first."""
+    `apply` looks rows up in while they are loaded get their keys. Whatever an earlier attempt left
+    goes first."""
     await drop(connection, model)
     for table in model.tables:
         shadow = table.name + SUFFIX
@@ -42,8 +43,15 @@ async def create(connection: Connection, model: ReadModel) -> None:
         )
         cursor = await connection.execute(_GRANTS, (shadow, table.name))
         await _run(connection, *[grant for (grant,) in await cursor.fetchall()])
-        if table.name not in model.appended:
+        if table.name not in model.appended and table.name not in model.derived:
             await _run(connection, *_add_keys(table))
+
+
+async def derive(connection: Connection, model: ReadModel) -> None:
+    """Fill what follows from the other shadows, all of which are loaded; then `apply` can add."""
+    tables = {table.name: table for table in model.tables}
+    for name, statement in model.derived.items():
+        await _run(connection, statement(SUFFIX), *_add_keys(tables[name]))
 
 
 async def drop(connection: Connection, model: ReadModel) -> None:

@@ -7,7 +7,7 @@ It keeps no state between batches: which tiles are complete follows from the seq
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Table
 
@@ -15,6 +15,7 @@ from domain.ledger.hashing import leaf_hash
 from domain.ledger.merkle import HASH
 from domain.ledger.tiles import WIDTH, tile_root
 from infrastructure.postgres.ledger_tables import tiles
+from projections.read_model import Derivation
 from projections.reading import Connection, Notification
 
 NAME = "ledger"
@@ -37,12 +38,13 @@ class LedgerModel:
     tables: Sequence[Table] = (tiles,)
     # A row for 256 events: its index costs a rebuild nothing, and the levels above are read by it.
     appended: frozenset[str] = frozenset()
+    derived: Mapping[str, Derivation] = {}
 
     def __init__(self, suffix: str = "") -> None:
         self._roots = _roots_sql(suffix)
         self._insert = _insert_sql(suffix)
 
-    def beside(self, suffix: str) -> LedgerModel:
+    def beside(self, suffix: str, *, derives: bool = True) -> LedgerModel:
         return LedgerModel(suffix)
 
     def concerns(self, events: Sequence[Notification]) -> bool:

@@ -20,6 +20,7 @@ from infrastructure.postgres.order_tables import actors, order_events, orders
 from projections.orders.lives import ActorRow, Life, OrderRow
 from projections.reading import Connection, Notification, read_histories
 from projections.search import model as search
+from projections.search.counting import DERIVED
 from projections.search.entries import Indexing
 
 NAME = "orders"
@@ -32,16 +33,17 @@ class OrdersModel:
     name = NAME
     tables = (actors, orders, *search.TABLES)
     appended = frozenset({order_events.name})
+    derived = DERIVED
 
-    def __init__(self, indexing: Indexing, suffix: str = "") -> None:
+    def __init__(self, indexing: Indexing, suffix: str = "", *, derives: bool = True) -> None:
         self._indexing = indexing
-        self._events = search.EventRows(indexing, suffix)
+        self._events = search.EventRows(indexing, suffix, derives=derives)
         self._load = _load_sql(suffix)
         self._upsert_orders = _upsert_orders_sql(suffix)
         self._upsert_actors = _upsert_actors_sql(suffix)
 
-    def beside(self, suffix: str) -> OrdersModel:
-        return OrdersModel(self._indexing, suffix)
+    def beside(self, suffix: str, *, derives: bool = True) -> OrdersModel:
+        return OrdersModel(self._indexing, suffix, derives=derives)
 
     def concerns(self, events: Sequence[Notification]) -> bool:
         return bool(events)

@@ -13,9 +13,10 @@ from projections.search.entries import Entry
 
 
 class Counts:
-    """Adds to the tables whose names end in `suffix`."""
+    """Adds to the tables whose names end in `suffix`; to those in DERIVED only if it `derives`."""
 
-    def __init__(self, suffix: str) -> None:
+    def __init__(self, suffix: str, *, derives: bool = True) -> None:
+        self._derives = derives
         self._hours = _count_sql("event_counts", "hour_us", suffix)
         self._days = _count_sql("event_days", "day_us", suffix)
         self._values = _values_sql(suffix)
@@ -25,12 +26,14 @@ class Counts:
         self, connection: Connection, events: Sequence[Notification], entries: Sequence[Entry]
     ) -> None:
         """Add events that were not counted yet."""
-        hours = _counted(events, entries)
-        await connection.execute(self._hours, _count_columns(hours), binary=True)
-        await connection.execute(self._days, _count_columns(_by_day(hours)), binary=True)
         values = _values(events)
         if values:
             await connection.execute(self._values, _value_columns(values), binary=True)
+        if not self._derives:
+            return
+        hours = _counted(events, entries)
+        await connection.execute(self._hours, _count_columns(hours), binary=True)
+        await connection.execute(self._days, _count_columns(_by_day(hours)), binary=True)
         await connection.execute(self._spans, _span_columns(events), binary=True)
 
 
@@ -169,3 +172,40 @@ select * from unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
     on conflict (tenant_id, hour_us) do update
        set first_sequence = least(h.first_sequence, excluded.first_sequence),
            last_sequence = greatest(h.last_sequence, excluded.last_sequence)"""
+
+
+def _start(column: str, length: int) -> str:
+    """Of the stretch that a time is in, also of one before 1970: `%` of SQL has the time's sign."""
+    return f"{column} - ({column} % {length} + {length}) % {length}"
+
+
+def _derive_hours(suffix: str) -> str:
+    return f"""
+insert into event_counts{suffix}
+select tenant_id, {_start("occurred_us", HOUR_US)}, type, source, coalesce(currency, ''),
+       count(*), coalesce(sum(amount_minor), 0), count(amount_minor)
+  from order_events{suffix} group by 1, 2, 3, 4, 5"""
+
+
+def _derive_days(suffix: str) -> str:
+    return f"""
+insert into event_days{suffix}
+select tenant_id, {_start("hour_us", DAY_US)}, type, source, currency,
+       sum(events), sum(amount_minor), sum(amounts)
+  from event_counts{suffix} group by 1, 2, 3, 4, 5"""
+
+
+def _derive_spans(suffix: str) -> str:
+    return f"""
+insert into event_hours{suffix}
+select tenant_id, {_start("occurred_us", HOUR_US)}, min(sequence), max(sequence)
+  from order_events{suffix} group by 1, 2"""
+
+
+DERIVED = {
+    "event_counts": _derive_hours,
+    "event_days": _derive_days,
+    "event_hours": _derive_spans,
+}
+"""Of all rows of `order_events`: while these are added batch by batch, a group is seldom met twice
+in one, and each costs as much as an event."""

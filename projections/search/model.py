@@ -38,12 +38,12 @@ _EVENT_COLUMNS = (
 class EventRows:
     """Writes into the tables whose names end in `suffix`."""
 
-    def __init__(self, indexing: Indexing, suffix: str = "") -> None:
+    def __init__(self, indexing: Indexing, suffix: str = "", *, derives: bool = True) -> None:
         self.indexing = indexing
         self._claim = claim_sql(suffix)
         self._copy = f"copy order_events{suffix} ({_EVENT_COLUMNS}) from stdin (format binary)"
         self._add_idents = add_idents_sql(suffix)
-        self._counts = Counts(suffix)
+        self._counts = Counts(suffix, derives=derives)
 
     async def add(self, connection: Connection, events: Sequence[Notification]) -> None:
         """Add events that are not there yet, their orders and actors being there.

@@ -38,8 +38,8 @@ BY_BITMAP = (
     "set local enable_seqscan = off; set local enable_indexscan = off;"
     " set local random_page_cost = 0.1"
 )
-"""For `collected`: by the index of terms, whatever the planner thinks of a limit. Terms are those of
-one tenant: to read an index of all its events beside them, so as to fetch fewer rows, is in vain."""
+"""For `collected`: by the index of terms, whatever the planner thinks of a limit. Terms are of one
+tenant: to read an index of all its events beside them, so as to fetch fewer rows, is in vain."""
 
 STATES = f"""
 select position, state from events

@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import Table
 
 from infrastructure.postgres.watch_tables import source_ranges, sources
+from projections.read_model import Derivation
 from projections.reading import Connection, Notification
 from projections.sources.ranges import Range, count, joined, ranges_of
 
@@ -47,6 +48,7 @@ class SourcesModel:
     name = NAME
     tables: Sequence[Table] = (sources, source_ranges)
     appended: frozenset[str] = frozenset()
+    derived: Mapping[str, Derivation] = {}
 
     def __init__(self, suffix: str = "") -> None:
         self._touched = _touched_sql(suffix)
@@ -54,7 +56,7 @@ class SourcesModel:
         self._extend = _extend_sql(suffix)
         self._upsert = _upsert_sql(suffix)
 
-    def beside(self, suffix: str) -> SourcesModel:
+    def beside(self, suffix: str, *, derives: bool = True) -> SourcesModel:
         return SourcesModel(suffix)
 
     def concerns(self, events: Sequence[Notification]) -> bool:

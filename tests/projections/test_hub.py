@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy import Table
 
 from projections.hub import Hub
 from projections.progress import ModelStatus, register, status
-from projections.read_model import Overtaken, ReadModel, apply_once
+from projections.read_model import Derivation, Overtaken, ReadModel, apply_once
 from projections.reading import Connection, Notification, read_batch
 from projections.rebuild import compare
 from tests.projections.conftest import Connect
@@ -31,6 +31,7 @@ class Seen:
     """A model without tables that remembers what it was given, and chokes on given positions."""
 
     appended: frozenset[str] = frozenset()
+    derived: Mapping[str, Derivation] = {}
     tables: Sequence[Table] = ()
 
     def __init__(self, name: str, chokes_on: Sequence[int] = (), error: Exception | None = None):
@@ -48,7 +49,7 @@ class Seen:
             raise self.error
         self.batches.append(places)
 
-    def beside(self, suffix: str) -> ReadModel:
+    def beside(self, suffix: str, *, derives: bool = True) -> ReadModel:
         return self
 
     @property

@@ -112,12 +112,12 @@ async def test_a_model_that_lags_equals_a_rebuild_to_its_place(
 class Choking(OrdersModel):
     """The orders model, but it cannot apply some orders."""
 
-    def __init__(self, suffix: str = "", *, chokes: bool = True) -> None:
-        super().__init__(INDEXING, suffix)
+    def __init__(self, suffix: str = "", *, chokes: bool = True, derives: bool = True) -> None:
+        super().__init__(INDEXING, suffix, derives=derives)
         self.chokes = chokes
 
-    def beside(self, suffix: str) -> Choking:
-        return Choking(suffix, chokes=self.chokes)
+    def beside(self, suffix: str, *, derives: bool = True) -> Choking:
+        return Choking(suffix, chokes=self.chokes, derives=derives)
 
     async def apply(self, connection: Connection, events: Sequence[Notification]) -> None:
         if self.chokes and any(event.order_id == "ord-7" for event in events):

@@ -280,11 +280,13 @@ class Choking(OrdersModel):
 
     choke = True
 
-    def __init__(self, indexing: Indexing = INDEXING, suffix: str = "") -> None:
-        super().__init__(indexing, suffix)
+    def __init__(
+        self, indexing: Indexing = INDEXING, suffix: str = "", *, derives: bool = True
+    ) -> None:
+        super().__init__(indexing, suffix, derives=derives)
 
-    def beside(self, suffix: str) -> Choking:
-        return Choking(suffix=suffix)
+    def beside(self, suffix: str, *, derives: bool = True) -> Choking:
+        return Choking(suffix=suffix, derives=derives)
 
     async def apply(self, connection: Connection, events: Sequence[Notification]) -> None:
         if Choking.choke and any(event.type == "order.choking" for event in events):
