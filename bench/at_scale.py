@@ -31,6 +31,10 @@ from interfaces.composition.connections import blocking
 from interfaces.composition.maintenance import rebuild_models
 from interfaces.composition.serving import issuer
 from interfaces.settings import Settings
+from projections.ledger.model import LedgerModel
+from projections.orders.model import OrdersModel
+from projections.registry import NAMES
+from projections.sources.model import SourcesModel
 
 _ROUNDS = 5
 _SIZES = """
@@ -38,7 +42,9 @@ select sum(pg_total_relation_size(oid)) filter (where relname = 'events'),
        sum(pg_total_relation_size(oid)) filter (where relname = any(%s))
   from pg_class where relkind = 'r' and relnamespace = 'cell_0'::regnamespace
 """
-_READ_MODELS = ["orders", "order_events", "actors", "idents", "event_counts", "ledger_tiles"]
+_READ_MODELS = [
+    table.name for model in (OrdersModel, LedgerModel, SourcesModel) for table in model.tables
+]
 
 
 def main() -> None:
@@ -73,8 +79,10 @@ def filled(settings: Settings, events: int) -> Iterator[Row]:
     with blocking(settings, "bench load", as_owner=True)() as connection:
         load(connection, drafts(events), _say)
         started = time.perf_counter()
-        asyncio.run(rebuild_models(settings, ["orders"], lambda *_: None))
+        asyncio.run(rebuild_models(settings, [OrdersModel.name], lambda *_: None))
         took = time.perf_counter() - started
+        rest = [name for name in NAMES if name != OrdersModel.name]
+        asyncio.run(rebuild_models(settings, rest, lambda *_: None))
         connection.execute("vacuum analyze")
         stored, models = connection.execute(_SIZES, (_READ_MODELS,)).fetchone() or (1, 0)
     _say(f"indexed {events / took:,.0f}/s; read models {models / stored:.2f} of the events' bytes")
