@@ -187,4 +187,4 @@ def in_order(rows: Sequence[tuple[Key, tuple[Value, ...]]]) -> list[tuple[Key, t
 
 
 def _place(value: Scalar | None) -> tuple[bool, bool, Any]:
-    return value is None, isinstance(value, str), value or 0
+    return value is None, isinstance(value, str), 0 if value is None else value

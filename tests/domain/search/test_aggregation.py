@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Invalid
-from domain.search.aggregation import Fold, Measure, Seen, nothing
+from domain.search.aggregation import Fold, Measure, Seen, in_order, nothing
 from domain.search.fields import field_named
 
 AMOUNT = field_named("payload.amount_minor")
@@ -93,3 +93,9 @@ def test_counts_of_amounts_are_no_sums() -> None:
 def test_the_measures_of_nothing() -> None:
     measures = [Measure("count"), Measure("sum", QTY), Measure("avg", QTY), Measure("p95", QTY)]
     assert nothing(measures) == (0, 0, None, None)
+
+
+def test_groups_are_in_order_numbers_first_then_texts_then_null() -> None:
+    values = [None, "b", "", "a", 2, 0, -1.5]
+    told = in_order([((value,), (1,)) for value in values])
+    assert [key for key, _ in told] == [(-1.5,), (0,), (2,), ("",), ("a",), ("b",), (None,)]
