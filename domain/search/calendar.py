@@ -29,12 +29,15 @@ def starts(interval: Interval, zone: ZoneInfo, first_us: int, last_us: int, most
     """When the intervals begin, in microseconds since 1970, from the one that holds `first_us` to
     the one that holds `last_us`, ascending; and behind them when that one ends.
 
-    Weeks begin on Monday. A day whose midnight is skipped begins when the clock goes on. Raises
-    ValueError when there are more than `most`.
+    Weeks begin on Monday. A day whose midnight is skipped begins when the clock goes on; one that
+    is skipped whole (Pacific/Apia, 2011-12-30) is none. Raises ValueError when there are more than
+    `most`.
     """
     found: list[int] = []
     try:
         for start in _from(interval, zone, first_us):
+            if found and start == found[-1]:
+                continue
             found.append(start)
             if start > last_us:
                 return found

@@ -33,6 +33,12 @@ def test_a_day_without_midnight_begins_when_the_clock_goes_on() -> None:
     assert days == ["2018-11-03T03:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"]
 
 
+@pytest.mark.parametrize("last", ["2011-12-30T12:00:00Z", "2011-12-31T09:00:00Z"])
+def test_a_day_that_a_zone_skips_is_none(last: str) -> None:
+    days = told("day", "Pacific/Apia", "2011-12-29T12:00:00Z", last)
+    assert days == ["2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"]
+
+
 def test_an_hour_that_comes_twice_is_two_hours() -> None:
     hours = told("hour", "Europe/Berlin", "2025-10-26T00:10:00Z", "2025-10-26T01:10:00Z")
     assert hours == ["2025-10-26T00:00:00Z", "2025-10-26T01:00:00Z", "2025-10-26T02:00:00Z"]
