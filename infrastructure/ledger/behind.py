@@ -63,7 +63,11 @@ async def require_ahead(connection: Connection[Any], published: ObjectStore) -> 
     Rounds are published without a gap, so one look past the newest round is enough.
     """
     stored = await in_thread(lambda: _look(connection))
-    epoch, size = stored.epoch, stored.size
+    while (missing := await _published_beyond(stored, published)) is not None:
+        before, stored = stored, await in_thread(lambda: _look(connection))
+        if (stored.epoch, stored.size) == (before.epoch, before.size):
+            raise behind(missing)
+        # A round is committed, then published: this one was so between the two looks.
     if stored.cut is not None:
         tenant_id, there, left = stored.cut
         log.warning("ledger.cut", tenant=tenant_id, signed=there, left=left)
@@ -72,13 +76,19 @@ async def require_ahead(connection: Connection[Any], published: ObjectStore) -> 
         raise behind(
             f"position {stored.signed} is signed and {stored.position} is the last one there"
         )
+
+
+async def _published_beyond(stored: _Stored, published: ObjectStore) -> str | None:
+    """What is published that is not stored, if anything is."""
+    epoch, size = stored.epoch, stored.size
     if (await published.largest(GLOBAL) or 0) > epoch:
-        raise behind(f"an origin after number {epoch} is published")
+        return f"an origin after number {epoch} is published"
     there_too = await published.get(published_key(GLOBAL, epoch, size)) if size else None
     if there_too is not None and there_too != (stored.note or "").encode():
-        raise behind(f"round {size} is published with other content")
+        return f"round {size} is published with other content"
     if await published.get(published_key(GLOBAL, epoch, size + 1)) is not None:
-        raise behind(f"round {size + 1} is published and {size} is the last one here")
+        return f"round {size + 1} is published and {size} is the last one here"
+    return None
 
 
 def _look(connection: Connection[Any]) -> _Stored:

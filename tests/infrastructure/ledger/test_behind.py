@@ -58,6 +58,30 @@ async def test_a_newer_round_is_published(cell: Cell) -> None:
     assert "round 2 is published and 1 is the last one here" in await refused(cell)
 
 
+class SigningMeanwhile(DirectoryStore):
+    """A round is signed and published after the database was looked at."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(cell.directory / "published")
+        self._cell = cell
+        self.rounds = 3
+
+    async def get(self, key: str) -> bytes | None:
+        if self.rounds:
+            self.rounds -= 1
+            await self._cell.sign(acme=1)
+            await publish(self._cell)
+        return await super().get(key)
+
+
+async def test_a_round_is_signed_and_published_while_it_looks(cell: Cell) -> None:
+    await cell.sign(acme=1)
+    await publish(cell)
+    meanwhile = SigningMeanwhile(cell)
+    await look(cell, meanwhile)
+    assert meanwhile.rounds == 0
+
+
 async def test_a_new_store_beside_an_old_ones_checkpoints(cell: Cell) -> None:
     await cell.published.put({published_key(GLOBAL, 1, 1): b"of another database"})
     assert "round 1 is published and 0 is the last one here" in await refused(cell)
