@@ -101,9 +101,12 @@ def _column(field: Field) -> str:
 
 
 def _rank(measure: Measure, group: Group) -> str:
-    """The highest first; of equal ones the lower key."""
+    """The highest first; of equal ones the lower key. The sum of nothing is 0, above losses."""
     by_code_point = ' collate "C"' if group.field.kind == "text" else ""
-    worth = f"avg({_column(measure.field)})" if measure.op == "avg" and measure.field else "2"
+    worth = "2"
+    if measure.field is not None and measure.op in ("avg", "sum"):
+        column = _column(measure.field)
+        worth = f"avg({column})" if measure.op == "avg" else f"coalesce(sum({column}), 0)"
     return f"{worth} desc nulls last, {_key(group)}{by_code_point}"
 
 

@@ -1,0 +1,62 @@
+"""Top lists by the rows of events, and by the events themselves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from application.search.aggregating import Aggregate
+from application.search.ports import Asked
+from domain.search.aggregation import Group, Measure
+from domain.search.fields import field_named
+from domain.search.reading import read_query
+from infrastructure.postgres.connect import connect_one, open_pool
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from projections.orders.model import OrdersModel
+from projections.progress import register
+from projections.read_model import apply_once
+from projections.reading import read_batch
+from projections.search.aggregations import AggregationQueries
+from projections.search.entries import Indexing
+from projections.search.queries import SearchQueries
+from tests.projections.conftest import CELL, fresh_database
+from tests.projections.filling import Fact, Filling
+from tests.projections.indexing import HASHES, Told
+
+pytestmark = pytest.mark.anyio
+
+MODEL = OrdersModel(Indexing(HASHES, Told()))
+FACTS = (
+    Fact("A-1", "billing.adjusted", {"amount_minor": -500, "currency": "EUR"}, source="losses"),
+    Fact("A-1", "billing.adjusted", {"amount_minor": 0, "currency": "EUR"}, source="even"),
+    Fact("A-1", "billing.noted", {}, source="none"),
+    Fact("A-1", "billing.adjusted", {"amount_minor": 700, "currency": "EUR"}, source="gains"),
+)
+ADDED = Measure("sum", field_named("payload.amount_minor"))
+BY_SOURCE = [Group(field_named("source"))]
+READ = {"all": [{"field": "order_id", "eq": "A-1"}, {"not": {"field": "payload.none", "eq": 1}}]}
+"""Of every event, and told by reading it."""
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    yield from fresh_database(postgres)
+
+
+@pytest.fixture(scope="module")
+async def aggregate(anyio_backend: str, database_url: str) -> AsyncIterator[Aggregate]:
+    async with await connect_one(database_url, CELL, name="test") as app:
+        await Filling(app).add(*FACTS)
+        await register(app, [MODEL.name])
+        await apply_once(app, MODEL, await read_batch(app, 0))
+    async with await open_pool(database_url, CELL, min=1, max=2, name="test pool") as pool:
+        index = SearchQueries(pool, HASHES)
+        yield Aggregate(index, AggregationQueries(index))
+
+
+@pytest.mark.parametrize("query", [{"all": []}, READ], ids=["rows", "events"])
+async def test_the_sum_of_no_amounts_is_above_losses(aggregate: Aggregate, query: object) -> None:
+    node = read_query(query, "/query", personal=True)
+    found = await aggregate("acme", node, Asked([ADDED], BY_SOURCE, 3))
+    assert found.rows == [(("gains",), (700,)), (("even",), (0,)), (("none",), (0,))]
