@@ -37,7 +37,7 @@ OF_A_WHOLE_CELL = {
     "infrastructure.watching.figures.JOBS",
     "infrastructure.watching.figures.QUEUED",
     "infrastructure.watching.figures.LINES",
-    "infrastructure.watching.figures.LINES_LIVE",
+    "infrastructure.watching.figures.LINES_LATELY",
     # An originator id is made from its tenant (formats.md): it names the tenant.
     "infrastructure.event_store.statements.LOAD_VERSIONS",
     "infrastructure.event_store.framework.SELECT",

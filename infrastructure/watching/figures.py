@@ -15,7 +15,6 @@ OUTCOMES = ("recorded", "duplicates", "conflicts", "rejected")
 
 _LOCK_MS = 500
 _SETTLED_US = 600 * SECOND
-_LAST_US = 2**63 - 1
 _ALIVE = "10 seconds"  # a worker says so each second
 
 NEWEST = "select position, received_us from events order by position desc limit 1"
@@ -39,7 +38,13 @@ LINES = f"""
 select {_SUMS} from jobs
  where kind = any(%(kinds)s) and finished_us > %(since)s and finished_us <= %(until)s
 """
-LINES_LIVE = f"select {_SUMS} from jobs where kind = any(%(kinds)s) and finished_us is null"
+# One statement, so that a job that finishes meanwhile is in one of the two, and not in both.
+LINES_LATELY = f"""
+select {_SUMS}
+  from (select result from jobs where kind = any(%(kinds)s) and finished_us > %(since)s
+         union all
+        select result from jobs where kind = any(%(kinds)s) and finished_us is null) as late
+"""
 WORKERS = f"""
 select count(*) from procrastinate.procrastinate_workers
  where last_heartbeat > now() - interval '{_ALIVE}'
@@ -100,8 +105,7 @@ class InstallationFigures:
             settled = _added(settled, await self._sums(LINES, since=until, until=old))
             until = old
             self._settled = until, settled
-        recent = await self._sums(LINES, since=until, until=_LAST_US)
-        return _added(_added(settled, recent), await self._sums(LINES_LIVE))
+        return _added(settled, await self._sums(LINES_LATELY, since=until))
 
     async def _sums(self, statement: str, **bounds: int) -> list[int]:
         (row,) = await self._select(statement, {"kinds": self._kinds, **bounds})

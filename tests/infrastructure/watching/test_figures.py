@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -19,7 +20,7 @@ from infrastructure.postgres.tables import CELL
 from infrastructure.watching.figures import (
     JOBS,
     LINES,
-    LINES_LIVE,
+    LINES_LATELY,
     QUEUED,
     InstallationFigures,
 )
@@ -114,6 +115,30 @@ async def test_lines_of_jobs_that_finished_long_ago_and_lately(pool: Pool) -> No
     assert [await recorded(), await recorded()] == [11111, 11111]
 
 
+async def test_lines_of_jobs_that_finish_meanwhile_are_counted_once(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A counter that falls is taken for a restart, and all of it for new."""
+    figures = InstallationFigures(pool, lambda: NOW_US, KINDS)
+    running = [1, 2, 3, 4]
+    for number in running:
+        await add_job(pool, number, "running", recorded=10**number)
+    select = figures._select
+
+    async def then_finish(*asked: Any) -> list[tuple[Any, ...]]:
+        rows = await select(*asked)
+        if running:
+            async with pool.connection() as connection:
+                await connection.execute(
+                    "update jobs set status = 'succeeded', finished_us = %s where job_id = %s",
+                    (NOW_US, f"j{running.pop(0)}"),
+                )
+        return rows
+
+    monkeypatch.setattr(figures, "_select", then_finish)
+    assert (await figures.jobs()).lines["recorded"] == 11110
+
+
 async def test_what_is_watched_is_read_by_indexes(
     empty_url: str, pool: Pool, figures: InstallationFigures
 ) -> None:
@@ -131,7 +156,7 @@ async def test_what_is_watched_is_read_by_indexes(
             (QUEUED, {}),
             (JOBS, {}),
             (LINES, lately),
-            (LINES_LIVE, lately),
+            (LINES_LATELY, lately),
             (OF_TENANT, {"tenant": "t3", "statuses": ["queued", "succeeded"]}),
         ):
             plan = connection.execute(f"explain {statement}".encode(), values).fetchall()
