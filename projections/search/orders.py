@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from application.search.ports import Hit, Key, Order, Plan
 from projections.search import order_statements as sql
 from projections.search import statements
@@ -53,16 +51,10 @@ class OrdersFound:
         return found
 
     async def _ranked(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
-        bound = await self._run.bound(plan, after)
-        behind, found = after and after[1:], None
-        peeked = await self._run.peeked(plan, Order(), None, limit, statements.PEEKED)
-        if len(peeked) < limit:
-            text = sql.collected_ranked(plan.condition, after=after is not None)
-            found = await self._run.collected(plan, text, behind, limit, bound=bound)
-        if found is None:
-            text = sql.ranked(plan.condition, after=after is not None)
-            found = await self._run.hits(plan, text, behind, limit, bound=bound)
-        return [structs.replace(hit, bound=bound) for hit in found]
+        asked, behind = plan.condition, after is not None
+        collected = sql.collected_ranked(asked, after=behind)
+        ranked = sql.ranked(asked, after=behind)
+        return await self._run.ranked(plan, after, limit, collected=collected, ranked=ranked)
 
     async def _by_order(
         self, plan: Plan, order: Order, after: Sequence[object] | None, limit: int, *, tail: bool

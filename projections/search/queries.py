@@ -68,15 +68,10 @@ class SearchQueries:
         return await self._orders.next(plan, order, after, limit)
 
     async def _ranked(self, plan: Plan, after: Key | None, limit: int) -> list[Hit]:
-        bound = await self._run.bound(plan, after)
-        behind, found = after and after[1:], None
-        if len(await self._run.peeked(plan, Order(), None, limit, sql.PEEKED)) < limit:
-            text = sql.collected(plan.condition, Order("relevance"), after=after is not None)
-            found = await self._run.collected(plan, text, behind, limit, bound=bound)
-        if found is None:
-            text = sql.ranked(plan.condition, after=after is not None)
-            found = await self._run.hits(plan, text, behind, limit, bound=bound)
-        return [structs.replace(hit, bound=bound) for hit in found]
+        asked, behind = plan.condition, after is not None
+        collected = sql.collected(asked, Order("relevance"), after=behind)
+        ranked = sql.ranked(asked, after=behind)
+        return await self._run.ranked(plan, after, limit, collected=collected, ranked=ranked)
 
     async def _by_amount(
         self, plan: Plan, order: Order, after: Key | None, limit: int

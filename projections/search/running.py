@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
+from msgspec import structs
 from psycopg import AsyncConnection
 
-from application.search.ports import SECONDS, Hit, Key, Order, Plan
+from application.search.ports import NEWEST_FIRST, SECONDS, Hit, Key, Order, Plan
 from domain.errors import TooCostly
 from infrastructure.postgres.connect import Pool, store_errors
 from projections.search import statements as sql
@@ -63,7 +64,20 @@ class Running:
             Hit(*row) for row in await self.rows(text, plan.tenant_id, values, settings=settings)
         ]
 
-    async def bound(self, plan: Plan, after: Key | None) -> object:
+    async def ranked(
+        self, plan: Plan, after: Key | None, limit: int, *, collected: str, ranked: str
+    ) -> list[Hit]:
+        """The next by relevance: of all that there are where these are few (`collected`), else of
+        the newest (`ranked`)."""
+        bound = await self._bound(plan, after)
+        behind, found = after and after[1:], None
+        if len(await self.peeked(plan, NEWEST_FIRST, None, limit, sql.PEEKED)) < limit:
+            found = await self.collected(plan, collected, behind, limit, bound=bound)
+        if found is None:
+            found = await self.hits(plan, ranked, behind, limit, bound=bound)
+        return [structs.replace(hit, bound=bound) for hit in found]
+
+    async def _bound(self, plan: Plan, after: Key | None) -> object:
         """The highest sequence that counts for a walk by relevance: that of its beginning."""
         if after is not None:
             return after[0]
