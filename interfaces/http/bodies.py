@@ -27,6 +27,21 @@ async def read_json_bytes(request: ApiRequest, limit: int) -> bytes:
     announced = request.header(b"content-length")
     if announced is not None and announced.isdecimal() and int(announced[:20]) > limit:
         raise too_large(limit)
+    return await _whole(request, limit)
+
+
+async def receive_first(request: ApiRequest, limit: int) -> None:
+    """Receive the body now, so that nothing waits for its sender when it is read. Raises TooLarge
+    (413), Unreadable (400)."""
+    body = await _whole(request, limit)
+
+    async def received() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    request.receive = received
+
+
+async def _whole(request: ApiRequest, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in body_chunks(request):
@@ -35,23 +50,6 @@ async def read_json_bytes(request: ApiRequest, limit: int) -> bytes:
             raise too_large(limit)
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def receive_first(request: ApiRequest, limit: int) -> None:
-    """Receive the body now, so that nothing waits for its sender when it is read. Raises TooLarge
-    (413), Unreadable (400)."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in body_chunks(request):
-        size += len(chunk)
-        if size > limit:
-            raise too_large(limit)
-        chunks.append(chunk)
-
-    async def received() -> Any:
-        return {"type": "http.request", "body": b"".join(chunks), "more_body": False}
-
-    request.receive = received
 
 
 async def body_chunks(request: ApiRequest) -> AsyncIterator[bytes]:
