@@ -25,7 +25,7 @@ from tests.long import questions
 from tests.long.explaining import explained
 from tests.long.harness import report
 from tests.long.questions import Asking
-from tests.long.unhurried import unhurried
+from tests.projections.search.unhurried import unhurried
 
 pytestmark = pytest.mark.long
 T = TypeVar("T")

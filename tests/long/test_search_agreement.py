@@ -27,9 +27,9 @@ from interfaces.settings import Settings
 from tests.interfaces.http.journeys.house import opened
 from tests.long.generated import Tenant, tenants
 from tests.long.harness import report
-from tests.long.unhurried import unhurried
 from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way
 from tests.projections.search.drawing import about
+from tests.projections.search.unhurried import unhurried
 
 pytestmark = pytest.mark.long
 

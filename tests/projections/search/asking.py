@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import Struct
 
-from application.search import deciding, deciding_orders
 from application.search.aggregating import Aggregate
 from application.search.ports import Asked, Hit, Key, Order, Sort
 from application.search.searching import Found, Search
@@ -25,7 +24,6 @@ from domain.search.reading import read_query
 from projections.orders.filters import OrderFilters
 from projections.orders.queries import OrderQueries
 from projections.orders.statements import Sort as ListSort
-from projections.search import running
 from tests.projections.search.listing import listed_events, listed_orders
 from tests.projections.search.reference import Event, meaning, parts_of_idents, scoring
 
@@ -57,13 +55,6 @@ _PAGES = 8
 _RANKED = 10_000
 """Of so many, the newest, relevance is told (docs/search.md)."""
 _MOST_IDENTS = 1_000
-
-
-def take_time(patch: pytest.MonkeyPatch, seconds: float = 30.0) -> None:
-    """What an answer may take, in place of 2 s: a busy machine must not decide what is compared."""
-    patch.setattr(running, "_LIMITS", f"set local statement_timeout = {seconds * 1000:.0f}")
-    for module in (deciding, deciding_orders):
-        patch.setattr(module, "SECONDS", seconds)
 
 
 class Way(Struct, frozen=True):

@@ -26,9 +26,10 @@ from projections.search.queries import SearchQueries
 from tests.projections.conftest import CELL, fresh_database
 from tests.projections.filling import Filling
 from tests.projections.indexing import HASHES, Told
-from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way, take_time
+from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way
 from tests.projections.search.drawing import queries
 from tests.projections.search.shop import shop, told
+from tests.projections.search.unhurried import unhurried
 
 pytestmark = pytest.mark.anyio
 
@@ -75,8 +76,7 @@ async def test_all_ways_of_asking_agree(
     asking: Asking, query: dict[str, Any], way: Way, few: bool
 ) -> None:
     """few: so little is looked at beforehand that all forms of a statement have their turn."""
-    with pytest.MonkeyPatch.context() as patch:
-        take_time(patch)
+    with unhurried(), pytest.MonkeyPatch.context() as patch:
         if few:
             patch.setattr(statements, "PEEKED", 200)
             patch.setattr(statements, "PEEKED_FURTHER", 800)

@@ -32,6 +32,7 @@ from tests.projections.search.asking import names_history
 from tests.projections.search.drawing import queries
 from tests.projections.search.reference import Event, is_meant, scoring
 from tests.projections.search.shop import shop, told
+from tests.projections.search.unhurried import unhurried
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +47,12 @@ EVENTS = told([fact for fact in FACTS if fact is not None], "acme", PERSONAL)
 MODEL = OrdersModel(Indexing(HASHES, Told(PERSONAL)))
 BY: tuple[OrderSort, ...] = ("occurred_at", "last_event_at", "created_at", "total_minor")
 SORTS = [Order("relevance"), *(Order(by, down) for by in BY for down in (True, False))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unhurried() -> Iterator[None]:
+    with unhurried():
+        yield
 
 
 @pytest.fixture(scope="module")
