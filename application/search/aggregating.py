@@ -30,6 +30,7 @@ from domain.search.aggregation import (
     Groups,
     Seen,
     Value,
+    currency_of,
     in_order,
     nothing,
     sort_key,
@@ -40,12 +41,10 @@ from domain.search.fields import Field
 from domain.search.query import All, Match, Node
 from domain.search.terms import values_at
 
-_LONGEST_CURRENCY = 200
-
 
 class Aggregate:
-    """Groups of events with measures: of counts kept by hour where they can tell, else of the rows
-    of events; of the events themselves where a field is in their payload alone.
+    """Groups of events with measures: of what is added up beforehand where that can tell, else of
+    the rows of events; of the events themselves where a field is in their payload alone.
 
     Raises as `Search`; Invalid for a mix of currencies and for more than MOST_GROUPS.
     """
@@ -182,8 +181,8 @@ def _seen(
     body: Mapping[str, Any],
     order: Mapping[str, Any],
 ) -> Seen:
-    currency = body["payload"].get("currency")
-    if not isinstance(currency, str) or len(currency) > _LONGEST_CURRENCY:
+    currency = currency_of(body["payload"])
+    if currency is None:
         currency = order.get("order.currency")
 
     def values(field: Field) -> list[Any]:

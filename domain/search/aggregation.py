@@ -29,6 +29,8 @@ MOST_TOLD = 20_000
 """With the intervals of time that no event is in."""
 CURRENCY = Field("currency", "event", "text")
 """Of the event's payload, else of its order; to group by, beside those of `fields.py`."""
+LONGEST_CURRENCY = 200
+"""Characters; what is longer is none."""
 PERCENTILES: Mapping[Operation, int] = {"p50": 50, "p95": 95}
 
 
@@ -58,7 +60,8 @@ Key = tuple[Scalar | None, ...]
 
 
 class Groups(Struct, frozen=True):
-    """Groups with the value of each measure; rollup: whether they are of counts kept by hour."""
+    """Groups with the value of each measure; rollup: whether they are of what is added
+    up beforehand."""
 
     rows: list[tuple[Key, tuple[Value, ...]]]
     rollup: bool
@@ -81,6 +84,13 @@ class Seen(Struct):
     values: Mapping[str, Sequence[Any]]
     currency: str | None
     order_currency: str | None
+
+
+def currency_of(payload: Mapping[str, Any]) -> str | None:
+    """The currency that an event itself gives its amounts: a text directly in its payload."""
+    currency = payload.get("currency")
+    usable = type(currency) is str and len(currency) <= LONGEST_CURRENCY
+    return currency if usable else None
 
 
 class Fold:

@@ -8,11 +8,10 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from domain.canonical import MAX_INTEGER
+from domain.search.aggregation import currency_of
 from domain.search.hashing import TermHash
 from domain.search.terms import Said, personal_terms, said_by
 from projections.reading import Connection, Notification
-
-_LONGEST_CURRENCY = 200
 
 
 class Disclosed(Protocol):
@@ -72,7 +71,6 @@ class Indexing:
 
 
 def _amount(payload: Mapping[str, Any]) -> tuple[int | None, str | None]:
-    amount, currency = payload.get("amount_minor"), payload.get("currency")
+    amount = payload.get("amount_minor")
     usable = type(amount) is int and -MAX_INTEGER <= amount <= MAX_INTEGER
-    named = type(currency) is str and len(currency) <= _LONGEST_CURRENCY
-    return amount if usable else None, currency if named else None
+    return amount if usable else None, currency_of(payload)
