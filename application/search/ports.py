@@ -140,7 +140,8 @@ class GroupIndex(Protocol):
     async def rolled_up(
         self, tenant_id: str, node: Node, asked: Asked, starts: Sequence[int]
     ) -> Rows | None:
-        """The groups by counts kept by hour; None where they cannot tell. Raises as `grouped`."""
+        """The groups by what is added up beforehand; None where that cannot tell. Raises as
+        `grouped`."""
         ...
 
     async def grouped(self, plan: Plan, asked: Asked, starts: Sequence[int]) -> Rows:

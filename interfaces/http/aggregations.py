@@ -79,7 +79,7 @@ class GroupItem(Struct, frozen=True):
 
 
 class AggregationOut(Struct, frozen=True):
-    """The groups; `from`: whether counts kept by hour told them, or the rows of events."""
+    """The groups; `from`: whether what is added up beforehand told them, or the rows of events."""
 
     groups: list[GroupItem]
     from_: Literal["rollup", "rows"] = msgspec.field(name="from")
