@@ -18,7 +18,7 @@ from projections.read_model import ReadModel
 from projections.reading import Connection
 
 SUFFIX = "__rebuild"
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy says no types here
 
 _GRANTS = """
 select format('grant %%s on %%I to %%s', string_agg(a.privilege_type, ', '), %s::text,

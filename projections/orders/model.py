@@ -157,5 +157,5 @@ select {names} from json_to_recordset(%s::json) as r({_typed(actors)})
 
 
 def _typed(table: Table) -> str:
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy says no types here
     return ", ".join(f"{one.name} {one.type.compile(dialect=dialect)}" for one in table.columns)
