@@ -99,7 +99,7 @@ class Aggregate:
         async def fetch(key: Key | None, count: int) -> list[Hit]:
             return await self._index.hits(plan, NEWEST_FIRST, key, count)
 
-        fold = Fold(asked.measures)
+        fold = Fold(asked.measures, top=asked.top is not None)
         async for reads in self._deciding.read(plan, fetch, NEWEST_FIRST, None):
             ids = list({hit.order_id for hit, _ in reads if hit.order_id is not None})
             orders = await self._groups.order_values(plan.tenant_id, ids) if ids else {}

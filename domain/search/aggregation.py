@@ -67,8 +67,15 @@ class Groups(Struct, frozen=True):
     rollup: bool
 
 
-def refuse_mix(place: int) -> Invalid:
-    """The error of the measure at this place, which would add up several currencies."""
+def refuse_mix(place: int, *, top: bool = False) -> Invalid:
+    """The error of the measure at this place, which would add up several currencies; of the one of
+    a top list, which would rank amounts of several."""
+    if top:
+        detail = (
+            "is of amounts in several currencies, which have no order: ask for one, with"
+            ' {"field": "payload.currency", "eq": "EUR"} in the query'
+        )
+        return Invalid.field("/measure", detail)
     detail = (
         "is of amounts in several currencies: put 'currency' into group_by, or ask for one, with"
         ' {"field": "payload.currency", "eq": "EUR"} in the query'
@@ -94,10 +101,12 @@ def currency_of(payload: Mapping[str, Any]) -> str | None:
 
 
 class Fold:
-    """Groups events one by one."""
+    """Groups events one by one. top: for a top list, which leaves out the group of null, and whose
+    amounts are all of one currency."""
 
-    def __init__(self, measures: Sequence[Measure]) -> None:
+    def __init__(self, measures: Sequence[Measure], *, top: bool = False) -> None:
         self._measures = measures
+        self._top = top
         self._taken: dict[tuple[Any, ...], list[list[Any]]] = {}
         self._currencies: dict[tuple[Any, ...], list[set[str | None]]] = defaultdict(
             lambda: [set() for _ in measures]
@@ -108,7 +117,8 @@ class Fold:
 
     def take(self, seen: Seen) -> None:
         """One more event."""
-        for key in product(*(_distinct(values) or [(0, None)] for values in seen.keys)):
+        lacking = [] if self._top else [(0, None)]
+        for key in product(*(_distinct(values) or lacking for values in seen.keys)):
             taken = self._taken.setdefault(key, [[] for _ in self._measures])
             for at, measure in enumerate(self._measures):
                 values = _measured(measure, seen)
@@ -116,14 +126,14 @@ class Fold:
                 if measure.money and values:
                     of_order = measure.field is not None and measure.field.scope == "order"
                     currency = seen.order_currency if of_order else seen.currency
-                    self._currencies[key][at].add(currency)
+                    self._currencies[() if self._top else key][at].add(currency)
 
     def rows(self) -> list[tuple[Key, tuple[Value, ...]]]:
         """The groups so far, in no order. Raises Invalid for a mix of currencies."""
         for mixed in self._currencies.values():
             for at, currencies in enumerate(mixed):
                 if len(currencies) > 1:
-                    raise refuse_mix(at)
+                    raise refuse_mix(at, top=self._top)
         return [
             (tuple(value for _, value in key), tuple(map(_worth, self._measures, taken)))
             for key, taken in self._taken.items()

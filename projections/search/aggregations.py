@@ -45,7 +45,7 @@ class AggregationQueries:
         rows = await self._search.rows(text, tenant_id, values)
         if any(row[-1] for row in rows):
             return None
-        return _groups(rows, made, len(asked.groups))
+        return _groups(rows, made, asked)
 
     async def grouped(self, plan: Plan, asked: Asked, starts: Sequence[int]) -> Rows:
         text, made = of_rows(
@@ -57,7 +57,7 @@ class AggregationQueries:
             "limit": _most(asked),
         }
         rows = await self._search.rows(text, plan.tenant_id, values)
-        return _groups(rows, made, len(asked.groups))
+        return _groups(rows, made, asked)
 
     async def order_values(
         self, tenant_id: str, order_ids: Sequence[str]
@@ -72,7 +72,8 @@ def _most(asked: Asked) -> int:
     return MOST_GROUPS + 1 if asked.top is None else asked.top
 
 
-def _groups(rows: Sequence[tuple[Any, ...]], made: Sequence[Made], keys: int) -> Rows:
+def _groups(rows: Sequence[tuple[Any, ...]], made: Sequence[Made], asked: Asked) -> Rows:
+    keys = len(asked.groups)
     if len(rows) > MOST_GROUPS:
         detail = f"gives more than {MOST_GROUPS:,} groups: group by less, or narrow the query"
         raise Invalid.field("/group_by", detail)
@@ -80,7 +81,7 @@ def _groups(rows: Sequence[tuple[Any, ...]], made: Sequence[Made], keys: int) ->
     start = keys
     for place, one in enumerate(made):
         if one.mixed(rows, start):
-            raise refuse_mix(place)
+            raise refuse_mix(place, top=asked.top is not None)
         columns.append(one.values(rows, start))
         start += len(one.columns)
     return list(zip((row[:keys] for row in rows), zip(*columns, strict=True), strict=True))

@@ -65,7 +65,7 @@ def of_rows(
     asked: Condition, measures: Sequence[Measure], groups: Sequence[Group], *, top: bool
 ) -> tuple[str, list[Made]]:
     """By the rows of events. top: the highest by the first measure, groups of null left out."""
-    made = [Made(tuple(_measured(measure)), measure) for measure in measures]
+    made = [Made(tuple(_measured(measure, top=top)), measure) for measure in measures]
     keys = [_key(group) for group in groups]
     fields = [group.field for group in groups]
     fields += [measure.field for measure in measures if measure.field is not None]
@@ -114,7 +114,7 @@ def _about_order(field: Field) -> bool:
     return field is CURRENCY or field.name in ORDER_COLUMNS
 
 
-def _measured(measure: Measure) -> list[str]:
+def _measured(measure: Measure, *, top: bool) -> list[str]:
     if measure.field is None:
         return ["count(*)"]
     column = _column(measure.field)
@@ -132,14 +132,13 @@ def _measured(measure: Measure) -> list[str]:
         currency = "o.currency"
         if not _about_order(measure.field):
             currency = f"case when e.currency is null then {_ORDERS_CURRENCY} else e.currency end"
-        columns += currencies(currency, f"{column} is not null")
+        columns += currencies(currency, f"{column} is not null", top=top)
     return columns
 
 
-def currencies(currency: str, counts: str) -> list[str]:
-    """The lowest and the highest, and whether there is an amount of none."""
-    return [
-        f"min({currency}) filter (where {counts})",
-        f"max({currency}) filter (where {counts})",
-        f"bool_or(({currency}) is null) filter (where {counts})",
-    ]
+def currencies(currency: str, counts: str, *, top: bool = False) -> list[str]:
+    """The lowest and the highest, and whether there is an amount of none. top: of all groups, also
+    of those that the limit leaves out, for amounts of several currencies cannot be ranked."""
+    values = {"min": currency, "max": currency, "bool_or": f"({currency}) is null"}
+    found = {name: f"{name}({value}) filter (where {counts})" for name, value in values.items()}
+    return [f"{name}({one}) over ()" if top else one for name, one in found.items()]

@@ -99,3 +99,13 @@ def test_groups_are_in_order_numbers_first_then_texts_then_null() -> None:
     values = [None, "b", "", "a", 2, 0, -1.5]
     told = in_order([((value,), (1,)) for value in values])
     assert [key for key, _ in told] == [(-1.5,), (0,), (2,), ("",), ("a",), ("b",), (None,)]
+
+
+def test_a_top_list_ranks_amounts_of_one_currency_and_no_group_of_null() -> None:
+    fold = Fold([Measure("sum", AMOUNT)], top=True)
+    fold.take(seen(["a"], amounts=[1]))
+    fold.take(seen([], amounts=[7], currency="GBP"))
+    assert fold.rows() == [(("a",), (1,))]
+    fold.take(seen(["b"], amounts=[2], currency="GBP"))
+    with pytest.raises(Invalid, match="/measure: is of amounts in several currencies"):
+        fold.rows()

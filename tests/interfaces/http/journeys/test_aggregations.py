@@ -75,10 +75,28 @@ async def test_currencies_are_never_mixed(shop: Shop) -> None:
         assert answer.status_code == 422
         assert pointers(answer) == ["/measures/1"]
         assert "'currency' into group_by" in answer.json()["detail"]
-    body = {"field": "source", "measure": {"op": "sum", "field": AMOUNT}}
-    answer = await ask(shop, "/topk", body)
+
+
+READ = {"all": [PAID, {"not": {"field": "payload.none", "eq": 1}}]}
+"""What `PAID` is true of, and told by reading the events."""
+
+
+@pytest.mark.parametrize("query", [PAID, READ], ids=["rows", "events"])
+@pytest.mark.parametrize("field", ["source", "order.customer_id", "payload.payment_id", "currency"])
+@pytest.mark.parametrize("k", [1, 10])
+async def test_amounts_of_several_currencies_are_not_ranked(
+    shop: Shop, query: Json, field: str, k: int
+) -> None:
+    """Neither where each group has one currency, nor where the highest alone are told."""
+    body: Json = {"field": field, "k": k, "measure": {"op": "sum", "field": AMOUNT}}
+    answer = await ask(shop, "/topk", {**body, "query": query})
     assert answer.status_code == 422
+    assert pointers(answer) == ["/measure"]
     assert "several currencies" in answer.json()["detail"]
+    assert "group_by" not in answer.json()["detail"]
+    euros = {"all": [query, {"field": "payload.currency", "eq": "EUR"}]}
+    answer = await ask(shop, "/topk", {**body, "query": euros})
+    assert [one["values"] for one in answer.json()["groups"]] == [[400]]
 
 
 async def test_days_without_events_are_told(shop: Shop) -> None:
