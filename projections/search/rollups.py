@@ -103,11 +103,10 @@ def _any(condition: str) -> str:
 def _added(measure: Measure) -> list[str]:
     if measure.field is None:
         return ["sum(events)::bigint"]
+    amounts = "sum(amounts)::bigint"
     if measure.op == "count":
-        return ["sum(amounts)::bigint"]
-    columns = (
-        ["sum(amount_minor)", "sum(amounts)"] if measure.op == "avg" else ["sum(amount_minor)"]
-    )
+        return [amounts]
+    columns = ["sum(amount_minor)", amounts] if measure.op == "avg" else ["sum(amount_minor)"]
     return columns + currencies("currency", "amounts > 0")
 
 

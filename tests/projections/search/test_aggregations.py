@@ -1,9 +1,10 @@
-"""Top lists by the rows of events, and by the events themselves."""
+"""What is told of what is added up beforehand, of the rows of events, and of events themselves."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+import msgspec
 import pytest
 
 from application.search.aggregating import Aggregate
@@ -60,3 +61,16 @@ async def test_the_sum_of_no_amounts_is_above_losses(aggregate: Aggregate, query
     node = read_query(query, "/query", personal=True)
     found = await aggregate("acme", node, Asked([ADDED], BY_SOURCE, 3))
     assert found.rows == [(("gains",), (700,)), (("even",), (0,)), (("none",), (0,))]
+
+
+@pytest.mark.parametrize(
+    ("query", "rollup"),
+    [({"all": []}, True), ({"field": "order_id", "eq": "A-1"}, False), (READ, False)],
+    ids=["rollup", "rows", "events"],
+)
+async def test_an_average_is_a_number(aggregate: Aggregate, query: object, rollup: bool) -> None:
+    node = read_query(query, "/query", personal=True)
+    asked = Asked([Measure("avg", field_named("payload.amount_minor"))], [])
+    found = await aggregate("acme", node, asked)
+    assert found.rollup is rollup
+    assert msgspec.json.encode(found.rows) == b"[[[],[66.66666666666667]]]"
