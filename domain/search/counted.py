@@ -10,8 +10,8 @@ from domain.search.terms import values_at
 
 CountedKind = Literal["text", "none", "other"]
 Counted = tuple[str, CountedKind, str]
-"""(name of the field, kind, value): a text; "none": no value; "other": one that only the event
-tells, a number or a long text. The value is "" where the kind is not text."""
+"""(name of the field, kind, value): a text; "none": no value; "other": what only the event tells, a
+list, a number, a long text. The value is "" where the kind is not text."""
 
 COUNTED: Mapping[str, Field] = {
     name: field_named(name)
@@ -21,6 +21,7 @@ COUNTED: Mapping[str, Field] = {
         "payload.gateway",
         "payload.carrier",
         "payload.code",
+        "payload.currency",
     )
 }
 """Few different values, each of many events."""
@@ -32,7 +33,7 @@ _IN_PAYLOAD = tuple((name, field.path[0]) for name, field in COUNTED.items() if 
 
 
 def counted(actor_id: str | None, payload: Mapping[str, Any]) -> Iterator[Counted]:
-    """What is counted of an event of an order, "none" not among it: each value once."""
+    """What is counted of an event of an order, one of each field that has a value in it."""
     if actor_id is not None:
         yield "actor_id", "text", actor_id
     for name, key in _IN_PAYLOAD:
@@ -41,13 +42,5 @@ def counted(actor_id: str | None, payload: Mapping[str, Any]) -> Iterator[Counte
             continue
         if type(value) is str and len(value) <= LONGEST:
             yield name, "text", value
-        else:
-            yield from _others(name, value)
-
-
-def _others(name: str, value: object) -> Iterator[Counted]:
-    values = list(values_at(value, ()))
-    if all(type(one) is str and len(one) <= LONGEST for one in values):
-        yield from ((name, "text", one) for one in dict.fromkeys(values))
-    else:
-        yield name, "other", ""
+        elif any(True for _ in values_at(value, ())):
+            yield name, "other", ""

@@ -13,7 +13,7 @@ from domain.search.query import Node
 from projections.orders.filters import ORDER_COLUMNS, where
 from projections.search.grouping import SPAN, Made, in_columns, of_rows
 from projections.search.queries import SearchQueries
-from projections.search.rollups import rollup
+from projections.search.rollups import OTHER_CURRENCIES, asks_for_currency, rollup
 
 _ORDER_VALUES = (
     f"select order_id, {', '.join(ORDER_COLUMNS.values())} from orders"
@@ -39,6 +39,8 @@ class AggregationQueries:
     ) -> Rows | None:
         fitting = rollup(node, asked, starts)
         if fitting is None:
+            return None
+        if asks_for_currency(node) and await self._search.rows(OTHER_CURRENCIES, tenant_id, {}):
             return None
         text, parameters, made = fitting
         values = {**parameters, "starts": list(starts), "limit": _most(asked)}

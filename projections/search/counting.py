@@ -98,12 +98,9 @@ def _values(events: Iterable[Notification]) -> _Values:
             continue
         day = event.tenant_id, event.occurred_us - event.occurred_us % DAY_US
         totals[day] = totals.get(day, 0) + 1
-        named = None
         for one in counted(event.actor_id, event.payload):
             values[day, one] = values.get((day, one), 0) + 1
-            if one[0] != named:  # the values of a field come one after the other
-                named = one[0]
-                having[day, named] = having.get((day, named), 0) + 1
+            having[day, one[0]] = having.get((day, one[0]), 0) + 1
     values.update(_none(totals, having))
     return values
 

@@ -21,6 +21,12 @@ from projections.search.grouping import BUCKET, Made, currencies
 Rollup = tuple[str, dict[str, object], list[Made]]
 """A statement, its values, and what its columns are."""
 
+OTHER_CURRENCIES = f"""
+select 1 from event_values {where(["field = 'payload.currency'", "kind = 'other'"])} limit 1
+"""
+"""Whether an event has a list of currencies: one of them may be the one that is asked for, and the
+counts do not know it."""
+
 _NO_HISTORY = "not starts_with(type, 'history.')"
 _COLUMNS: Mapping[str, str] = {"type": "type", "source": "source", "currency": "currency"}
 
@@ -28,6 +34,11 @@ _COLUMNS: Mapping[str, str] = {"type": "type", "source": "source", "currency": "
 def rollup(node: Node, asked: Asked, starts: Sequence[int]) -> Rollup | None:
     """The counts that tell it; None where none can. starts: when intervals of time begin."""
     return _by_counts(node, asked, starts) or _by_values(node, asked, starts)
+
+
+def asks_for_currency(node: Node) -> bool:
+    """Whether a question that counts can tell is about the currency in the payload."""
+    return any(isinstance(one, Match) and bool(one.field.path) for one in _conditions(node))
 
 
 def _by_counts(node: Node, asked: Asked, starts: Sequence[int]) -> Rollup | None:

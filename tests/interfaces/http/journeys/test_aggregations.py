@@ -129,6 +129,16 @@ async def test_a_trend_for_each_group(shop: Shop) -> None:
     ]
 
 
+async def test_a_list_of_currencies_has_each_of_them(house: House) -> None:
+    shop = house.shop()
+    euros = {"query": {"field": "payload.currency", "eq": "EUR"}, "group_by": ["type"]}
+    await shop.record(type="billing.adjusted", payload={"currency": "EUR"})
+    assert await groups(shop, "rollup", **euros) == [("billing.adjusted", 1)]
+    await shop.record(type="billing.split", payload={"currency": ["USD", "EUR"]})
+    both = [("billing.adjusted", 1), ("billing.split", 1)]
+    assert await groups(shop, "rows", **euros) == both
+
+
 async def test_bounds_within_an_hour_are_of_the_rows(shop: Shop) -> None:
     late = {"field": "occurred_at", "gt": "2025-01-01T23:30:00Z"}
     assert await groups(shop, query=late) == [(2,)]
