@@ -131,7 +131,7 @@ async def test_a_trend_for_each_group(shop: Shop) -> None:
 
 async def test_a_list_of_currencies_has_each_of_them(house: House) -> None:
     shop = house.shop()
-    euros = {"query": {"field": "payload.currency", "eq": "EUR"}, "group_by": ["type"]}
+    euros: Json = {"query": {"field": "payload.currency", "eq": "EUR"}, "group_by": ["type"]}
     await shop.record(type="billing.adjusted", payload={"currency": "EUR"})
     assert await groups(shop, "rollup", **euros) == [("billing.adjusted", 1)]
     await shop.record(type="billing.split", payload={"currency": ["USD", "EUR"]})
