@@ -63,7 +63,7 @@ class Aggregate:
         rows = await self._groups.rolled_up(tenant_id, node, asked, begins)
         rollup = rows is not None
         if rows is None:
-            plan = await self._index.plan(tenant_id, _with_a_value(node, asked))
+            plan = await self._index.plan(tenant_id, with_a_value(node, asked))
             rows = await self._of_rows(plan, asked, begins)
         if frame is not None:
             rows = frame.filled(rows, asked)
@@ -148,11 +148,16 @@ class Frame(Struct, frozen=True):
         ]
 
 
-def _with_a_value(node: Node, asked: Asked) -> Node:
-    """A top list leaves events without a value out: the index of terms knows which have one."""
-    if asked.top is None or asked.groups[0].field.scope not in ("payload", "metadata"):
+def with_a_value(node: Node, asked: Asked) -> Node:
+    """A top list leaves events without a value out, and so do measures of one field where nothing
+    is grouped: the index of terms knows which have one."""
+    measured = {measure.field for measure in asked.measures}
+    field = asked.groups[0].field if asked.top is not None else None
+    if not asked.groups and len(measured) == 1:
+        field = measured.pop()
+    if field is None or field.scope not in ("payload", "metadata"):
         return node
-    return All((node, Match(asked.groups[0].field, "exists", True)))
+    return All((node, Match(field, "exists", True)))
 
 
 def bounds(node: Node) -> tuple[int | None, int | None]:

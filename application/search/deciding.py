@@ -77,9 +77,9 @@ class Deciding:
         while True:
             candidates = await fetch(after, wanted)
             for start in range(0, len(candidates), AT_ONCE):
-                yield await self._decided(plan, candidates[start : start + AT_ONCE])
                 if monotonic() > end:
                     raise TooCostly
+                yield await self._decided(plan, candidates[start : start + AT_ONCE])
             if len(candidates) < wanted:
                 return
             after = key_of(candidates[-1], order)

@@ -13,6 +13,7 @@ import pytest
 from application.search import deciding
 from application.search.deciding import Deciding, Slices
 from application.search.ports import NEWEST_FIRST, Hit, Key, Plan, SearchIndex
+from domain.errors import TooCostly
 
 pytestmark = pytest.mark.anyio
 HITS = [Hit(n, n, n, "o", None, None) for n in range(1, 31)]
@@ -56,6 +57,33 @@ async def test_others_have_a_turn_while_many_are_decided() -> None:
     other.cancel()
     assert [hit.position for hit in found] == list(range(2, 31, 2))
     assert len(turns) >= len(HITS)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_is_complete_is_told_however_late(
+    monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """late: the time is over before the last events are read."""
+    now = 0.0
+    monkeypatch.setattr(deciding, "monotonic", lambda: now)
+
+    async def fetch(after: Key | None, limit: int) -> list[Hit]:
+        nonlocal now
+        now += late * 2 * deciding.SECONDS
+        return HITS[:5]
+
+    def takes_long(_: Sequence[bool], _body: Any) -> bool:
+        nonlocal now
+        now += deciding.SECONDS
+        return True
+
+    plan = Plan("acme", None, takes_long)
+    reading = Deciding(cast(SearchIndex, Stored())).matches(plan, fetch, NEWEST_FIRST, None, 100)
+    if late:
+        with pytest.raises(TooCostly):
+            await reading
+    else:
+        assert await reading == HITS[:5]
 
 
 async def test_what_is_short_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
