@@ -12,7 +12,7 @@ import pytest
 
 from application.search import deciding
 from application.search.deciding import Deciding, Slices
-from application.search.ports import NEWEST_FIRST, Hit, Key, Plan, SearchIndex
+from application.search.ports import NEWEST_FIRST, SECONDS, Hit, Key, Plan, SearchIndex
 from domain.errors import TooCostly
 
 pytestmark = pytest.mark.anyio
@@ -69,12 +69,12 @@ async def test_what_is_complete_is_told_however_late(
 
     async def fetch(after: Key | None, limit: int) -> list[Hit]:
         nonlocal now
-        now += late * 2 * deciding.SECONDS
+        now += late * 2 * SECONDS
         return HITS[:5]
 
     def takes_long(_: Sequence[bool], _body: Any) -> bool:
         nonlocal now
-        now += deciding.SECONDS
+        now += SECONDS
         return True
 
     plan = Plan("acme", None, takes_long)
