@@ -11,7 +11,9 @@ from infrastructure.postgres.connect import open_pool
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.infrastructure.event_store.kit import committing
 from tests.infrastructure.ledger.cell import CELL, Cell
+from tests.infrastructure.ledger.witnessed import World
 from tests.projections.conftest import fresh_database
+from tests.projections.ledger.ledgers import Signatures
 
 
 @pytest.fixture
@@ -31,3 +33,15 @@ async def cell(
         committing(cell_url, key_store) as committer,
     ):
         yield Cell(cell_url, tmp_path, committer, pool)
+
+
+@pytest.fixture
+async def world(cell_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with (
+        await open_pool(cell_url, CELL, min=1, max=4, name="test") as pool,
+        pool.connection() as connection,
+    ):
+        world = World(connection, pool, Signatures(cell_url, tmp_path / "signing"), tmp_path)
+        yield world
+        for one in world.witnesses:
+            one.state.close()
