@@ -1,15 +1,18 @@
-"""Keys, a clock that stands still, and tokens forged by hand."""
+"""A clock that stands still, tokens forged by hand, and an issuer that publishes its keys."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from joserfc.jwa import JWS_ALGORITHMS
 from joserfc.jwk import Key
 from joserfc.util import urlsafe_b64encode
+
+from infrastructure.access.jwks import JwksVerifier
+from tests.infrastructure.access.key_server import ALGORITHMS, EC, ED, ISSUER, RSA, KeyServer
 
 NOW = 1_750_000_000
 """The clock's time, in seconds since 1970."""
@@ -61,3 +64,24 @@ def good() -> dict[str, Any]:
         "iat": NOW,
         "exp": NOW + 3600,
     }
+
+
+@pytest.fixture
+def server() -> Iterator[KeyServer]:
+    server = KeyServer()
+    server.publish(RSA, EC, ED)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def verifier(server: KeyServer, clock: Callable[[], int]) -> AsyncIterator[JwksVerifier]:
+    verifier = JwksVerifier(ISSUER, "history", server.url, ALGORITHMS, clock)
+    yield verifier
+    await verifier.aclose()
+
+
+@pytest.fixture
+def claims(good: dict[str, Any]) -> dict[str, Any]:
+    """Claims that hold at NOW, for the issuer that publishes its keys."""
+    return good | {"iss": ISSUER, "aud": "history"}
