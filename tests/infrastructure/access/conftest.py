@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from joserfc.jwk import Key
 from joserfc.util import urlsafe_b64encode
 
 from infrastructure.access.jwks import JwksVerifier
+from infrastructure.access.local_issuer import LocalIssuer
 from tests.infrastructure.access.key_server import ALGORITHMS, EC, ED, ISSUER, RSA, KeyServer
 
 NOW = 1_750_000_000
@@ -85,3 +87,8 @@ async def verifier(server: KeyServer, clock: Callable[[], int]) -> AsyncIterator
 def claims(good: dict[str, Any]) -> dict[str, Any]:
     """Claims that hold at NOW, for the issuer that publishes its keys."""
     return good | {"iss": ISSUER, "aud": "history"}
+
+
+@pytest.fixture
+def issuer(tmp_path: Path, clock: Callable[[], int]) -> LocalIssuer:
+    return LocalIssuer(tmp_path, clock)
