@@ -1,43 +1,21 @@
+"""Queries: how each is read, and where a bad one is refused."""
+
 from __future__ import annotations
 
 from typing import Any as Json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from domain.errors import FieldError, Invalid
 from domain.privacy.classify import always_personal
-from domain.search.fields import FIELDS, Field, field_named
+from domain.search.fields import FIELDS, Field
 from domain.search.query import All, Any, Ident, Match, Node, Not, Words
-from domain.search.reading import (
-    KEYS,
-    MAX_CLAUSES,
-    MAX_DEPTH,
-    MAX_ERRORS,
-    MAX_VALUES_IN_ALL,
-    OPS,
-    read_query,
-)
+from domain.search.reading import OPS
 from domain.search.values import MAX_STRING, MAX_TEXT, MAX_VALUES, MAX_WORDS
+from tests.domain.search.asked import TEXT, read, wrong
 
 TYPE = FIELDS["type"]
 AMOUNT = FIELDS["payload.amount_minor"]
 CARRIER = FIELDS["payload.carrier"]
-TEXT = {"text": "late parcel"}
-WEIRD = {"field": "payload.weird", "eq": 1}
-WEIRD_MATCH = Match(field_named("payload.weird"), "eq", 1)
-
-
-def read(value: Json, *, personal: bool = True) -> Node:
-    return read_query(value, "/query", personal=personal)
-
-
-def wrong(value: Json) -> dict[str, str]:
-    """What is said of a query that is not read, by pointer."""
-    with pytest.raises(Invalid) as refused:
-        read(value)
-    return {error.pointer: error.detail for error in refused.value.errors}
 
 
 @pytest.mark.parametrize(
@@ -238,108 +216,6 @@ def test_what_may_be_personal_is_not_repeated(bad: str) -> None:
         assert bad not in repr(wrong(value))
 
 
-def nested(levels: int) -> Json:
-    """A query of so many levels."""
-    value: Json = TEXT
-    for _ in range(levels - 1):
-        value = {"not": value}
-    return value
-
-
-def test_depth_is_bounded() -> None:
-    read(nested(MAX_DEPTH))
-    assert wrong(nested(MAX_DEPTH + 1)) == {
-        "/query" + "/not" * MAX_DEPTH: f"is nested deeper than {MAX_DEPTH} levels"
-    }
-    assert len(wrong(nested(10_000))) == 1
-
-
-def test_the_number_of_clauses_is_bounded() -> None:
-    read({"all": [TEXT] * (MAX_CLAUSES - 1)})
-    between = {"field": "sequence", "gte": 1, "lt": 9}
-    read({"all": [between] * (MAX_CLAUSES // 2 - 1)})
-    for parts in ([TEXT] * MAX_CLAUSES, [between] * (MAX_CLAUSES // 2), [TEXT] * 100_000):
-        ((pointer, detail),) = wrong({"all": parts}).items()
-        assert "at most 256 clauses" in detail
-        assert pointer.startswith("/query/all/")
-
-
-def test_the_characters_to_fold_are_bounded() -> None:
-    read({"any": [{"text": "ab " * 300}] * 11})
-    for part in ({"text": "ﷺ " * 400}, {"ident": "x" * 200}):
-        ((pointer, detail),) = wrong({"any": [part] * 51}).items()
-        assert pointer.startswith("/query/any/")
-        assert "at most 10000 characters in all" in detail
-
-
-def test_the_first_unknown_fields_get_a_suggestion() -> None:
-    details = wrong({"all": [{"field": f"typ{count}", "eq": 1} for count in range(50)]}).values()
-    assert ["did you mean 'type'?" in detail for detail in details] == [True] * 10 + [False] * 40
-
-
-def test_the_number_of_errors_is_bounded() -> None:
-    assert len(wrong({"all": [{"text": ""}] * 200})) == MAX_ERRORS
-    assert len(wrong({"field": "type", "in": [5] * MAX_VALUES})) == MAX_ERRORS
-    assert len(wrong({f"a{count}": 1 for count in range(5000)})) == MAX_ERRORS
-
-
-BESIDE = {
-    "text": TEXT,
-    "ident": {"ident": "1Z999"},
-    "column": {"field": "occurred_at", "gte": "2025-01-01T00:00:00Z"},
-    "order": {"field": "order.status", "eq": "paid"},
-    "payload": {"field": "payload.gateway", "eq": "stripe"},
-    "exists": {"field": "payload.gateway", "exists": True},
-    "any": {"any": [TEXT, {"all": [WEIRD, {"field": "type", "eq": "x"}]}]},
-}
-
-
-@pytest.mark.parametrize("beside", BESIDE.values(), ids=BESIDE)
-def test_a_path_that_is_not_indexed_needs_something_indexed_beside_it(beside: Json) -> None:
-    assert WEIRD_MATCH in getattr(read({"all": [beside, WEIRD]}), "parts", ())
-    for inner in (
-        {"not": WEIRD},
-        {"any": [WEIRD, TEXT]},
-        {"all": [WEIRD]},
-        {"not": {"not": WEIRD}},
-    ):
-        read({"all": [inner, {"all": [beside]}]})
-
-
-ALONE: dict[str, tuple[Json, str]] = {
-    "alone": (WEIRD, ""),
-    "in an all": ({"all": [WEIRD]}, "/all/0"),
-    "below a not": ({"not": WEIRD}, "/not"),
-    "in a branch": ({"any": [TEXT, WEIRD]}, "/any/1"),
-    "in a nested branch": (
-        {"any": [{"all": [TEXT, WEIRD]}, {"all": [{"any": [TEXT, WEIRD]}]}]},
-        "/any/1/all/0/any/1",
-    ),
-    "beside what is excluded": ({"all": [{"not": TEXT}, WEIRD]}, "/all/1"),
-    "beside what may be missing": (
-        {"all": [{"field": "payload.gateway", "exists": False}, WEIRD]},
-        "/all/1",
-    ),
-    "beside a branch that is open": (
-        {"all": [{"any": [TEXT, {"not": TEXT}]}, WEIRD]},
-        "/all/1",
-    ),
-    "beside what is not indexed either": (
-        {"all": [WEIRD, {"field": "type", "exists": False}]},
-        "/all/0",
-    ),
-    "excluded with what is beside it": ({"not": {"all": [TEXT, WEIRD]}}, "/not/all/1"),
-    "asked twice": ({"field": "payload.weird", "gt": 1, "lt": 5}, ""),
-}
-
-
-@pytest.mark.parametrize(("value", "pointer"), ALONE.values(), ids=ALONE)
-def test_a_path_that_is_not_indexed_is_refused(value: Json, pointer: str) -> None:
-    ((place, detail),) = wrong(value).items()
-    assert place == f"/query{pointer}/field"
-    assert detail.startswith("payload.weird is not indexed")
-
-
 def conditions(field: Field) -> list[dict[str, Json]]:
     """One condition with each operator that the field takes."""
     value: Json = {
@@ -359,56 +235,3 @@ def test_every_field_takes_its_operators(field: Field) -> None:
         found = read(condition)
         assert isinstance(found, Match)
         assert found.field is field
-
-
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["2025-01-01T00:00:00Z", "a b c", "1Z999"])
-)
-keys = st.sampled_from([key for group in KEYS.values() for key in group]) | st.text(max_size=8)
-names = st.sampled_from([*FIELDS, "payload.weird", "payload.note", "metadata.ip", "payload."])
-anything = st.recursive(
-    scalars | names,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
-    max_leaves=8,
-)
-plausible = st.recursive(
-    st.fixed_dictionaries({"text": scalars})
-    | st.fixed_dictionaries({"ident": scalars}, optional={"exact": scalars})
-    | st.fixed_dictionaries(
-        {"field": names}, optional={op: scalars | st.lists(scalars) for op in OPS["any"]}
-    ),
-    lambda inner: (
-        st.fixed_dictionaries({"all": st.lists(inner, max_size=4)})
-        | st.fixed_dictionaries({"any": st.lists(inner, max_size=4)})
-        | st.fixed_dictionaries({"not": inner})
-    ),
-    max_leaves=8,
-)
-
-
-@given(anything | plausible, st.booleans())
-def test_any_value_is_read_or_refused(value: Json, personal: bool) -> None:
-    assert len(errors_of(value, personal)) <= MAX_ERRORS
-
-
-def errors_of(value: Json, personal: bool) -> tuple[FieldError, ...]:
-    try:
-        read(value, personal=personal)
-    except Invalid as refused:
-        return refused.errors
-    return ()
-
-
-def test_lists_have_so_many_values_together() -> None:
-    some = {"field": "payload.sku", "in": [f"s{n}" for n in range(MAX_VALUES)]}
-    lists = MAX_VALUES_IN_ALL // MAX_VALUES
-    assert isinstance(read({"any": [some] * lists}), Any)
-    one_more = {"field": "payload.sku", "in": ["s"]}
-    told = wrong({"any": [*[some] * lists, one_more]})
-    detail = "is too much: all lists together have at most 2,000 values"
-    assert told == {f"/query/any/{lists}/in": detail}
