@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.interfaces.http import bad_bodies as bad
+from tests.interfaces.http import bad_events, bad_snapshots
 from tests.interfaces.http.bad_bodies import Bad
 from tests.interfaces.http.journeys.house import BASE, House, Shop, pointers
 
@@ -21,11 +22,11 @@ POSTS = {
     "/events/validate": bad.GOOD_EVENT,
 }
 ROWS: list[tuple[str, Bad]] = [
-    *(("/events", row) for row in (*bad.UNREADABLE, *bad.NO_OBJECT, *bad.EVENTS)),
-    *(("/corrections", row) for row in bad.CORRECTIONS),
-    *((SNAPSHOTS, row) for row in bad.SNAPSHOTS),
-    *(("/snapshots/compute", row) for row in bad.COMPUTE),
-    *(("/events/validate", row) for row in bad.VALIDATE),
+    *(("/events", row) for row in (*bad.UNREADABLE, *bad.NO_OBJECT, *bad_events.EVENTS)),
+    *(("/corrections", row) for row in bad_events.CORRECTIONS),
+    *((SNAPSHOTS, row) for row in bad_snapshots.SNAPSHOTS),
+    *(("/snapshots/compute", row) for row in bad_snapshots.COMPUTE),
+    *(("/events/validate", row) for row in bad_events.VALIDATE),
 ]
 
 
@@ -84,7 +85,7 @@ async def test_what_is_no_object_is_refused_everywhere(stocked: Shop) -> None:
 
 
 async def test_validating_says_what_recording_would(stocked: Shop) -> None:
-    for row in bad.EVENTS:
+    for row in bad_events.EVENTS:
         if row.status != 422 or row.name.startswith("a correction"):
             continue  # what only the ledger can tell
         answer = await post(stocked, "/events/validate", bad.encoded(bad.GOOD_EVENT, row.body))
