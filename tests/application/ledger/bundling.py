@@ -10,6 +10,8 @@ from pathlib import Path
 from domain.ledger.checkpoints import Checkpoint
 from tests.domain.ledger.signing import LOG, Signer, signed
 
+SIZE = 600  # two full tiles and one of 88; above them a tile of 2
+
 
 def events(count: int, length: int = 0) -> list[bytes]:
     """JSON objects, each of about `length` bytes."""
@@ -19,6 +21,9 @@ def events(count: int, length: int = 0) -> list[bytes]:
         ).encode()
         for n in range(1, count + 1)
     ]
+
+
+STATES = events(SIZE)
 
 
 def leaves_of(states: Sequence[bytes]) -> list[bytes]:
