@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import httpx
 
-from tests.long.harness import PATIENCE, Installation, Load, Promise
+from tests.long.harness import PATIENCE, Installation
+from tests.long.load import Load, Promise
 
 BASE = "/v1/order-history"
 PACE = 0.05
@@ -138,6 +139,6 @@ class Searchers:
 
 
 def order_of(event_id: str) -> str:
-    """The order of an event of `harness.an_event`."""
+    """The order of an event of `load.an_event`."""
     writer, number = event_id.removeprefix("w").split("-")
     return f"o{writer}-{int(number) // 8}"

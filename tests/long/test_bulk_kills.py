@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from infrastructure.postgres.connect import address
-from tests.long.harness import PATIENCE, Installation, report, until, verify, verify_read_models
+from tests.long.harness import PATIENCE, Installation, report, until
+from tests.long.verifying import verify, verify_read_models
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 

@@ -12,15 +12,9 @@ from pathlib import Path
 import pytest
 
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.long.harness import (
-    Installation,
-    Load,
-    report,
-    run,
-    until,
-    verify,
-    verify_read_models,
-)
+from tests.long.harness import Installation, report, run, until
+from tests.long.load import Load
+from tests.long.verifying import verify, verify_read_models
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 

@@ -17,16 +17,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.long.harness import (
-    Installation,
-    Load,
-    kill_postgres,
-    report,
-    run,
-    verify,
-    verify_followed,
-    verify_read_models,
-)
+from tests.long.harness import Installation, kill_postgres, report, run
+from tests.long.load import Load
+from tests.long.verifying import verify, verify_followed, verify_read_models
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 

@@ -15,17 +15,9 @@ import pytest
 
 from infrastructure.postgres.connect import address
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.long.harness import (
-    Load,
-    Program,
-    free_port,
-    report,
-    run,
-    tokens,
-    until,
-    verify,
-    verify_read_models,
-)
+from tests.long.harness import Program, free_port, report, run, tokens, until
+from tests.long.load import Load
+from tests.long.verifying import verify, verify_read_models
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 

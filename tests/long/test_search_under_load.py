@@ -15,18 +15,10 @@ import pytest
 from infrastructure.postgres.connect import connect_one
 from projections.progress import status
 from projections.registry import NAMES
-from tests.long.harness import (
-    PATIENCE,
-    TENANTS,
-    Installation,
-    Load,
-    report,
-    run,
-    token,
-    verify,
-    verify_read_models,
-)
+from tests.long.harness import PATIENCE, TENANTS, Installation, report, run, token
+from tests.long.load import Load
 from tests.long.searchers import Searchers, order_of
+from tests.long.verifying import verify, verify_read_models
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 

@@ -14,7 +14,8 @@ import httpx
 
 from domain.ledger import tiles
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.long.harness import PATIENCE, Installation, an_event, run
+from tests.long.harness import PATIENCE, Installation, run
+from tests.long.load import an_event
 from tests.long.peers.samples import Published, signed_artifact, write_file
 
 TENANT = "acme"
