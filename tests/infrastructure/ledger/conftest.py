@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from infrastructure.key_store.files import FileKeyStore
-from infrastructure.ledger import signer
+from infrastructure.ledger import self_audit, signer
 from infrastructure.postgres.connect import open_pool
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.infrastructure.event_store.kit import committing
+from tests.infrastructure.ledger.auditing import EVENTS
 from tests.infrastructure.ledger.cell import CELL, Cell
 from tests.infrastructure.ledger.witnessed import World
 from tests.projections.conftest import fresh_database
@@ -45,3 +46,13 @@ async def world(cell_url: str, tmp_path: Path) -> AsyncIterator[World]:
         yield world
         for one in world.witnesses:
             one.state.close()
+
+
+@pytest.fixture
+async def acme(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> Cell:
+    """With a first tenant whose ledger is signed at 1 and 300, and published; and another one."""
+    monkeypatch.setattr(self_audit, "_RETRY", 0.02)
+    await cell.sign(acme=1)
+    await cell.sign(acme=EVENTS - 1, other=2)
+    await cell.published.put(cell.to_be_published())
+    return cell
