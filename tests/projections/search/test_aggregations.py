@@ -12,22 +12,16 @@ from application.search.ports import Asked
 from domain.search.aggregation import Group, Measure
 from domain.search.fields import field_named
 from domain.search.reading import read_query
-from infrastructure.postgres.connect import connect_one, open_pool
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from projections.orders.model import OrdersModel
-from projections.progress import register
-from projections.read_model import apply_once
-from projections.reading import read_batch
 from projections.search.aggregations import AggregationQueries
-from projections.search.entries import Indexing
 from projections.search.queries import SearchQueries
-from tests.projections.conftest import CELL, fresh_database
-from tests.projections.filling import Fact, Filling
-from tests.projections.indexing import HASHES, Told
+from tests.projections.conftest import fresh_database
+from tests.projections.filling import Fact
+from tests.projections.indexing import HASHES, orders_model
+from tests.projections.search.following import followed
 
 pytestmark = pytest.mark.anyio
 
-MODEL = OrdersModel(Indexing(HASHES, Told()))
 FACTS = (
     Fact("A-1", "billing.adjusted", {"amount_minor": -500, "currency": "EUR"}, source="losses"),
     Fact("A-1", "billing.adjusted", {"amount_minor": 0, "currency": "EUR"}, source="even"),
@@ -47,11 +41,7 @@ def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 async def aggregate(anyio_backend: str, database_url: str) -> AsyncIterator[Aggregate]:
-    async with await connect_one(database_url, CELL, name="test") as app:
-        await Filling(app).add(*FACTS)
-        await register(app, [MODEL.name])
-        await apply_once(app, MODEL, await read_batch(app, 0))
-    async with await open_pool(database_url, CELL, min=1, max=2, name="test pool") as pool:
+    async with followed(database_url, orders_model(), FACTS) as pool:
         index = SearchQueries(pool, HASHES)
         yield Aggregate(index, AggregationQueries(index))
 

@@ -11,23 +11,20 @@ from hypothesis import strategies as st
 
 from application.search.aggregating import Aggregate
 from application.search.searching import Search
-from infrastructure.postgres.connect import connect_one, open_pool
+from infrastructure.postgres.connect import connect_one
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from projections.orders.model import OrdersModel
 from projections.orders.queries import OrderQueries
-from projections.progress import register
-from projections.read_model import apply_once
-from projections.reading import read_batch
 from projections.rebuild import rebuild
 from projections.search import statements
 from projections.search.aggregations import AggregationQueries
 from projections.search.entries import Indexing
 from projections.search.queries import SearchQueries
 from tests.projections.conftest import CELL, fresh_database
-from tests.projections.filling import Filling
 from tests.projections.indexing import HASHES, Told
 from tests.projections.search.asking import GROUPS, ORDERS, TOPS, Asking, Way
 from tests.projections.search.drawing import queries
+from tests.projections.search.following import followed
 from tests.projections.search.shop import shop, told
 from tests.projections.search.unhurried import unhurried
 
@@ -52,14 +49,7 @@ def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 async def asking(anyio_backend: str, database_url: str) -> AsyncIterator[Asking]:
-    async with await connect_one(database_url, CELL, name="test") as app:
-        await Filling(app).add(*FACTS)
-        await register(app, [MODEL.name])
-        place = 0
-        while (batch := await read_batch(app, place)).end > place:
-            await apply_once(app, MODEL, batch)
-            place = batch.end
-    async with await open_pool(database_url, CELL, min=1, max=2, name="test pool") as pool:
+    async with followed(database_url, MODEL, FACTS) as pool:
         index = SearchQueries(pool, HASHES)
         yield Asking(
             "acme",

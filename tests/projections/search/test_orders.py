@@ -13,23 +13,22 @@ from application.search import deciding, deciding_orders
 from application.search.ports import Key, Order, OrderSort
 from application.search.searching import Search
 from domain.search.reading import read_query
-from infrastructure.postgres.connect import Pool, connect_one, open_pool
+from infrastructure.postgres.connect import Pool
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from projections.orders.model import OrdersModel
 from projections.orders.queries import OrderQueries
 from projections.orders.statements import Sort as ListSort
-from projections.progress import register
-from projections.read_model import apply_once
-from projections.reading import Connection, read_batch
+from projections.reading import Connection
 from projections.search import order_statements, statements
 from projections.search.entries import Indexing
 from projections.search.queries import SearchQueries
-from tests.projections.conftest import CELL, fresh_database
+from tests.projections.conftest import fresh_database
 from tests.projections.filling import Fact, Filling
 from tests.projections.indexing import HASHES, Told
 from tests.projections.orders.following import project
 from tests.projections.search.asking import names_history
 from tests.projections.search.drawing import queries
+from tests.projections.search.following import followed
 from tests.projections.search.reference import Event, is_meant, scoring
 from tests.projections.search.shop import shop, told
 from tests.projections.search.unhurried import unhurried
@@ -62,14 +61,8 @@ def shops_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 async def shops(anyio_backend: str, shops_url: str) -> AsyncIterator[Pool]:
-    async with await connect_one(shops_url, CELL, name="test") as app:
-        await Filling(app).add(*(fact for fact in FACTS if fact is not None))
-        await register(app, [MODEL.name])
-        place = 0
-        while (batch := await read_batch(app, place)).end > place:
-            await apply_once(app, MODEL, batch)
-            place = batch.end
-    async with await open_pool(shops_url, CELL, min=1, max=2, name="test pool") as pool:
+    facts = (fact for fact in FACTS if fact is not None)
+    async with followed(shops_url, MODEL, facts) as pool:
         yield pool
 
 
