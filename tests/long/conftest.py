@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.postgres.embedded import EmbeddedPostgres
+from interfaces.settings import Settings
 from tests.long.harness import Installation
 
 
@@ -15,6 +16,14 @@ def data_dir(open_dir: Path, request: pytest.FixtureRequest) -> Path:
     path = open_dir / str(request.node.name)[:40]
     path.mkdir(mode=0o711)
     return path
+
+
+@pytest.fixture(scope="module")
+def own_settings(database_url: str, open_dir: Path, request: pytest.FixtureRequest) -> Settings:
+    """Of a service in the tests' own process: a fresh database, and a data directory beside it."""
+    data_dir = open_dir / request.module.__name__.rpartition(".")[2]
+    data_dir.mkdir(mode=0o711)
+    return Settings(database_url, data_dir)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ when the statement is run as the service sends it. Of the tables, the events' ro
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -57,20 +56,17 @@ class Place(Struct):
 
 
 @pytest.fixture(scope="module")
-def place(database_url: str, open_dir: Path) -> Iterator[Place]:
-    data_dir = open_dir / "scale"
-    data_dir.mkdir(mode=0o711)
-    settings = Settings(database_url, data_dir)
-    for row in filled(settings, EVENTS):
+def place(own_settings: Settings) -> Iterator[Place]:
+    for row in filled(own_settings, EVENTS):
         report(f"{row.what}: {row.figure:,.1f}")
-    with blocking(settings, "test", as_owner=True)() as connection:
-        rows = connection.execute(_TABLES, (settings.cell, OF_SIZE)).fetchall()
+    with blocking(own_settings, "test", as_owner=True)() as connection:
+        rows = connection.execute(_TABLES, (own_settings.cell, OF_SIZE)).fetchall()
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(api(settings)) as api_,
+        portal.wrap_async_context_manager(api(own_settings)) as api_,
     ):
         asking = Asking(api_.search, api_.aggregate, api_.orders)
-        yield Place(portal, settings, asking, {name for (name,) in rows})
+        yield Place(portal, own_settings, asking, {name for (name,) in rows})
 
 
 def _order_lists() -> Iterator[Any]:

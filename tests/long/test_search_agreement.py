@@ -12,7 +12,6 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,14 +58,12 @@ class House(Struct):
 
 
 @pytest.fixture(scope="module")
-def house(database_url: str, open_dir: Path) -> Iterator[House]:
+def house(own_settings: Settings) -> Iterator[House]:
     """With all events recorded and followed."""
-    data_dir = open_dir / "agreement"
-    data_dir.mkdir(mode=0o711)
-    shops = list(tenants("generated-200k", data_dir))
+    shops = list(tenants("generated-200k", own_settings.data_dir))
     gc.freeze()  # what the reference holds is many objects, and stays
     with start_blocking_portal() as portal:
-        made = House(portal, Settings(database_url, data_dir), shops)
+        made = House(portal, own_settings, shops)
         portal.call(_record, made)
         yield made
     gc.unfreeze()
