@@ -146,16 +146,24 @@ class _Connection(AsyncConnection[Any]):
 
 
 class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
-    """A pool that hands out no connection whose server has gone.
+    """A pool that hands out no connection whose server has gone, and none to who is cancelled.
 
     psycopg_pool's own check asks the server each time and pauses a second after two dead
-    connections; here a look at the socket tells, and dead ones are passed over at once.
+    connections; here a look at the socket tells, and dead ones are passed over at once. It waits
+    with asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes together with what
+    was waited for (cpython issue 86296): a loop that is to end would go on for ever.
     """
 
     async def getconn(self, timeout: float | None = None) -> AsyncConnection[Any]:
         deadline = monotonic() + (self.timeout if timeout is None else timeout)
+        task = asyncio.current_task()
+        assert task is not None, "called by a coroutine"
+        cancelled = task.cancelling()
         while True:
             connection = await super().getconn(deadline - monotonic())
+            if task.cancelling() > cancelled:
+                await self.putconn(connection)
+                raise asyncio.CancelledError
             if _is_alive(connection):
                 return connection
             await self.putconn(connection)
