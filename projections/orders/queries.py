@@ -142,7 +142,16 @@ class OrderQueries:
             }
         )
         values |= type_filter(type)
-        text = sql.events(frozenset(values), history)
+        names = frozenset(values)
+        span: sql.Span | None = None
+        if names & sql.WINDOW and order_id is None:  # an order's events are few in any
+            ((first, last),) = await self._rows(sql.span(names), tenant, values)
+            if first is None:
+                return []
+            first = max(first, (after_sequence or 0) + 1)
+            span = "short" if last - first < sql.SHORT else "long"
+            values |= {"first_sequence": first, "last_sequence": last}
+        text = sql.events(names, history, span)
         rows = await self._rows(text, tenant, values, limit, skewed=True)
         return [EventKey(*row) for row in rows]
 

@@ -76,6 +76,7 @@ def all_statements() -> list[str]:
     orders.append(frozenset(ORDER_CONDITIONS))
     sorts: tuple[Sort, ...] = ("last_event_at", "created_at", "total_minor")
     flags = (False, True)
+    spans: tuple[statements.Span | None, ...] = (None, "short", "long")
     return [
         statements.ORDER_EXISTS,
         statements.AGGREGATE,
@@ -86,7 +87,13 @@ def all_statements() -> list[str]:
             for by in flags
             for after in flags
         ),
-        *(statements.events(names, history) for names in events for history in flags),
+        *(
+            statements.events(names, history, span)
+            for names in events
+            for history in flags
+            for span in spans
+        ),
+        *(statements.span(names) for names in events if names & statements.WINDOW),
         *(
             statements.orders(names, sort, after, without)
             for names in orders
@@ -102,7 +109,7 @@ def test_no_statement_lacks_the_tenant() -> None:
         # Each table that is read needs the filter beside it.
         tables = [
             name
-            for name in ("order_events", "orders", "actors", "events")
+            for name in ("order_events", "orders", "actors", "events", "event_hours")
             for _ in range(text.count(f"from {name} "))
         ]
         assert text.count("tenant_id = %(tenant)s") >= max(1, len(tables)), text
@@ -155,6 +162,8 @@ VALUES: dict[str, Any] = {
     "customer_id": "c4",
     "model": "orders",
     "sequence": 5,
+    "first_sequence": 1,
+    "last_sequence": 2000,
 }
 
 
@@ -175,8 +184,9 @@ PLANS = [
     (statements.events(frozenset(["type", "source"]), False), "order_events_by_type_source"),
     (statements.events(frozenset(["type", "actor_id"]), False), "order_events_by_type_actor"),
     (statements.events(frozenset(["source", "actor_id"]), False), "order_events_by_source_actor"),
-    (statements.events(frozenset(["from_us", "to_us"]), False), "order_events_pkey"),
-    (statements.events(frozenset(["type", "to_us"]), False), "order_events_by_type"),
+    (statements.events(frozenset(["from_us", "to_us"]), False, "short"), "order_events_pkey"),
+    (statements.events(frozenset(["type", "to_us"]), False, "short"), "order_events_by_type"),
+    (statements.events(frozenset(["actor_id", "to_us"]), False, "short"), "order_events_by_actor"),
     (statements.orders(frozenset(), "last_event_at", True), "orders_by_last_event"),
     (statements.orders(frozenset(), "created_at", True), "orders_by_created"),
     (statements.orders(frozenset(), "total_minor", True), "orders_by_total"),
