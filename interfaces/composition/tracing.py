@@ -66,10 +66,10 @@ async def tracing(settings: Settings, process: str) -> AsyncIterator[Tracing]:
         yield OFF
         return
     require_tracing(settings)
-    # Here, for the extra need not be installed, and costs time and memory where it is.
-    from infrastructure.tracing.exporting import tracer  # noqa: PLC0415
-    from infrastructure.tracing.spans import RequestSpans, TracedProjections  # noqa: PLC0415
-    from infrastructure.tracing.writing import TracedDoor, TracedPreparing  # noqa: PLC0415
+    # Imported here: the extra need not be installed, and costs time and memory where it is.
+    from infrastructure.tracing.exporting import tracer  # noqa: PLC0415  # an extra
+    from infrastructure.tracing.spans import RequestSpans, TracedProjections  # noqa: PLC0415  # an extra
+    from infrastructure.tracing.writing import TracedDoor, TracedPreparing  # noqa: PLC0415  # an extra
 
     async with tracer(given.url, given.ratio, f"order-history-{process}") as spans:
         yield Tracing(
