@@ -124,15 +124,16 @@ class Frame(Struct, frozen=True):
     def filled(self, rows: Rows, asked: Asked) -> Rows:
         """The rows with instants for the numbers of intervals, and rows for those in between."""
         at = next(place for place, group in enumerate(asked.groups) if group.interval)
-        found: dict[tuple[tuple[bool, Any], ...], dict[int, tuple[Value, ...]]] = {}
+        found: dict[tuple[GroupKey, tuple[bool, ...]], dict[int, tuple[Value, ...]]] = {}
         for key, values in rows:
             number = cast(int, key[at])
             if 1 <= number < len(self.begins):
+                rest = (*key[:at], *key[at + 1 :])
                 # 1 and true are equal, and two groups.
-                rest = tuple((type(one) is bool, one) for one in (*key[:at], *key[at + 1 :]))
-                found.setdefault(rest, {})[number] = values
+                apart = tuple([one is True or one is False for one in rest])
+                found.setdefault((rest, apart), {})[number] = values
         if not found and len(asked.groups) == 1 and self.from_first and self.to_last:
-            found[()] = {}
+            found[(), ()] = {}
         numbers = [number for one in found.values() for number in one]
         low = 1 if self.from_first else min(numbers, default=1)
         high = len(self.begins) - 1 if self.to_last else max(numbers, default=0)
@@ -140,10 +141,9 @@ class Frame(Struct, frozen=True):
             detail = f"gives more than {MOST_TOLD:,} groups: group by less, or longer intervals"
             raise Invalid.field("/group_by", detail)
         empty = nothing(asked.measures)
-        keys = [(tuple(one for _, one in rest), of_key) for rest, of_key in found.items()]
         return [
             ((*key[:at], self.begins[number - 1], *key[at:]), of_key.get(number, empty))
-            for key, of_key in keys
+            for (key, _), of_key in found.items()
             for number in range(low, high + 1)
         ]
 

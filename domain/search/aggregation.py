@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
+from operator import itemgetter
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -189,22 +190,28 @@ def nothing(measures: Sequence[Measure]) -> tuple[Value, ...]:
 
 
 def sort_key(key: Key) -> tuple[Any, ...]:
-    """Orders keys of several types: numbers, then texts, then null."""
+    """Orders keys of several types: true and false, then numbers, then texts, then null."""
     return tuple(map(_place, key))
 
 
-def in_order(rows: Sequence[tuple[Key, tuple[Value, ...]]]) -> list[tuple[Key, tuple[Value, ...]]]:
-    """The rows by `sort_key`. Each column has far fewer values than there are rows: they are put
-    in order first, and the rows by numbers."""
-    columns = zip(*(key for key, _ in rows), strict=True)
-    ranks = [
-        {value: at for at, value in enumerate(sorted(set(column), key=_place))}
-        for column in columns
-    ]
-    return sorted(
-        rows, key=lambda row: [rank[value] for rank, value in zip(ranks, row[0], strict=True)]
-    )
+def in_order(rows: Iterable[tuple[Key, tuple[Value, ...]]]) -> list[tuple[Key, tuple[Value, ...]]]:
+    """The rows by `sort_key`. Most often each column is of one type, and is in that order as it
+    is."""
+    found = list(rows)
+    kinds = (set(map(type, column)) for column in zip(*(key for key, _ in found), strict=True))
+    if all(kind in ({int}, {str}) for kind in kinds):
+        found.sort(key=itemgetter(0))
+    else:
+        found.sort(key=lambda row: sort_key(row[0]))
+    return found
 
 
-def _place(value: Scalar | None) -> tuple[bool, bool, Any]:
-    return value is None, isinstance(value, str), 0 if value is None else value
+def _place(value: Scalar | None) -> tuple[int, Any]:
+    match value:
+        case None:
+            return 3, 0
+        case str():
+            return 2, value
+        case bool():
+            return 0, value
+    return 1, value

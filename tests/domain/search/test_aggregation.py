@@ -101,6 +101,18 @@ def test_groups_are_in_order_numbers_first_then_texts_then_null() -> None:
     assert [key for key, _ in told] == [(-1.5,), (0,), (2,), ("",), ("a",), ("b",), (None,)]
 
 
+def test_groups_of_several_keys_are_in_order() -> None:
+    keys = [(1, "b"), (0, "c"), (2, "a"), (1, "a")]
+    told = in_order([(key, (1,)) for key in keys])
+    assert [key for key, _ in told] == [(0, "c"), (1, "a"), (1, "b"), (2, "a")]
+
+
+def test_true_is_not_among_the_ones() -> None:
+    keys = [(1, "b"), (True, "z"), (1, "a"), (False, "a")]
+    told = in_order([(key, (1,)) for key in keys])
+    assert repr([key for key, _ in told]) == "[(False, 'a'), (True, 'z'), (1, 'a'), (1, 'b')]"
+
+
 def test_a_top_list_ranks_amounts_of_one_currency_and_no_group_of_null() -> None:
     fold = Fold([Measure("sum", AMOUNT)], top=True)
     fold.take(seen(["a"], amounts=[1]))
