@@ -49,6 +49,8 @@ class SearchQueries:
         if order.by == "amount":
             return await self._by_amount(plan, order, after, limit)
         found = await self._run.peeked(plan, order, after, limit, sql.PEEKED)
+        if 0 < len(found) < limit and (further := _further(found, order, limit)):
+            found = await self._run.peeked(plan, order, after, limit, further)
         if len(found) == limit:
             return found
         asked: Condition = plan.condition
@@ -153,6 +155,18 @@ class SearchQueries:
             detail = f"more than {most} identifiers contain what an ident asks for: give more of it"
             raise Invalid.field("/query", detail)
         return [value for (value,) in found]
+
+
+def _further(found: Sequence[Hit], order: Order, limit: int) -> int | None:
+    """Among how many events to look next, having found these few among PEEKED: half as many again
+    as would be enough, if hits are spread evenly. None where all of them may be collected; and
+    where that would be more than PEEKED_FURTHER."""
+    if not order.descending:
+        return None
+    events = found[0].sequence  # of the tenant; about as many, for what is newest came last
+    among = sql.PEEKED * limit * 3 // (2 * len(found))
+    in_all = events * len(found) // sql.PEEKED
+    return among if in_all > sql.COLLECTED and among <= sql.PEEKED_FURTHER else None
 
 
 def _indexes(plan: object) -> Iterator[str]:

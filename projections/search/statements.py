@@ -1,9 +1,10 @@
 """The SQL texts of searches. Conditions come from `conditions.py`; values are bound.
 
-A question by terms has four forms, of which `queries.py` takes the first that answers it, because
+A question by terms has these forms, of which `queries.py` takes the first that answers it, because
 no statistics tell a common word from a rare one well enough:
 
     peek         the newest PEEKED events of the tenant, in their order: enough for a common word
+    peek         further, if so many were among these that there must be more than COLLECTED
     collected    all that the index of terms lists, if it lists COLLECTED at most
     peek         once more, the newest PEEKED_FURTHER: there are more than COLLECTED in all
     hits         whatever the planner likes
