@@ -40,9 +40,14 @@ def request_bytes(
 
 
 class Connection(asyncio.Protocol):
-    """A connection on which one request waits for its answer. Answers need a Content-Length."""
+    """A connection on which one request waits for its answer. Answers need a Content-Length.
+
+    head: the status line and the headers of the last one, in lower case.
+    """
 
     def __init__(self) -> None:
+        self.head = b""
+        self._lost: Exception | None = None
         self._received = bytearray()
         self._wanted = 0
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
@@ -56,7 +61,9 @@ class Connection(asyncio.Protocol):
         return connection
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """The status and the body of the answer."""
+        """The status and the body of the answer. Raises OSError once the connection is lost."""
+        if self._lost is not None:
+            raise self._lost
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
@@ -76,14 +83,16 @@ class Connection(asyncio.Protocol):
             self._wanted = end + len(_HEAD_END) + _content_length(self._received[:end])
         if len(self._received) >= self._wanted and self._answer is not None:
             status = int(self._received[9:12])
-            body = bytes(self._received[self._received.index(_HEAD_END) + len(_HEAD_END) :])
+            head, _, body = bytes(self._received).partition(_HEAD_END)
+            self.head = head.lower()
             self._received.clear()
             self._wanted = 0
             self._answer.set_result((status, body))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = exc or ConnectionResetError("the server hung up")
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(exc or ConnectionResetError("the server hung up"))
+            self._answer.set_exception(self._lost)
 
 
 def _content_length(head: bytearray) -> int:

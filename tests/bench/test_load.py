@@ -44,7 +44,12 @@ async def test_an_answer_may_come_in_pieces() -> None:
     connection = await Connection.open(server.sockets[0].getsockname()[1])
     assert await connection.ask(request_bytes("GET", "/")) == (200, b"hello")
     assert await connection.ask(request_bytes("GET", "/")) == (200, b"hello")
+    assert connection.head == b"http/1.1 200 ok\r\ncontent-length: 5"
     await over.wait()
+    with pytest.raises(ConnectionResetError, match="hung up"):
+        await connection.ask(request_bytes("GET", "/"))
+    with pytest.raises(ConnectionResetError, match="hung up"):
+        await connection.ask(request_bytes("GET", "/"))
     connection.close()
     server.close()
     await server.wait_closed()

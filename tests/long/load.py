@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
+from bisect import bisect_right, insort
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
-import httpx
 import msgspec
 from msgspec import Struct
 
+from tests.long.client import Client
 from tests.long.harness import PATIENCE, until
 
 WRITERS = 32
+NEWEST = 50
+"""Acknowledged events that are kept at hand."""
 
 
 class Promise(Struct, frozen=True):
@@ -27,11 +30,27 @@ class Promise(Struct, frozen=True):
     ledger_hash: str
 
 
+class _Integrity(Struct):
+    sha256: str
+    ledger_hash: str
+
+
+class _View(Struct):
+    """What is read of an acknowledgement."""
+
+    sequence: int
+    integrity: _Integrity
+
+
+_read_view = msgspec.json.Decoder(_View).decode
+
+
 class Load:
     """Writing clients over several addresses, until left. rate: events a second that all of them
-    send together, at most. `promised`: (tenant, event_id) -> what
-    the acknowledgement said. `codes`: how often which answer or failure came. `refusals`: seconds
-    that each refusal took. `wrong`: answers that are neither an acknowledgement nor an honest 503.
+    send together, at most. `promised`: (tenant, event_id) -> what the acknowledgement said;
+    `newest`: the last of them, of each tenant. `codes`: how often which answer or failure came.
+    `refusals`: seconds that each refusal took. `wrong`: answers that are neither an acknowledgement
+    nor an honest 503.
     """
 
     def __init__(
@@ -55,6 +74,10 @@ class Load:
         self._going.set()
         self._resting = 0
         self.promised: dict[tuple[str, str], Promise] = {}
+        self.newest: dict[str, deque[tuple[str, Promise]]] = {
+            tenant: deque(maxlen=NEWEST) for tenant in tokens
+        }
+        self._sequences: dict[str, list[int]] = {tenant: [] for tenant in tokens}
         self.codes: Counter[int | str] = Counter()
         self.wrong: list[str] = []
         self.refusals: list[float] = []
@@ -102,13 +125,9 @@ class Load:
     async def _write(self, writer: int) -> None:
         tenant = list(self._tokens)[writer % len(self._tokens)]
         random_ = random.Random(writer)
-        headers = {
-            "Authorization": f"Bearer {self._tokens[tenant]}",
-            "Content-Type": "application/json",
-        }
-        base = self._addresses[writer % len(self._addresses)]
         number = 0
-        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
+        address = self._addresses[writer % len(self._addresses)]
+        with Client(address, self._tokens[tenant]) as client:
             while not self._stopping:
                 await self._rest()
                 await self._due()
@@ -127,31 +146,34 @@ class Load:
             self._next = (self._next or time.monotonic()) + 1 / self._rate
             await asyncio.sleep(self._next - time.monotonic())
 
-    async def _insist(self, client: httpx.AsyncClient, tenant: str, event: dict[str, Any]) -> None:
+    async def _insist(self, client: Client, tenant: str, event: dict[str, Any]) -> None:
         body = msgspec.json.encode(event)
         while True:
             started = time.monotonic()
             try:
-                answer = await client.post("/v1/order-history/events", content=body)
-            except httpx.TransportError as error:
+                status, answer = await client.post("/v1/order-history/events", body)
+            except OSError as error:
                 self.codes[type(error).__name__] += 1
             else:
-                self.codes[answer.status_code] += 1
-                if answer.status_code in {200, 201}:
-                    view = answer.json()
-                    self.promised[tenant, event["event_id"]] = Promise(
-                        view["sequence"],
-                        view["integrity"]["sha256"],
-                        view["integrity"]["ledger_hash"],
-                    )
+                self.codes[status] += 1
+                if status in {200, 201}:
+                    self._keep(tenant, event["event_id"], answer)
                     return
-                self._refused(answer, time.monotonic() - started)
+                self.refusals.append(time.monotonic() - started)
+                if status != 503 or b"\r\nretry-after:" not in client.head:
+                    self.wrong.append(f"{status} {answer[:200]!r}")
             await asyncio.sleep(0.1)
 
-    def _refused(self, answer: httpx.Response, seconds: float) -> None:
-        self.refusals.append(seconds)
-        if answer.status_code != 503 or "Retry-After" not in answer.headers:
-            self.wrong.append(f"{answer.status_code} {answer.text[:200]}")
+    def _keep(self, tenant: str, event_id: str, answer: bytes) -> None:
+        view = _read_view(answer)
+        told = Promise(view.sequence, view.integrity.sha256, view.integrity.ledger_hash)
+        self.promised[tenant, event_id] = told
+        self.newest[tenant].append((event_id, told))
+        insort(self._sequences[tenant], told.sequence)
+
+    def promised_until(self, tenant: str, sequence: int) -> int:
+        """How many of the tenant's events have this sequence or an earlier one."""
+        return bisect_right(self._sequences[tenant], sequence)
 
 
 TYPES = ("order.created", "order.payment.succeeded", "order.note.added", "order.shipped")

@@ -13,7 +13,7 @@ from tests.long.harness import PATIENCE, Installation
 from tests.long.load import Load, Promise
 
 BASE = "/v1/order-history"
-PACE = 0.05
+PACE = 0.25
 """Seconds between questions, so that the writers have their share of a small machine."""
 
 
@@ -55,15 +55,10 @@ class Searchers:
         base = self._installation.address
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=PATIENCE) as client:
             while True:
-                newest = self._newest(tenant)
+                newest = self._load.newest[tenant]
                 if newest:
                     await ask(client, random_, tenant, *random_.choice(newest))
                 await asyncio.sleep(PACE)
-
-    def _newest(self, tenant: str) -> list[tuple[str, Promise]]:
-        """The events that were acknowledged last."""
-        newest = list(self._load.promised.items())[-50:]
-        return [(event_id, promise) for (one, event_id), promise in newest if one == tenant]
 
     async def _find(
         self, client: httpx.AsyncClient, _: random.Random, tenant: str, event_id: str, told: Promise
@@ -92,10 +87,7 @@ class Searchers:
             "words": ("POST", "/search", {"query": {"text": "order"}, "limit": 50}),
         }
         what = random_.choice(list(asked))
-        known = sum(
-            one == tenant and promise.sequence <= told.sequence
-            for (one, _), promise in list(self._load.promised.items())
-        )
+        known = self._load.promised_until(tenant, told.sequence)
         answer = await self._answer(client, what, *asked[what], told.sequence)
         if answer is None:
             return
