@@ -51,9 +51,9 @@ def fill(settings: Settings, events: Iterable[bytes], tenant: str = TENANT) -> N
 
     asyncio.run(run())
     snapshotter = Snapshotter(blocking(settings, "bench snapshots"))
-    connection = blocking(settings, "bench snapshots")()
-    while snapshotter.turn(connection):
-        pass
+    with blocking(settings, "bench snapshots")() as connection:
+        while snapshotter.turn(connection):
+            pass
 
 
 def fill_signed(settings: Settings, count: int) -> None:
