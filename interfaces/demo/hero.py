@@ -20,6 +20,8 @@ from interfaces.demo.life import (
 from interfaces.demo.lives import refund
 
 ORDER_ID = "ord_demo_1"
+EMAIL = "nils.sjogren.0@example.com"
+"""Of its customer in the first shop, as the sample makes persons up."""
 BEGAN = timedelta(days=21)
 """How long before the sample's end the order was placed."""
 BETWEEN_THE_PARCELS = timedelta(days=5)

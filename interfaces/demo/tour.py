@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from interfaces.demo.hero import ORDER_ID
+from interfaces.demo.hero import EMAIL, ORDER_ID
 
 
 @dataclass
@@ -70,6 +70,14 @@ export API={address}/v1/order-history
   "$API/orders?on_hold=true&limit=3"
 {ask} \\
   "$API/orders?has_recent_changes=PT6H&limit=3"
+# the order by its customer's address, which stands nowhere in plain text
+{ask} \\
+  -H 'Content-Type: application/json' $API/search \\
+  -d '{{"query":{{"ident":"{EMAIL}"}},"return":"orders"}}'
+# why payments failed, the most frequent reasons first
+{ask} \\
+  -H 'Content-Type: application/json' $API/topk \\
+  -d '{{"field":"payload.failure_code","k":2}}'
 # the bytes that were hashed, and their hash: compare integrity.sha256
 {ask} \\
   $API/events/evt_demo_1_001/bytes | sha256sum

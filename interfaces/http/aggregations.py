@@ -30,7 +30,6 @@ from interfaces.http.answers import READ_HEADERS, json_answer
 from interfaces.http.asked import as_declared, may_ask, query_of, read_body
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import MIN_SEQUENCE, Content, Reply, endpoint, problems
-from interfaces.http.reading import await_sequence
 from interfaces.http.schemas import Query
 
 _MOST_K = 100
@@ -119,7 +118,6 @@ async def aggregate(request: ApiRequest) -> ASGIApp:
     groups = body.read("group_by", read_groups, list[Group]())
     _may_ask(request, groups, measures)
     body.done()
-    await await_sequence(request)
     aggregated = request.services.aggregate
     found = await aggregated(request.caller.tenant_id, node, Asked(measures, groups))
     return _answer(groups, found)
@@ -149,7 +147,6 @@ async def top(request: ApiRequest) -> ASGIApp:
     _may_ask(request, [group] if group else [], [measure])
     body.done()
     assert group is not None, "it is required"
-    await await_sequence(request)
     aggregated = request.services.aggregate
     found = await aggregated(request.caller.tenant_id, node, Asked([measure], [group], count))
     return _answer([group], found)

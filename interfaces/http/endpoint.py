@@ -26,6 +26,7 @@ from interfaces.http.bodies import EVENT_LIMIT, receive_first
 from interfaces.http.caller import ApiRequest, authorize
 from interfaces.http.params import NoQuery, read_query
 from interfaces.http.problems import MEDIA_TYPE, Problem
+from interfaces.http.reading import await_sequence
 
 OPT = "endpoint"
 Body = Any
@@ -143,13 +144,15 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Declare a handler (see above). 401 and 403 are added to `replies` where a right is needed,
     400 and 422 everywhere. `direct`: a fixed path that is served without litestar's router.
-    `costly`: its requests take turns (`turns.py`), and 429 and 503 are added."""
+    `costly`: its requests take turns (`turns.py`), having reached the sequence that they name, and
+    429 and 503 are added."""
 
     def declare(handle: Handler) -> HTTPRouteHandler:
         implied = problems(400, 422) if permission is None else problems(400, 401, 403, 422)
         if costly:
             implied |= problems(429, 503)
-        served = _serve(_taking_turns(handle) if costly else handle, permission, query)
+        waits = MIN_SEQUENCE in headers
+        served = _serve(_taking_turns(handle, waits) if costly else handle, permission, query)
         declared = Endpoint(
             method=method,
             permission=permission,
@@ -173,9 +176,12 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
     return declare
 
 
-def _taking_turns(handle: Handler) -> Handler:
+def _taking_turns(handle: Handler, waits: bool) -> Handler:
     async def in_turn(request: ApiRequest, *query: Any) -> ASGIApp:
-        await receive_first(request, EVENT_LIMIT)  # a slow sender keeps no turn
+        # Neither a slow sender keeps a turn, nor who waits for what is not there yet.
+        await receive_first(request, EVENT_LIMIT)
+        if waits:
+            await await_sequence(request)
         async with request.turns.taken(request.caller.tenant_id):
             return await handle(request, *query)
 

@@ -24,7 +24,6 @@ from interfaces.http.cursors import Walk
 from interfaces.http.endpoint import MIN_SEQUENCE, Content, Reply, endpoint, problems
 from interfaces.http.orders import order_item
 from interfaces.http.params import Cursor, Limit
-from interfaces.http.reading import await_sequence
 from interfaces.http.schemas import Query
 
 Direction = Literal["desc", "asc"]
@@ -146,7 +145,6 @@ async def answer(
     Raises Forbidden who asks for orders and may not read them."""
     caller, asked = request.caller, request.services.search
     node, order, limit = asking.node, asking.order, asking.limit
-    await await_sequence(request)
     if asking.returned == "orders":
         caller.require(Permission.ORDERS_READ)
         found = await asked.orders(caller.tenant_id, node, after, limit, order)

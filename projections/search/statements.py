@@ -35,10 +35,7 @@ select value from idents
 PEEKED = 5_000
 PEEKED_FURTHER = 50_000
 COLLECTED = 5_000
-BY_BITMAP = (
-    "set local enable_seqscan = off; set local enable_indexscan = off;"
-    " set local random_page_cost = 0.1"
-)
+BY_BITMAP = "set local enable_indexscan = off; set local random_page_cost = 0.1"
 """For `collected`: by the index of terms, whatever the planner thinks of a limit. Terms are of one
 tenant: to read an index of all its events beside them, so as to fetch fewer rows, is in vain."""
 

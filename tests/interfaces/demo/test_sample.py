@@ -16,7 +16,7 @@ from domain.orders.incoming import check_event
 from domain.orders.state import PastEvent
 from domain.times import parse_us, to_us
 from infrastructure.schemas import PayloadSchemas
-from interfaces.demo.hero import BEGAN, BETWEEN_THE_PARCELS, ORDER_ID
+from interfaces.demo.hero import BEGAN, BETWEEN_THE_PARCELS, EMAIL, ORDER_ID
 from interfaces.demo.sample import MARGIN, sample
 
 NOW = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
@@ -136,6 +136,14 @@ def test_people_are_invented_and_their_addresses_lead_nowhere(
     assert all(
         any(ipaddress.ip_address(one) in block for block in DOCUMENTATION) for one in addresses
     )
+
+
+def test_the_heros_customer_has_the_address_that_the_tour_searches_for(
+    events: dict[str, list[dict[str, Any]]],
+) -> None:
+    own = [event for event in events[TENANTS[0]] if event["order_id"] == ORDER_ID]
+    (created,) = (event for event in own if event["type"] == "order.created")
+    assert created["payload"]["customer"]["email"] == EMAIL
 
 
 @pytest.mark.parametrize("tenant", TENANTS)

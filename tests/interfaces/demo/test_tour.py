@@ -30,6 +30,8 @@ def test_it_says_what_to_try() -> None:
     assert "$API/orders/ord_demo_1/timeline" in text
     assert "snapshot?at=2026-11-05T07:26:00Z" in text
     assert "http://127.0.0.1:8099/docs" in text
+    assert """ -d '{"query":{"ident":"nils.sjogren.0@example.com"},"return":"orders"}'""" in text
+    assert """ -d '{"field":"payload.failure_code","k":2}'""" in text
     assert "$API/events/evt_demo_1_001/receipt" in text
     assert "-N $API/events/stream\n" in text, "from now on, whatever was sent before"
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from interfaces.http.turns import EACH, Turns
+from projections.orders.queries import OrderQueries
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +72,36 @@ async def test_who_sends_slowly_keeps_no_turn(impatient: House) -> None:
     asked = [asyncio.create_task(client.post(f"{BASE}/search", content=slow())) for _ in range(4)]
     for _ in asked:
         await waiting.acquire()
+    answer = await client.post(f"{BASE}/search", json=QUERY)
+    assert answer.status_code == 200, answer.text
+    rest.set()
+    assert {(await one).status_code for one in asked} <= {200, 429}
+
+
+async def test_who_waits_for_a_sequence_keeps_no_turn(
+    impatient: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = impatient.shop()
+    client = shop.as_role("support")
+    waiting, rest = asyncio.Semaphore(0), asyncio.Event()
+
+    async def reached_later(*_: object) -> bool:
+        waiting.release()
+        await rest.wait()
+        return True
+
+    monkeypatch.setattr(OrderQueries, "wait_for", reached_later)
+    later = {"X-Min-Sequence": "9"}
+    asked = [
+        asyncio.create_task(client.post(f"{BASE}{path}", json=body, headers=later))
+        for path, body in (
+            ("/search", QUERY), ("/search", QUERY),
+            ("/aggregations", QUERY), ("/topk", {"field": "type"}),
+        )
+    ]  # fmt: skip
+    async with asyncio.timeout(60):
+        for _ in asked:
+            await waiting.acquire()
     answer = await client.post(f"{BASE}/search", json=QUERY)
     assert answer.status_code == 200, answer.text
     rest.set()
