@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from heapq import nsmallest
+from time import monotonic
 from typing import Any, cast
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec import Struct
 from application.search.deciding import Deciding, Slices
 from application.search.ports import (
     NEWEST_FIRST,
+    SECONDS,
     Asked,
     GroupIndex,
     Hit,
@@ -20,7 +22,7 @@ from application.search.ports import (
     Rows,
     SearchIndex,
 )
-from domain.errors import Invalid
+from domain.errors import Invalid, TooCostly
 from domain.search.aggregation import (
     CURRENCY,
     MOST_GROUPS,
@@ -103,13 +105,12 @@ class Aggregate:
         async for reads in self._deciding.read(plan, fetch, NEWEST_FIRST, None):
             ids = list({hit.order_id for hit, _ in reads if hit.order_id is not None})
             orders = await self._groups.order_values(plan.tenant_id, ids) if ids else {}
-            slices = Slices()
+            slices, end = Slices(), monotonic() + SECONDS  # of one event there may be many groups
             for hit, body in reads:
+                if monotonic() > end:
+                    raise TooCostly
                 fold.take(_seen(asked, begins, hit, body, orders.get(hit.order_id or "", {})))
                 await slices.cut()
-            if len(fold) > MOST_GROUPS and asked.top is None:
-                detail = "gives too many groups: group by less, or narrow the query"
-                raise Invalid.field("/group_by", detail)
         return fold.rows()
 
 

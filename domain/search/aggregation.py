@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
+from math import prod
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -84,6 +85,12 @@ def refuse_mix(place: int, *, top: bool = False) -> Invalid:
     return Invalid.field(f"/measures/{place}", detail)
 
 
+def refuse_groups() -> Invalid:
+    """The error of what gives more than MOST_GROUPS."""
+    detail = f"gives more than {MOST_GROUPS:,} groups: group by less, or narrow the query"
+    return Invalid.field("/group_by", detail)
+
+
 class Seen(Struct):
     """One event. keys: its values in the field of each group; values: those of each measure's
     field, by its name; currency: of its own amounts; order_currency: of those of its order."""
@@ -113,13 +120,14 @@ class Fold:
             lambda: [set() for _ in measures]
         )
 
-    def __len__(self) -> int:
-        return len(self._taken)
-
     def take(self, seen: Seen) -> None:
-        """One more event."""
+        """One more event. Raises Invalid for more than MOST_GROUPS, but for a top list."""
         lacking = [] if self._top else [(0, None)]
-        for key in product(*(_distinct(values) or lacking for values in seen.keys)):
+        keys = [_distinct(values) or lacking for values in seen.keys]
+        # Of one event with several lists there may be more groups than any memory holds.
+        if not self._top and max(prod(map(len, keys)), len(self._taken)) > MOST_GROUPS:
+            raise refuse_groups()
+        for key in product(*keys):
             taken = self._taken.setdefault(key, [[] for _ in self._measures])
             for at, measure in enumerate(self._measures):
                 values = _measured(measure, seen)
@@ -130,7 +138,9 @@ class Fold:
                     self._currencies[() if self._top else key][at].add(currency)
 
     def rows(self) -> list[tuple[Key, tuple[Value, ...]]]:
-        """The groups so far, in no order. Raises Invalid for a mix of currencies."""
+        """The groups so far, in no order. Raises Invalid for a mix of currencies, and as `take`."""
+        if not self._top and len(self._taken) > MOST_GROUPS:
+            raise refuse_groups()
         for mixed in self._currencies.values():
             for at, currencies in enumerate(mixed):
                 if len(currencies) > 1:

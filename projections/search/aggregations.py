@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from application.search.ports import Asked, Plan, Rows
-from domain.errors import Invalid
-from domain.search.aggregation import MOST_GROUPS, Value, refuse_mix
+from domain.search.aggregation import MOST_GROUPS, Value, refuse_groups, refuse_mix
 from domain.search.fields import Field
 from domain.search.query import Node
 from projections.orders.filters import ORDER_COLUMNS, where
@@ -77,8 +76,7 @@ def _most(asked: Asked) -> int:
 def _groups(rows: Sequence[tuple[Any, ...]], made: Sequence[Made], asked: Asked) -> Rows:
     keys = len(asked.groups)
     if len(rows) > MOST_GROUPS:
-        detail = f"gives more than {MOST_GROUPS:,} groups: group by less, or narrow the query"
-        raise Invalid.field("/group_by", detail)
+        raise refuse_groups()
     columns: list[list[Value]] = []
     start = keys
     for place, one in enumerate(made):

@@ -107,6 +107,17 @@ def test_groups_of_several_keys_are_in_order() -> None:
     assert [key for key, _ in told] == [(0, "c"), (1, "a"), (1, "b"), (2, "a")]
 
 
+def test_one_event_is_not_in_more_groups_than_are_told() -> None:
+    fold = Fold([Measure("count")])
+    fold.take(seen(list(range(100)), list(range(100))))
+    assert len(fold.rows()) == 10_000
+    fold.take(seen([-1]))
+    with pytest.raises(Invalid, match="/group_by: gives more than 10,000 groups"):
+        fold.rows()
+    with pytest.raises(Invalid, match="/group_by: gives more than 10,000 groups"):
+        Fold([Measure("count")]).take(seen(*[list(range(1000))] * 4))  # 10^12
+
+
 def test_true_is_not_among_the_ones() -> None:
     keys = [(1, "b"), (True, "z"), (1, "a"), (False, "a")]
     told = in_order([(key, (1,)) for key in keys])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from application.search import deciding, deciding_orders
+from application.search import aggregating, deciding, deciding_orders
 from projections.search import running
 
 SECONDS = 30.0
@@ -18,6 +18,6 @@ SECONDS = 30.0
 def unhurried() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "_LIMITS", f"set local statement_timeout = {SECONDS * 1000:.0f}")
-        for module in (deciding, deciding_orders):
+        for module in (aggregating, deciding, deciding_orders):
             patch.setattr(module, "SECONDS", SECONDS)
         yield
