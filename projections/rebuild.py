@@ -59,7 +59,7 @@ async def rebuild(
 
     connect: opens a connection of the tables' owner, in autocommit, the cell on its search path.
     progress: called with (events done, events in all) after each range. Raises Conflict while
-    another rebuild of the cell runs.
+    another rebuild of the cell runs, or a reindex.
     """
     async with _alone(connect) as connection:
         await register(connection, [model.name for model in models])
@@ -75,7 +75,7 @@ async def rebuild(
 async def compare(connect: Connect, models: Sequence[ReadModel]) -> list[str]:
     """Names of tables that differ from what a rebuild up to the model's place gives.
 
-    Changes nothing. Raises Conflict while a rebuild of the cell runs.
+    Changes nothing. Raises Conflict while a rebuild of the cell runs, or a reindex.
     """
     different: list[str] = []
     names = [model.name for model in models]
@@ -98,7 +98,7 @@ async def _alone(connect: Connect) -> AsyncIterator[Connection]:
             "select pg_try_advisory_lock(hashtextextended('rebuild ' || current_schema(), 0))"
         )
         if not (await cursor.fetchone() or (False,))[0]:
-            raise Conflict("another rebuild of this cell is running")
+            raise Conflict("another rebuild, or a reindex, of this cell is running")
         await connection.execute("set maintenance_work_mem = '256MB'")
         yield connection
     finally:

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 
 from application.intake.importing import Imported, ImportFile
 from application.intake.importing import Progress as ImportProgress
-from domain.errors import NotFound, OrderHistoryError, Unavailable
+from domain.errors import Conflict, NotFound, OrderHistoryError, Unavailable
 from domain.ledger.recompute import Difference
 from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.event_store.keys import unopenable_keys
@@ -111,7 +111,7 @@ async def _compared(settings: Settings, connection: AsyncConnection[Any]) -> Fin
         await require_key(connection, index.fingerprint)
         as_owner = connecting(settings, "doctor", as_owner=True)
         differing = await compare(as_owner, read_models(index))
-    except Unavailable as error:
+    except (Conflict, Unavailable) as error:  # a conflict: with a rebuild or a reindex that runs
         return Finding("read models", False, str(error))
     said = (
         f"differ from a rebuild: {', '.join(differing)}" if differing else "as a rebuild makes them"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from infrastructure.key_store.files import FileKeyStore
@@ -141,6 +142,17 @@ def test_a_lost_search_key_is_told_of_and_a_rebuild_begins_anew(used: Settings) 
     assert not (used.data_dir / "search.key").exists()
     assert run("rebuild", "orders", *given).returncode == 0
     assert "ok    read models: as a rebuild makes them" in run("doctor", *given).stdout
+
+
+def test_doctor_tells_the_rest_while_a_reindex_runs(used: Settings) -> None:
+    given = of(used, used.data_dir)
+    lock = "select pg_advisory_lock_shared(hashtextextended('rebuild cell_0', 0))"
+    with psycopg.connect(used.database_url, autocommit=True) as connection:
+        connection.execute(lock)
+        told = run("doctor", *given)
+    assert told.returncode == 1
+    assert "ok    ledger: " in told.stdout
+    assert "FAIL  read models: another rebuild, or a reindex, of this cell" in told.stdout
 
 
 def test_a_new_database_may_be_imported_into_at_once(
