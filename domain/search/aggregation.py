@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import product
+from itertools import chain, product
 from math import prod
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -115,7 +115,7 @@ class Fold:
     def __init__(self, measures: Sequence[Measure], *, top: bool = False) -> None:
         self._measures = measures
         self._top = top
-        self._taken: dict[tuple[Any, ...], list[list[Any]]] = {}
+        self._taken: dict[tuple[Any, ...], list[_Sum]] = {}
         self._currencies: dict[tuple[Any, ...], list[set[str | None]]] = defaultdict(
             lambda: [set() for _ in measures]
         )
@@ -127,12 +127,14 @@ class Fold:
         # Of one event with several lists there may be more groups than any memory holds.
         if not self._top and max(prod(map(len, keys)), len(self._taken)) > MOST_GROUPS:
             raise refuse_groups()
+        said = [_said(measure, _measured(measure, seen)) for measure in self._measures]
         for key in product(*keys):
             taken = self._taken.setdefault(key, [[] for _ in self._measures])
             for at, measure in enumerate(self._measures):
-                values = _measured(measure, seen)
-                taken[at] += values
-                if measure.money and values:
+                if not said[at]:
+                    continue
+                _add(measure, taken[at], said[at])
+                if measure.money:
                     of_order = measure.field is not None and measure.field.scope == "order"
                     currency = seen.order_currency if of_order else seen.currency
                     self._currencies[() if self._top else key][at].add(currency)
@@ -165,24 +167,54 @@ def _measured(measure: Measure, seen: Seen) -> list[Any]:
     return [value for value in values if type(value) in (int, float)]
 
 
-def _worth(measure: Measure, values: list[Any]) -> Value:
-    if measure.op == "count":
-        return len(values)
-    if measure.op == "sum":
-        return added(values)
+_Sum = list[Any]
+"""What becomes of a measure's values: one number, of an average two; of a percentile all of them,
+a list for each event. Empty without any."""
+
+
+def _said(measure: Measure, values: list[Any]) -> _Sum:
+    """Of one event's values, made once for all groups that it is in."""
     if not values:
+        return []
+    match measure.op:
+        case "count":
+            return [len(values)]
+        case "sum":
+            return [sum(map(Decimal, values), Decimal())]
+        case "avg":
+            return [sum(map(Decimal, values), Decimal()), len(values)]
+        case "min":
+            return [min(values)]
+        case "max":
+            return [max(values)]
+    return [values]
+
+
+def _add(measure: Measure, taken: _Sum, said: _Sum) -> None:
+    if not taken or measure.op in PERCENTILES:
+        taken += said
+    elif measure.op in ("min", "max"):
+        taken[0] = (min if measure.op == "min" else max)(taken[0], said[0])
+    else:
+        taken[:] = map(add, taken, said)
+
+
+def _worth(measure: Measure, taken: _Sum) -> Value:
+    if measure.op in ("count", "sum"):
+        return _number(taken[0]) if taken else 0
+    if not taken:
         return None
     if measure.op == "avg":
-        return added(values) / len(values)
+        return _number(taken[0]) / int(taken[1])
     if measure.op in PERCENTILES:
+        values = sorted(chain.from_iterable(taken))
         rank = -(-len(values) * PERCENTILES[measure.op] // 100)
-        return told(measure, sorted(values)[rank - 1])
-    return told(measure, min(values) if measure.op == "min" else max(values))
+        return told(measure, values[rank - 1])
+    return told(measure, taken[0])
 
 
-def added(values: Iterable[int | float]) -> int | float:
-    """The sum, exact where all are whole."""
-    total = sum(map(Decimal, values), Decimal())
+def _number(total: Decimal | int) -> int | float:
+    """A sum, exact where all that is in it is whole."""
     return int(total) if total == int(total) else float(total)
 
 
