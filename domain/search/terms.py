@@ -29,8 +29,7 @@ Term = tuple[TermKind, str, str]
 
 MOST_TERMS = 2000
 """Terms of one event that are kept. Of one that has more, words are left out, the last first: what
-else it says comes before all words, and words in the order of the payload's names. Some 400 items
-have more without a word: then identifiers and values are left out too, the last first."""
+else it says comes before all words, and words in the order of the payload's names."""
 
 _IDENTIFIERS = frozenset(("number", "tracking_number", "sku", "rma"))
 
