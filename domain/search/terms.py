@@ -28,8 +28,11 @@ Term = tuple[TermKind, str, str]
 """(kind, name of the field or "", value)."""
 
 MOST_TERMS = 2000
-"""Terms of one event that are kept. Of one that has more, words are left out, the last first: what
-else it says comes before all words, and words in the order of the payload's names."""
+"""Terms of one event up to which words are kept, in the order of the payload's names: what else it
+says comes before all words."""
+MOST_EXACT = 25_000
+"""Terms that are no words: of all items that an event of the greatest size can have. What an event
+has beyond that (a list of so many numbers, say) is left out, the last first."""
 
 _IDENTIFIERS = frozenset(("number", "tracking_number", "sku", "rma"))
 
@@ -74,11 +77,13 @@ class Said(Struct, frozen=True):
     sealed: list[tuple[str, str]]
 
     def terms(self) -> list[Term]:
-        """Distinct, at most MOST_TERMS, those for personal values not among them."""
+        """Distinct, within MOST_TERMS and MOST_EXACT, those for personal values not among them."""
         all_ = dict.fromkeys(term for one in self.found for term in one[0].terms(one[1]))
         if len(all_) <= MOST_TERMS:
             return list(all_)
-        return sorted(all_, key=lambda term: term[0] == "word")[:MOST_TERMS]
+        exact = [term for term in all_ if term[0] != "word"][:MOST_EXACT]
+        words = [term for term in all_ if term[0] == "word"]
+        return exact + words[: max(0, MOST_TERMS - len(exact))]
 
 
 def terms_of(

@@ -26,7 +26,7 @@ from domain.search.saved import (
     read_last,
     read_name,
 )
-from domain.search.terms import MOST_TERMS
+from domain.search.terms import MOST_EXACT, MOST_TERMS
 from domain.search.values import MAX_STRING, MAX_TEXT, MAX_VALUES, MAX_WORDS
 from domain.search.words import LONGEST_WORD, SHORTEST_PART
 
@@ -86,6 +86,7 @@ def test_the_table_has_the_fields_and_no_others() -> None:
         f"the first {LONGEST_WORD} characters count",
         f"A part has {SHORTEST_PART} characters or more",
         f"at most {MOST_TERMS:,} terms",
+        f"values are not, up to {MOST_EXACT:,}",
         f"a tenant has at most {MOST_SAVED:,}, a name {MAX_NAME} characters",
         f"a description {MAX_DESCRIPTION:,}, a search {MAX_SEARCH:,} bytes",
     ],

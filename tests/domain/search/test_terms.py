@@ -8,6 +8,7 @@ import pytest
 
 from domain.search.fields import FIELDS
 from domain.search.terms import (
+    MOST_EXACT,
     MOST_TERMS,
     Term,
     pair_value,
@@ -144,6 +145,19 @@ def test_of_too_many_terms_words_are_left_out_the_last_first() -> None:
     assert {("word", "", "first"), ("word", "", "w0"), ("ident", "", "r")} < terms
     assert ("pair", "payload.gateway", '"z"') in terms
     assert ("word", "", "z") not in terms
+
+
+def test_of_a_very_long_order_every_item_is_a_term() -> None:
+    items = [{"sku": f"sku-{n:04}", "qty": n} for n in range(MOST_TERMS)]
+    terms = of({"a": "first", "items": items})
+    assert ("ident", "", f"sku-{MOST_TERMS - 1:04}") in terms
+    assert ("pair", "payload.items.qty", str(MOST_TERMS - 1)) in terms
+    assert ("word", "", "first") not in terms
+
+
+def test_a_list_of_very_many_numbers_is_cut() -> None:
+    terms = of({"items": [{"qty": list(range(2 * MOST_EXACT))}]})
+    assert len(terms) == MOST_EXACT
 
 
 def test_disclosed_addresses_and_numbers_are_terms() -> None:
