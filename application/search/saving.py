@@ -28,7 +28,8 @@ class SavedSearchStore(Protocol):
     async def listed(
         self, tenant_id: str, offset: int, limit: int
     ) -> tuple[Sequence[SavedSearch], int]:
-        """By name, from an offset on; and how many there are in all."""
+        """By name, from an offset on, each with an empty `draft.search`, for a thousand may have
+        many megabytes of it; and how many there are in all."""
         ...
 
     async def replace(self, saved: SavedSearch, *, only: int | None) -> SavedSearch | None:
@@ -83,7 +84,7 @@ class SavedSearches:
     async def listed(
         self, caller: Caller, page: int, limit: int
     ) -> tuple[Sequence[SavedSearch], int]:
-        """A page, the first being 1, by name; and how many there are in all."""
+        """A page, the first being 1, as the store lists it; and how many there are in all."""
         return await self._store.listed(caller.tenant_id, (page - 1) * limit, limit)
 
     async def replace(
