@@ -31,7 +31,7 @@ def starts(interval: Interval, zone: ZoneInfo, first_us: int, last_us: int, most
 
     Weeks begin on Monday. A day whose midnight is skipped begins when the clock goes on; one that
     is skipped whole (Pacific/Apia, 2011-12-30) is none. Raises ValueError when there are more than
-    `most`.
+    `most`, and when one would begin before the year 1 or end after 9999.
     """
     found: list[int] = []
     try:
@@ -43,8 +43,8 @@ def starts(interval: Interval, zone: ZoneInfo, first_us: int, last_us: int, most
                 return found
             if len(found) > most:
                 break
-    except OverflowError:  # beyond what a calendar holds
-        pass
+    except OverflowError:
+        raise ValueError("leaves the years 1 to 9999: ask for a shorter time") from None
     raise ValueError(f"gives more than {most:,} intervals: ask for a shorter time")
 
 

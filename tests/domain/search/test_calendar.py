@@ -78,9 +78,14 @@ def test_more_intervals_than_asked_for_are_refused() -> None:
     assert len(starts("hour", zone, 0, 3_600_000_000 * 9, 10)) == 11
     with pytest.raises(ValueError, match="more than 10 intervals"):
         starts("hour", zone, 0, 3_600_000_000 * 10, 10)
-    with pytest.raises(ValueError, match="more than 10 intervals"):
-        starts("week", zone, parse_us("0001-01-01T00:00:00Z"), 0, 10)
-    with pytest.raises(ValueError, match="more than 20 intervals"):
+
+
+def test_intervals_beyond_a_calendar_are_refused() -> None:
+    zone = time_zone("Asia/Tokyo")
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        starts("hour", zone, parse_us("9999-12-31T14:00:00Z"), 2**60, 10)
+    zone = time_zone("UTC")
+    with pytest.raises(ValueError, match="years 1 to 9999"):
         starts("month", zone, parse_us("9999-01-01T00:00:00Z"), 2**60, 20)
 
 

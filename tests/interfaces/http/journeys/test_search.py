@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from domain.access.permissions import BUILT_IN, Permission
+from domain.snapshots.events import CAPTURED
 from infrastructure.postgres.connect import address
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
 
@@ -242,9 +243,22 @@ async def test_tenants_are_apart(house: House, shop: Shop) -> None:
     assert await found(house.shop(), {"all": []}) == []
 
 
-async def test_the_services_own_events_are_found_by_their_type(shop: Shop) -> None:
-    types = {event["type"] for event in await found(shop, {"all": []})}
-    assert not any(one.startswith("history.") for one in types)
+async def test_the_services_own_events_are_found_by_their_type(house: House) -> None:
+    shop = house.shop()
+    await shop.record("ord_1", payload={"note_id": "taken"})
+    snapshot = {
+        "snapshot_id": "snap_taken", "captured_at": "2025-01-01T00:00:00Z", "source": "shop",
+        "state": {},
+    }  # fmt: skip
+    path = f"{BASE}/orders/ord_1/snapshots"
+    assert (await shop.as_role("producer").post(path, json=snapshot)).status_code == 201
+    for query in ({"field": "type", "prefix": "history."},
+                  {"all": [{"text": "snapshot"}, {"field": "type", "eq": CAPTURED}]}):  # fmt: skip
+        (event,) = await found(shop, query)
+        assert event["type"] == CAPTURED
+    for query in ({"all": []}, {"not": {"text": "nothing"}}, {"field": "sequence", "gte": 1}):
+        (event,) = await found(shop, query)
+        assert event["order_id"] == "ord_1"
 
 
 async def test_whoever_reads_events_alone_does_not_ask_of_orders(
