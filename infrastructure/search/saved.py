@@ -24,7 +24,8 @@ insert into saved_searches ({_COLUMNS}) values (%s, %s, %s, %s, %s, %s, %s, %s, 
 """
 GET = f"select {_COLUMNS} from saved_searches where tenant_id = %s and search_id = %s"
 LISTED = f"""
-select {_COLUMNS.replace(" search,", " ''::bytea,")} from saved_searches where tenant_id = %s order by name limit %s offset %s
+select {_COLUMNS.replace(" search,", " ''::bytea,")} from saved_searches
+ where tenant_id = %s order by name limit %s offset %s
 """
 # A null matches every version.
 _ONLY = "tenant_id = %s and search_id = %s and (%s::bigint is null or version = %s)"
