@@ -86,17 +86,6 @@ class Said(Struct, frozen=True):
         return exact + words[: max(0, MOST_TERMS - len(exact))]
 
 
-def terms_of(
-    event_type: str,
-    source: str,
-    order_id: str | None,
-    payload: Mapping[str, Any],
-    metadata: Mapping[str, Any] | None,
-) -> set[Term]:
-    """The terms of an event as it is stored, those for personal values not among them."""
-    return set(said_by(event_type, source, order_id, payload, metadata).terms())
-
-
 def said_by(
     event_type: str,
     source: str,

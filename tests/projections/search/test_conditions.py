@@ -57,6 +57,19 @@ def test_a_part_of_an_identifier_stands_for_those_that_have_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "term"),
+    [
+        ("Ann@Example.org", HASHES.email("acme", "ann@example.org")),
+        ("001 555 0191", HASHES.phone("acme", "15550191")),
+    ],
+)
+def test_an_address_or_a_number_is_looked_for_whole(asked: str, term: int) -> None:
+    condition = compiled({"ident": asked}, **{asked.casefold(): []})
+    assert condition.sql == "e.terms && %(q0)s::bigint[]"
+    assert condition.parameters["q0"] == [term]
+
+
 def test_null_is_not_true_and_its_opposite_is() -> None:
     assert compiled({"not": field("actor_id", eq="a")}).sql == "(actor_id = %(q0)s) is not true"
     twice = compiled({"not": {"not": field("actor_id", eq="a")}})
@@ -122,6 +135,25 @@ def test_the_opposite_of_what_is_left_narrows_nothing() -> None:
     assert mixed.sql == "((e.terms @> %(q1)s::bigint[]) is not true)"
     assert mixed.decide is not None
     assert [mixed.decide((said,), FEW) for said in (True, False)] == [False, True]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("second", [True, False])
+def test_parts_that_are_left_are_put_together(first: bool, second: bool) -> None:
+    one, other = field("payload.before.qty", gt=0), field("payload.after.qty", gt=0)
+    body = {"payload": {"before": {"qty": int(first)}, "after": {"qty": int(second)}}}
+
+    def decided(query: dict[str, Any]) -> bool:
+        decide = compiled(query).decide
+        assert decide is not None
+        return decide((), body)
+
+    assert decided({"all": [one, other]}) is (first and second)
+    assert decided({"any": [one, other]}) is (first or second)
+    assert decided({"any": [one]}) is first
+    assert decided({"not": one}) is not first
+    assert decided({"not": {"all": [one, other]}}) is not (first and second)
+    assert decided({"not": {"any": [one, other]}}) is not (first or second)
 
 
 @pytest.mark.parametrize(
