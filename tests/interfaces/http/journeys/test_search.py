@@ -252,11 +252,19 @@ async def test_the_services_own_events_are_found_by_their_type(house: House) -> 
     }  # fmt: skip
     path = f"{BASE}/orders/ord_1/snapshots"
     assert (await shop.as_role("producer").post(path, json=snapshot)).status_code == 201
-    for query in ({"field": "type", "prefix": "history."},
-                  {"all": [{"text": "snapshot"}, {"field": "type", "eq": CAPTURED}]}):  # fmt: skip
+    own: list[Json] = [
+        {"field": "type", "prefix": "history."},
+        {"all": [{"text": "snapshot"}, {"field": "type", "eq": CAPTURED}]},
+    ]
+    for query in own:
         (event,) = await found(shop, query)
         assert event["type"] == CAPTURED
-    for query in ({"all": []}, {"not": {"text": "nothing"}}, {"field": "sequence", "gte": 1}):
+    others: list[Json] = [
+        {"all": []},
+        {"not": {"text": "nothing"}},
+        {"field": "sequence", "gte": 1},
+    ]
+    for query in others:
         (event,) = await found(shop, query)
         assert event["order_id"] == "ord_1"
 
