@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from heapq import nsmallest
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from msgspec import Struct
 
@@ -105,13 +105,22 @@ class Aggregate:
         async for reads in self._deciding.read(plan, fetch, NEWEST_FIRST, None):
             ids = list({hit.order_id for hit, _ in reads if hit.order_id is not None})
             orders = await self._groups.order_values(plan.tenant_id, ids) if ids else {}
-            slices, end = Slices(), monotonic() + SECONDS  # of one event there may be many groups
-            for hit, body in reads:
-                if monotonic() > end:
-                    raise TooCostly
+            async for hit, body in _in_slices(reads):  # of one event there may be many groups
                 fold.take(_seen(asked, begins, hit, body, orders.get(hit.order_id or "", {})))
-                await slices.cut()
-        return fold.rows()
+        return [row async for row in _in_slices(fold.rows())]
+
+
+_T = TypeVar("_T")
+
+
+async def _in_slices(items: Iterable[_T]) -> AsyncIterator[_T]:
+    """These, others having their turn in between. Raises TooCostly after SECONDS."""
+    slices, end = Slices(), monotonic() + SECONDS
+    for item in items:
+        if monotonic() > end:
+            raise TooCostly
+        yield item
+        await slices.cut()
 
 
 class Frame(Struct, frozen=True):

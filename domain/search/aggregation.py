@@ -8,7 +8,7 @@ in its payload) to several groups; one without to the group of null. An amount i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, product
 from math import prod
@@ -139,18 +139,19 @@ class Fold:
                     currency = seen.order_currency if of_order else seen.currency
                     self._currencies[() if self._top else key][at].add(currency)
 
-    def rows(self) -> list[tuple[Key, tuple[Value, ...]]]:
-        """The groups so far, in no order. Raises Invalid for a mix of currencies, and as `take`."""
+    def rows(self) -> Iterator[tuple[Key, tuple[Value, ...]]]:
+        """The groups so far, in no order, each made when it is asked for. Raises Invalid at once
+        for a mix of currencies, and as `take`."""
         if not self._top and len(self._taken) > MOST_GROUPS:
             raise refuse_groups()
         for mixed in self._currencies.values():
             for at, currencies in enumerate(mixed):
                 if len(currencies) > 1:
                     raise refuse_mix(at, top=self._top)
-        return [
+        return (
             (tuple(value for _, value in key), tuple(map(_worth, self._measures, taken)))
             for key, taken in self._taken.items()
-        ]
+        )
 
 
 def _distinct(values: Iterable[Any]) -> list[tuple[int, Any]]:
