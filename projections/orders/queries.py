@@ -145,10 +145,10 @@ class OrderQueries:
         names = frozenset(values)
         span: sql.Span | None = None
         if names & sql.WINDOW and order_id is None:  # an order's events are few in any
-            ((first, last),) = await self._rows(sql.span(names), tenant, values)
-            if first is None:
+            found = await self._rows(sql.span(names), tenant, values)
+            if not found or found[0][0] is None:
                 return []
-            first = max(first, (after_sequence or 0) + 1)
+            first, last = max(found[0][0], (after_sequence or 0) + 1), found[0][1]
             span = "short" if last - first < sql.SHORT else "long"
             values |= {"first_sequence": first, "last_sequence": last}
         text = sql.events(names, history, span)

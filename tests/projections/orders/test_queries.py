@@ -180,6 +180,7 @@ async def test_an_aggregate(queries: OrderQueries, shop: Filling) -> None:
         ({"after_sequence": 7}, [8]),
         ({"limit": 2}, [1, 2]),
         ({"source": "pay'; drop table orders; --"}, []),
+        ({"source": "\0", "from_us": START_US}, []),
     ],
 )
 async def test_events_of_a_tenant(
