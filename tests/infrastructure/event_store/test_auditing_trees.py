@@ -169,7 +169,8 @@ def test_a_tile_that_is_not_made_yet(tree: Tampered) -> None:
 
 
 NOTES = {
-    "another root": "overlay(note placing 'A' from position(E'\\n6' in note) + 5)",
+    "another root": "overlay(note placing case substr(note, position(E'\\n6' in note) + 5, 1)"
+    " when 'A' then 'B' else 'A' end from position(E'\\n6' in note) + 5)",
     "another size": "replace(note, E'\\n600\\n', E'\\n601\\n')",
     "no checkpoint": "'nothing'",
     "nothing": "''",

@@ -66,7 +66,8 @@ async def test_what_the_alarm_on_the_ledger_says(acme: Cell) -> None:
 
 NOTES = {
     "its root": "translate(note, 'abcdefghij', 'bcdefghija')",
-    "its signature": "regexp_replace(note, '(— \\S+ \\S{10}).', '\\1A')",
+    "its signature": "regexp_replace(note, '(— \\S+ \\S{10}).', '\\1' ||"
+    " case when note ~ '— \\S+ \\S{10}A' then 'B' else 'A' end)",
     "no note": "'nothing'",
     "another log's": "(select n.note from ledger_checkpoints n where n.tenant_id = 'other')",
     "an earlier one": "(select n.note from ledger_checkpoints n"

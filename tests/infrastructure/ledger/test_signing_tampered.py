@@ -76,7 +76,7 @@ APPENDED = {
     "number": ("ledger_rounds", "update ledger_rounds set round = 9 where round = 2"),
     "round gone": ("ledger_rounds", "delete from ledger_rounds where round = 2"),
     "rounds gone": ("ledger_rounds", "delete from ledger_rounds"),
-    "note": ("ledger_checkpoints", "update ledger_checkpoints set note = replace(note, 'A', 'B')"),
+    "note": ("ledger_checkpoints", "update ledger_checkpoints set note = note || 'x'"),
     "note gone": ("ledger_checkpoints", "delete from ledger_checkpoints where size = 2"),
 }
 
