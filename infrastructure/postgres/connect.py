@@ -210,7 +210,7 @@ async def open_pool(
     cell: str,
     *,
     min: int,  # noqa: A002 - psycopg's and everyone's words for it
-    max: int,  # noqa: A002
+    max: int,  # noqa: A002 - the same
     name: str,
     settings: Mapping[str, str] | None = None,
 ) -> Pool:

@@ -64,7 +64,7 @@ def test_a_bad_answer_ends_the_benchmark() -> None:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
             """Quiet."""
 
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:

@@ -37,7 +37,7 @@ class KeyServer:
                 self.end_headers()
                 outer.write(self)
 
-            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002  # its name there
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

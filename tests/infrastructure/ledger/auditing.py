@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from infrastructure.ledger.self_audit import SelfAudit
 from tests.infrastructure.event_store.kit import now_us
-from tests.infrastructure.ledger.cell import Cell, until
+from tests.infrastructure.ledger.cell import Cell, meanwhile, until
 
 EVENTS = 300
 FAST, SLOW = 10**9, 1
@@ -27,17 +25,8 @@ def audit(cell: Cell, *, rate: int = FAST, **given: Any) -> SelfAudit:
     )  # fmt: skip
 
 
-@asynccontextmanager
-async def running(*audits: SelfAudit) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(one.run()) for one in audits]
-    try:
-        yield
-        over = [task for task in tasks if task.done()]
-        assert not over, [task.exception() for task in over]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def running(*audits: SelfAudit) -> AbstractAsyncContextManager[None]:
+    return meanwhile(*(one.run for one in audits))
 
 
 def alarms(cell: Cell) -> Alarms:

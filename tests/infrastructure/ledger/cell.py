@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,8 @@ class Cell:
         hub = Hub(
             lambda: connect_one(self.url, CELL, name="test hub"), "none", [LedgerModel()], poll=0.01
         )
-        tasks = [asyncio.create_task(run()) for run in (hub.run, *(one.run for one in signers))]
-        try:
+        async with meanwhile(hub.run, *(one.run for one in signers)):
             yield
-            over = [task for task in tasks if task.done()]
-            assert not over, [task.exception() for task in over]
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- what is there ------------------------------------------------------------------------
 
@@ -215,6 +208,20 @@ class Storage:
 
     async def largest(self, prefix: str) -> int | None:
         return await self.inner.largest(prefix)
+
+
+@asynccontextmanager
+async def meanwhile(*runs: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """They run until this is left, and none of them ends before."""
+    tasks = [asyncio.create_task(run()) for run in runs]
+    try:
+        yield
+        over = [task for task in tasks if task.done()]
+        assert not over, [task.exception() for task in over]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -105,7 +105,7 @@ async def test_it_waits_for_the_database_and_ends_when_cancelled(world: World) -
             raise Unavailable
         return await due(witnesses, whole=whole, limit=limit)
 
-    gathering._kept.due = away_at_first  # type: ignore[method-assign]
+    gathering._kept.due = away_at_first  # type: ignore[method-assign]  # a stub
     await world.sign(acme=3)
     running = asyncio.create_task(gathering.run())
     async with asyncio.timeout(20):

@@ -20,7 +20,7 @@ async def test_whoever_is_cancelled_gets_no_connection(database_url: str, steps:
     try:
         held = await pool.getconn()
         waiting = asyncio.create_task(_hold(pool))
-        while not pool.get_stats().get("requests_waiting"):  # noqa: ASYNC110  # tells nobody
+        while not pool.get_stats().get("requests_waiting"):  # noqa: ASYNC110  # it tells nobody
             await asyncio.sleep(0)
         await pool.putconn(held)
         for _ in range(steps):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it ships no types
 import psycopg
 import pytest
 from psycopg import conninfo, errors

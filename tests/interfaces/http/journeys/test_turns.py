@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 
 import httpx
@@ -58,6 +58,17 @@ async def test_only_who_asks_too_much_at_once_is_refused(impatient: House) -> No
         assert answer.status_code in (200, 201), answer.text
 
 
+async def answers_beside(
+    client: httpx.AsyncClient, asked: Sequence[object], waiting: asyncio.Semaphore
+) -> None:
+    """A question finds a turn while all that were asked wait, each having released once."""
+    async with asyncio.timeout(60):
+        for _ in asked:
+            await waiting.acquire()
+    answer = await client.post(f"{BASE}/search", json=QUERY)
+    assert answer.status_code == 200, answer.text
+
+
 async def test_who_sends_slowly_keeps_no_turn(impatient: House) -> None:
     shop = impatient.shop()
     client = shop.as_role("support")
@@ -70,10 +81,7 @@ async def test_who_sends_slowly_keeps_no_turn(impatient: House) -> None:
         yield b'{"text":"order"}}'
 
     asked = [asyncio.create_task(client.post(f"{BASE}/search", content=slow())) for _ in range(4)]
-    for _ in asked:
-        await waiting.acquire()
-    answer = await client.post(f"{BASE}/search", json=QUERY)
-    assert answer.status_code == 200, answer.text
+    await answers_beside(client, asked, waiting)
     rest.set()
     assert {(await one).status_code for one in asked} <= {200, 429}
 
@@ -99,10 +107,6 @@ async def test_who_waits_for_a_sequence_keeps_no_turn(
             ("/aggregations", QUERY), ("/topk", {"field": "type"}),
         )
     ]  # fmt: skip
-    async with asyncio.timeout(60):
-        for _ in asked:
-            await waiting.acquire()
-    answer = await client.post(f"{BASE}/search", json=QUERY)
-    assert answer.status_code == 200, answer.text
+    await answers_beside(client, asked, waiting)
     rest.set()
     assert {(await one).status_code for one in asked} <= {200, 429}
