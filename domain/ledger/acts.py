@@ -17,7 +17,7 @@ _STREAM = "ledger"
 
 def reopened_id(epoch: int) -> str:
     """The event id of a reopening, the same in each tenant's ledger."""
-    return _event_id(REOPENED, str(epoch))
+    return own_event_id(REOPENED, str(epoch))
 
 
 def reopened(
@@ -52,19 +52,23 @@ def alarm(
     return _act(tenant_id, ALARM, f"{kind}/{now}", payload, now, random_bytes)
 
 
-def _act(
+def own_event(
     tenant_id: str,
+    stream: str,
     kind: str,
-    name: str,
+    event_id: str,
     payload: Mapping[str, object],
+    *,
     now: str,
     random_bytes: Callable[[int], bytes],
 ) -> Draft:
+    """An event of the service's own, in one of its streams, that tells of nobody: its payload has
+    nothing personal in it. `event_id` makes it the same act each time; it begins with `oh_evt_`."""
     content = Content(
         tenant_id=tenant_id,
-        event_id=_event_id(kind, name),
+        event_id=event_id,
         order_id=None,
-        stream=_STREAM,
+        stream=stream,
         occurred_at=now,
         source=SOURCE,
         type=kind,
@@ -75,8 +79,23 @@ def _act(
         correction_of=None,
         salt=urlsafe_b64encode(random_bytes(SALT_BYTES)).rstrip(b"=").decode(),
     )
-    return draft_of(content, (), history_originator(tenant_id, _STREAM), TOPIC)
+    return draft_of(content, (), history_originator(tenant_id, stream), TOPIC)
 
 
-def _event_id(kind: str, name: str) -> str:
+def own_event_id(kind: str, name: str) -> str:
+    """The id of an event of the service's own, in the prefix that no producer may use."""
     return f"oh_evt_{kind}/{name}"
+
+
+def _act(
+    tenant_id: str,
+    kind: str,
+    name: str,
+    payload: Mapping[str, object],
+    now: str,
+    random_bytes: Callable[[int], bytes],
+) -> Draft:
+    event_id = own_event_id(kind, name)
+    return own_event(
+        tenant_id, _STREAM, kind, event_id, payload, now=now, random_bytes=random_bytes
+    )
