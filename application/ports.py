@@ -6,7 +6,7 @@ Durability and concurrency are stated here, once, and hold for every adapter.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from domain.errors import KeyUnavailable, OrderHistoryError
 from domain.orders.events import Draft, Recorded
+from domain.privacy.sealing import Opened
 
 Statement = tuple[str, Sequence[object]]
 """SQL text with %s places, and its parameters."""
@@ -118,9 +119,9 @@ class EventPages(Protocol):
 
     async def page(
         self, tenant_id: str, positions: Sequence[int], disclosing: Sequence[int]
-    ) -> tuple[list[StoredRow], Mapping[str, object]]:
-        """The tenant's events at these positions, in the order given; digest -> value of all that
-        can still be disclosed of the events with the sequences `disclosing`.
+    ) -> tuple[list[StoredRow], Opened]:
+        """The tenant's events at these positions, in the order given; all that can still be
+        disclosed of the events with the sequences `disclosing`.
 
         Raises KeyUnavailable.
         """
@@ -156,15 +157,19 @@ class OrderHistories(Protocol):
         """The versions at which the order holds these event_ids; absent ones are left out."""
         ...
 
+    async def newest_version(self, originator_id: UUID) -> int:
+        """The version of its newest event, or of a stream's; 0 before the first."""
+        ...
+
 
 class Disclosures(Protocol):
     """The personal values behind the digests of stored events."""
 
-    async def of(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[str, object]:
-        """digest -> value of all that can still be disclosed. Raises KeyUnavailable."""
+    async def of(self, tenant_id: str, sequences: Sequence[int]) -> Opened:
+        """All that can still be disclosed. Raises KeyUnavailable."""
         ...
 
-    async def of_order(self, tenant_id: str, order_id: str) -> Mapping[str, object]:
+    async def of_order(self, tenant_id: str, order_id: str) -> Opened:
         """The same for the payloads of all of an order's events."""
         ...
 

@@ -48,9 +48,10 @@ outlives that; and let rows and tracking vanish together in a crash, to be appli
 class Notification(Struct, gc=False):
     """A committed event as read models see it: where it stands, and what they filter on.
 
-    `order_id` is None for the service's own `history.*` events, `actor_id` for an event without a
-    usable actor, `source_sequence` for one that its source has not numbered. Personal values in the
-    payload are digests. `metadata` has what is searched of it (domain/search/fields.py), if any.
+    `order_id` is None for the service's own `history.*` events, which have a `stream`; `actor_id`
+    for an event without a usable actor, `source_sequence` for one that its source has not numbered.
+    Personal values in the payload are digests. `metadata` has what is searched of it
+    (domain/search/fields.py), if any.
     """
 
     position: int
@@ -72,6 +73,7 @@ class Notification(Struct, gc=False):
     raw_payload: Raw
     source_sequence: int | None = None
     metadata: Mapping[str, Any] | None = None
+    stream: str | None = None
     _decoded: dict[str, Any] | UnsetType = UNSET
 
     @property
@@ -140,6 +142,7 @@ class _Body(Struct):
     correction_of: str | None = None
     metadata: _Metadata | None = None
     order_id: str | None = None
+    stream: str | None = None
 
 
 _NO_METADATA = _Metadata()
@@ -217,6 +220,7 @@ def _decode(row: tuple[Any, ...]) -> Notification:
         body.payload,
         _number(metadata.source_sequence),
         _searched(metadata),
+        body.stream,
     )
 
 

@@ -1,7 +1,7 @@
 """From the headers of a request to a Caller: token, tenant, permissions.
 
 Authorization --verify--> Claims
-                            |--- X-Tenant-ID --> tenant --- role lookup --> Caller
+                            |--- X-Tenant-ID --> tenant --- its roles --> grants --> Caller
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from application.ports import Clock
-from domain.access.caller import Caller, is_tenant_id
-from domain.access.permissions import RoleLookup
-from domain.errors import Forbidden, Invalid, Unauthenticated
+from domain.access.caller import Caller, is_tenant_id, together
+from domain.access.permissions import BUILT_IN
+from domain.access.roles import Roles
+from domain.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from domain.privacy.classify import holds_email
 from domain.times import SECOND
 
@@ -48,18 +49,40 @@ class TokenVerifier(Protocol):
         ...
 
 
+class TenantRoles(Protocol):
+    """The roles of tenants, as they were a second ago at most."""
+
+    def known(self, tenant_id: str) -> Roles | None:
+        """What was looked at within that time; without waiting."""
+        ...
+
+    async def of(self, tenant_id: str) -> Roles:
+        """Raises Unavailable when nothing is known of them."""
+        ...
+
+
+class _Met(Struct, frozen=True):
+    """A token that was verified, and who it is of while the tenant's roles are these."""
+
+    until_us: int
+    claims: Claims
+    roles: Roles
+    caller: Caller
+
+
 class Authenticator:
     """Knows callers by their headers, and remembers those it has met.
 
-    A caller is remembered under the SHA-256 of its header, so that no usable token lies in memory,
-    and for ten minutes at most, so that a withdrawn key or a changed role takes effect. A subject
-    that is an email address goes by its `pseudonym` from here on.
+    A token is remembered under its SHA-256, so that no usable one lies in memory, and for ten
+    minutes at most, so that a withdrawn key takes effect. A changed role does at once where it was
+    changed, and within a second in other processes. A subject that is an email address goes by its
+    `pseudonym` from here on.
     """
 
     def __init__(
         self,
         verifier: TokenVerifier,
-        roles: RoleLookup,
+        roles: TenantRoles,
         clock: Clock,
         *,
         pseudonym: Callable[[str], str] = str,
@@ -70,7 +93,7 @@ class Authenticator:
         self._clock = clock
         self._pseudonym = pseudonym
         self._capacity = capacity
-        self._met: OrderedDict[tuple[bytes, str | None], tuple[int, Caller]] = OrderedDict()
+        self._met: OrderedDict[tuple[bytes, str | None], _Met] = OrderedDict()
 
     async def authenticate(self, authorization: str | None, tenant: str | None) -> Caller:
         """The caller behind `Authorization` and `X-Tenant-ID` (None: the header was not sent).
@@ -82,31 +105,45 @@ class Authenticator:
         key = (hashlib.sha256(token.encode("ascii")).digest(), tenant)
         now = self._clock()
         met = self._met.get(key)
-        if met is not None and now < met[0]:
+        if met is not None and now < met.until_us:
             self._met.move_to_end(key)
-            return met[1]
-        caller = self._caller(await self._verifier.verify(token), tenant)
-        self._remember(key, min(caller.expires_us, now + _REMEMBER_US), caller)
-        return caller
+            if self._roles.known(met.caller.tenant_id) is met.roles:
+                return met.caller
+            return await self._meet(key, met.claims, met.until_us, met.caller.tenant_id)
+        claims = await self._verifier.verify(token)
+        until_us = min(claims.expires_us, now + _REMEMBER_US)
+        return await self._meet(key, claims, until_us, _choose_tenant(claims.tenants, tenant))
 
-    def _caller(self, claims: Claims, tenant: str | None) -> Caller:
-        tenant_id = _choose_tenant(claims.tenants, tenant)
-        return Caller(
-            # Subjects stand in jobs and on the ledger, where nothing personal may be.
-            subject=self._pseudonym(claims.subject)
-            if holds_email(claims.subject)
-            else claims.subject,
+    async def _meet(
+        self, key: tuple[bytes, str | None], claims: Claims, until_us: int, tenant_id: str
+    ) -> Caller:
+        roles = await self._roles_in(tenant_id, claims)
+        # Subjects stand in jobs and on the ledger, where nothing personal may be.
+        subject = claims.subject
+        if holds_email(subject):
+            subject = self._pseudonym(subject)
+        grants = roles.grants_of(subject, claims.roles)
+        caller = Caller(
+            subject=subject,
             tenant_id=tenant_id,
             roles=claims.roles,
-            permissions=self._roles.permissions_of(tenant_id, claims.roles),
+            permissions=together(grants),
             expires_us=claims.expires_us,
+            grants=grants,
         )
-
-    def _remember(self, key: tuple[bytes, str | None], until_us: int, caller: Caller) -> None:
-        self._met[key] = (until_us, caller)
+        self._met[key] = _Met(until_us, claims, roles, caller)
         self._met.move_to_end(key)
         if len(self._met) > self._capacity:
             self._met.popitem(last=False)
+        return caller
+
+    async def _roles_in(self, tenant_id: str, claims: Claims) -> Roles:
+        try:
+            return await self._roles.of(tenant_id)
+        except Unavailable:
+            if not claims.roles or not claims.roles <= BUILT_IN.keys():
+                raise
+            return Roles()  # the built-in roles are the same whatever is stored
 
 
 def _bearer_token(authorization: str | None) -> str:

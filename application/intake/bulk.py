@@ -10,7 +10,9 @@ from application.intake.overlapping import in_order
 from application.intake.ports import SpooledChunk, SpoolStore
 from application.intake.preparing import PREPARED_AHEAD
 from application.intake.recording import JobRef, PreparedChunk, Recording
+from application.intake.spool import reach_of
 from application.jobs.running import Cancelled, Finished, Run
+from domain.access.scope import Reach
 
 SHOWN_ERRORS = 100
 """So many kept lines are listed in the job itself; the rest is at /jobs/{job_id}/rejected."""
@@ -26,7 +28,7 @@ class BulkIngest:
 
     async def __call__(self, run: Run) -> Finished:
         ref = (run.job.tenant_id, run.job.job_id)
-        prepare = partial(self._prepare, ref)
+        prepare = partial(self._prepare, ref, reach_of(run.job))
         prepared = in_order(prepare, self._spooled(ref, run), PREPARED_AHEAD)
         try:
             async for settled in self._recording.submitted(ref, prepared, spooled=True):
@@ -44,9 +46,9 @@ class BulkIngest:
             yield row
             after = row.number
 
-    async def _prepare(self, ref: JobRef, row: SpooledChunk) -> PreparedChunk:
+    async def _prepare(self, ref: JobRef, reach: Reach, row: SpooledChunk) -> PreparedChunk:
         chunk = self._cipher.open_chunk(*ref, row.number, row.sealed)
-        return await self._recording.prepare(ref[0], chunk, row.outcome)
+        return await self._recording.prepare(ref[0], chunk, row.outcome, reach)
 
     async def _clear(self, ref: JobRef) -> None:
         await self._spool.clear(ref)

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct, field
 
 from application.intake.scrubbing import Line
-from application.orders.record import Preparer
+from application.orders.record import OUTSIDE, Preparer, takes
+from domain.access.scope import ANYTHING, Reach
 from domain.errors import EventConflict, FieldError, Invalid, OrderHistoryError, Unavailable
 from domain.orders.events import Draft, Incoming
 
@@ -33,8 +34,10 @@ class PreparedLines(Struct, array_like=True):
 class Preparing(Protocol):
     """Prepares lines, off the event loop or in small portions on it."""
 
-    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> PreparedLines:
-        """Raises Unavailable."""
+    async def prepare(
+        self, tenant_id: str, lines: Sequence[Line], reach: Reach = ANYTHING
+    ) -> PreparedLines:
+        """Events that are not within reach are refused. Raises Unavailable."""
         ...
 
     def read(self, line: Line) -> Incoming:
@@ -48,12 +51,14 @@ class PrepareHere:
     def __init__(self, preparer: Preparer) -> None:
         self._preparer = preparer
 
-    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> PreparedLines:
+    async def prepare(
+        self, tenant_id: str, lines: Sequence[Line], reach: Reach = ANYTHING
+    ) -> PreparedLines:
         prepared = PreparedLines()
         for index, line in enumerate(lines):
             if index % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-            prepare_line(self._preparer, tenant_id, index, line, prepared)
+            prepare_line(self._preparer, tenant_id, index, line, prepared, reach)
         return prepared
 
     def read(self, line: Line) -> Incoming:
@@ -61,14 +66,23 @@ class PrepareHere:
 
 
 def prepare_line(
-    preparer: Preparer, tenant_id: str, index: int, line: Line, prepared: PreparedLines
+    preparer: Preparer,
+    tenant_id: str,
+    index: int,
+    line: Line,
+    prepared: PreparedLines,
+    reach: Reach,
 ) -> None:
     """Add what the line comes to. Raises KeyUnavailable."""
     if line.refused:
         prepared.refused[index] = list(line.refused)
         return
     try:
-        prepared.drafts.append(preparer.seal(tenant_id, read_line(preparer, line)).draft)
+        incoming = read_line(preparer, line)
+        if takes(reach, incoming):
+            prepared.drafts.append(preparer.seal(tenant_id, incoming).draft)
+        else:
+            prepared.refused[index] = [FieldError("", OUTSIDE)]
     except Unavailable:
         raise
     except OrderHistoryError as error:

@@ -22,6 +22,7 @@ from application.intake.preparing import PreparedLines, Preparing, reasons
 from application.intake.scrubbing import Line
 from application.orders.record import Comparer
 from application.ports import Accepted, Door, Duplicate, Lane, Outcome, Statement
+from domain.access.scope import ANYTHING, Reach
 from domain.errors import EventConflict, FieldError, OrderHistoryError, Unavailable
 from domain.orders.events import Incoming
 
@@ -79,10 +80,14 @@ class Recording:
         self._cipher = cipher
 
     async def prepare(
-        self, tenant_id: str, chunk: Chunk, outcome: bytes | None = None
+        self,
+        tenant_id: str,
+        chunk: Chunk,
+        outcome: bytes | None = None,
+        reach: Reach = ANYTHING,
     ) -> PreparedChunk:
-        """Read and seal every line. Raises Unavailable."""
-        events = await self._preparing.prepare(tenant_id, chunk.lines)
+        """Read and seal every line that is within reach. Raises Unavailable."""
+        events = await self._preparing.prepare(tenant_id, chunk.lines, reach)
         return PreparedChunk(chunk, events, None if outcome is None else _decode(outcome))
 
     async def submitted(

@@ -35,7 +35,7 @@ class RejectedLines:
         job = await self._jobs.get(caller.tenant_id, job_id)
         if job is None:
             raise NotFound
-        if job.submitted_by != caller.subject and not caller.sees_personal:
+        if job.submitted_by != caller.subject and not caller.sees_all_personal:
             raise Forbidden if caller.may(Permission.JOBS_READ) else NotFound
         kept = await self._spool.kept((caller.tenant_id, job_id), after, limit)
         return [(line.line, self._view(caller.tenant_id, job_id, line)) for line in kept]

@@ -16,11 +16,14 @@ from application.intake.ports import SpoolStore, Tally
 from application.jobs.ports import Job, JobQueue, JobStore, Submitted, new_job_id
 from application.ports import Clock
 from domain.access.caller import Caller
+from domain.access.permissions import Permission
+from domain.access.scope import ANYTHING, Reach
 from domain.errors import Invalid, Unavailable
 from domain.ledger.append import IDEMPOTENCY_KEY
 
 BULK_INGEST = "bulk_ingest"
 _FINGERPRINT = "fingerprint"
+_REACH = "reach"
 
 
 class ReceiveBulk:
@@ -69,6 +72,7 @@ class ReceiveBulk:
         return await self._make(self._job(caller, key), chunks, self._fingerprinter.begin(who))
 
     def _job(self, caller: Caller, key: str | None = None) -> Job:
+        reach = caller.reach(Permission.EVENTS_APPEND)
         return Job(
             tenant_id=caller.tenant_id,
             job_id=new_job_id(),
@@ -76,6 +80,7 @@ class ReceiveBulk:
             submitted_by=caller.subject,
             submitted_us=self._clock(),
             idempotency_key=key,
+            request={} if reach.is_of_all_events else {_REACH: msgspec.to_builtins(reach)},
             result=msgspec.to_builtins(Tally()),
         )
 
@@ -103,7 +108,8 @@ class ReceiveBulk:
             raise
         ours = None if fingerprinting is None else fingerprinting.finish()
         if ours is not None:
-            job = replace(job, request={_FINGERPRINT: msgspec.to_builtins(ours)})
+            request = {**job.request, _FINGERPRINT: msgspec.to_builtins(ours)}
+            job = replace(job, request=request)
         # From here on the job may be there though an error is raised; the sweep tells.
         made = await self._spool.complete(replace(job, total=lines), number)
         if made is None:
@@ -134,6 +140,12 @@ class ReceiveBulk:
         with suppress(Unavailable):  # then the sweep finds it
             await self._spool.clear(ref)
             self._cipher.destroy_spool_key(ref[1])
+
+
+def reach_of(job: Job) -> Reach:
+    """How far who submitted the job might record events when it did."""
+    kept = job.request.get(_REACH)
+    return ANYTHING if kept is None else msgspec.convert(kept, Reach)
 
 
 def _fingerprint(job: Job) -> Fingerprint | None:

@@ -143,7 +143,7 @@ class VerifyEvent:
         if any(one.state == "missing" for one in checked):
             erased = await self._ledger.erased(caller.tenant_id, row.sequence)
         agree = all(getattr(row, name) == value for name, value in said.items())
-        return told(checked, erased, shown=caller.sees_personal), agree
+        return told(checked, erased, shown=caller.sees_all_personal), agree
 
 
 _open = lru_cache(maxsize=64)(open_checkpoint)

@@ -19,12 +19,14 @@ from application.ports import (
     StoredRow,
 )
 from domain.access.caller import Caller
-from domain.errors import EventConflict
+from domain.access.permissions import Permission
+from domain.access.scope import Reach
+from domain.errors import EventConflict, Forbidden
 from domain.orders.compare import differing_pointers
 from domain.orders.events import Draft, Incoming, Recorded, decode_body
 from domain.orders.incoming import SchemaValidator, check_event, read_event
 from domain.privacy.revealing import digests, mask
-from domain.privacy.sealing import open_disclosures, seal
+from domain.privacy.sealing import Opened, open_disclosures, seal
 
 
 class Prepared(Struct, frozen=True):
@@ -108,6 +110,17 @@ class Comparer:
         ]
 
 
+OUTSIDE = "The source, the type or the channel of the event is none that your roles let you record."
+
+
+def takes(reach: Reach, incoming: Incoming) -> bool:
+    """Whether an event that comes in is within reach."""
+    channel = incoming.payload.get("channel")
+    return reach.takes(
+        incoming.source, incoming.type, channel if isinstance(channel, str) else None
+    )
+
+
 class RecordedAnswer(Struct, frozen=True):
     """The stored event as its producer may see it; `replayed` when it was there before."""
 
@@ -128,17 +141,24 @@ class RecordEvent:
         self._comparer = comparer
 
     async def __call__(
-        self, caller: Caller, prepared: Prepared, idempotency_key: str | None = None
+        self,
+        caller: Caller,
+        prepared: Prepared,
+        idempotency_key: str | None = None,
+        permission: Permission = Permission.EVENTS_APPEND,
     ) -> RecordedAnswer:
-        """Record one event durably. Raises EventConflict, Invalid, Unavailable, Overloaded."""
+        """Record one event durably. Raises Forbidden for one that this permission of the caller
+        does not reach, EventConflict, Invalid, Unavailable, Overloaded."""
+        if not takes(caller.reach(permission), prepared.incoming):
+            raise Forbidden(OUTSIDE)
         idempotency = (caller.subject, idempotency_key) if idempotency_key else None
         (outcome,) = await self._door.submit([prepared.draft], idempotency=idempotency)
         if isinstance(outcome, Accepted):
             show: Show = mask
             if caller.sees_personal:
-                disclosed: dict[str, Any] = {}
+                disclosed = Opened()
                 for one in prepared.draft.disclosed:
-                    disclosed |= open_disclosures(one.text)
+                    disclosed.add(open_disclosures(one.text))
                 show = revealing(disclosed)
             row = stored_row(outcome.event)
             return RecordedAnswer(row.sequence, event_view(row, show), replayed=False)

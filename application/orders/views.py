@@ -7,15 +7,17 @@ what only the hash needs is cut out.
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from application.access.seeing import Sight
 from application.ports import Disclosures, EventPages, StoredRow
 from domain.access.caller import Caller
+from domain.access.scope import personal_class
 from domain.privacy.revealing import holds_personal, mask, reveal
+from domain.privacy.sealing import Opened
 
 Show = Callable[[bytes], bytes]
 """Canonical JSON with placeholders in, what this caller may see out."""
@@ -108,9 +110,10 @@ def _corrected_by(event_ids: tuple[str, ...]) -> bytes:
 class Viewer:
     """Renders stored things for a caller: personal data filled in last, one query a page."""
 
-    def __init__(self, disclosures: Disclosures, pages: EventPages) -> None:
+    def __init__(self, disclosures: Disclosures, pages: EventPages, sight: Sight) -> None:
         self._disclosures = disclosures
         self._pages = pages
+        self._sight = sight
 
     async def page(
         self, caller: Caller, positions: Sequence[int], sequences: Sequence[int]
@@ -118,23 +121,64 @@ class Viewer:
         """The events at these positions, with these sequences, as JSON in the order given."""
         disclosing = sequences if caller.sees_personal else ()
         rows, disclosed = await self._pages.page(caller.tenant_id, positions, disclosing)
-        show = revealing(disclosed) if caller.sees_personal else mask
-        return [event_view(row, show) for row in rows]
+        return await self._views(caller, rows, disclosed)
 
     async def events(self, caller: Caller, rows: Sequence[StoredRow]) -> list[bytes]:
         """Events that were read already, as JSON in the order given."""
-        personal = [row.sequence for row in rows if holds_personal(row.state)]
-        show = await self.show(caller, personal)
-        return [event_view(row, show) for row in rows]
+        disclosed = Opened()
+        if caller.sees_personal:
+            personal = [row.sequence for row in rows if holds_personal(row.state)]
+            disclosed = await self._disclosures.of(caller.tenant_id, personal)
+        return await self._views(caller, rows, disclosed)
 
-    async def show(self, caller: Caller, sequences: Sequence[int]) -> Show:
-        """How this caller sees values of the events with these sequences."""
+    async def acts(self, caller: Caller, sequences: Sequence[int]) -> Show:
+        """How this caller sees the service's own events with these sequences: whole, or masked."""
+        if not caller.sees_all_personal:
+            return mask
+        return revealing(await self._disclosures.of(caller.tenant_id, sequences))
+
+    async def snapshot(self, caller: Caller, order_id: str, sequence: int) -> Show:
+        """How this caller sees a snapshot of an order, which the event with this sequence tells
+        of."""
         if not caller.sees_personal:
             return mask
-        disclosed = await self._disclosures.of(caller.tenant_id, sequences)
-        return revealing(disclosed)
+        disclosed = await self._disclosures.of(caller.tenant_id, [sequence])
+        return await self._of_order(caller, order_id, disclosed)
+
+    async def state(self, caller: Caller, order_id: str, state: bytes) -> bytes:
+        """The state of an order, canonical JSON, as this caller sees it."""
+        if not caller.sees_personal or not holds_personal(state):
+            return mask(state)
+        disclosed = await self._disclosures.of_order(caller.tenant_id, order_id)
+        return (await self._of_order(caller, order_id, disclosed))(state)
+
+    async def _views(
+        self, caller: Caller, rows: Sequence[StoredRow], disclosed: Opened
+    ) -> list[bytes]:
+        if not caller.sees_personal:
+            return [event_view(row, mask) for row in rows]
+        if caller.sees_all_personal:
+            show = revealing(disclosed)
+            return [event_view(row, show) for row in rows]
+        classes = await self._sight.personal(caller, rows)
+        return [
+            event_view(row, revealing(disclosed, shown))
+            for row, shown in zip(rows, classes, strict=True)
+        ]
+
+    async def _of_order(self, caller: Caller, order_id: str, disclosed: Opened) -> Show:
+        if caller.sees_all_personal:
+            return revealing(disclosed)
+        return revealing(disclosed, await self._sight.personal_of_order(caller, order_id))
 
 
-def revealing(disclosed: Mapping[str, Any]) -> Show:
-    """Show with these values disclosed."""
-    return lambda encoded: reveal(encoded, disclosed)
+def revealing(disclosed: Opened, classes: Collection[str] | None = None) -> Show:
+    """Show with these values disclosed; of these classes alone, if they are given."""
+    if classes is None:
+        return lambda encoded: reveal(encoded, disclosed)
+    if not classes:
+        return mask
+    names = disclosed.names
+    return lambda encoded: reveal(
+        encoded, disclosed, lambda digest: personal_class(names[digest]) in classes
+    )

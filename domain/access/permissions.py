@@ -1,16 +1,14 @@
 """What may be done here, and which built-in role may do it.
 
-    role (claim of the token) --lookup--> permissions --require--> the handler goes on, or 403
+    role (of the token, or assigned) --> permissions --require--> the handler goes on, or 403
 
-Handlers name a permission, never a role: a tenant's own roles are another lookup in place of
-`BuiltInRoles`, and no handler changes.
+Handlers name a permission, never a role. A tenant's own roles are in `roles.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Protocol
 
 
 class Permission(StrEnum):
@@ -47,7 +45,11 @@ class Permission(StrEnum):
     HOLDS_MANAGE = "holds.manage"
     ERASURE_MANAGE = "erasure.manage"
     RETENTION_MANAGE = "retention.manage"
+    ROLES_READ = "roles.read"
+    """See which roles there are, and who has which."""
     ROLES_MANAGE = "roles.manage"
+    """Make roles and assign them, of nothing that the caller may not do itself."""
+    API_KEYS_MANAGE = "api_keys.manage"
     HEALTH_READ = "health.read"
     METRICS_READ = "metrics.read"
 
@@ -59,6 +61,24 @@ _READ = frozenset(
 # A stored snapshot tells no more than the events that every reader may fold, so reading one is
 # reading; what an investigator has beyond that is having one computed.
 _SUPPORT = _READ | {_P.PERSONAL_READ}
+
+LIMITABLE: frozenset[Permission] = frozenset(
+    {
+        _P.EVENTS_APPEND,
+        _P.EVENTS_CORRECT,
+        _P.EVENTS_VALIDATE,
+        _P.EVENTS_READ,
+        _P.ORDERS_READ,
+        _P.PERSONAL_READ,
+        _P.RECEIPTS_READ,
+        _P.SNAPSHOTS_READ,
+        _P.SEARCHES_SAVE,
+        _P.JOBS_OWN,
+    }
+)
+"""What may be permitted within a scope. What the others permit is about the whole tenant: limiting
+them would be a promise that nothing keeps. Validating, saving a search and seeing one's own jobs
+tell of no event that is not one's own or that one may not read."""
 
 BUILT_IN: Mapping[str, frozenset[Permission]] = {
     # What a POST answers is the producer's own data, and a receipt tells digests alone; nothing
@@ -77,28 +97,13 @@ BUILT_IN: Mapping[str, frozenset[Permission]] = {
     "support": _SUPPORT,
     "investigator": _SUPPORT
     | {_P.DISPUTES_MANAGE, _P.SNAPSHOTS_COMPUTE, _P.EXPORTS_RUN, _P.JOBS_OWN},
-    "auditor": _READ | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ},
+    "auditor": _READ | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ, _P.ROLES_READ},
     "admin": frozenset(Permission),
     "operator": frozenset(
         {_P.HEALTH_READ, _P.METRICS_READ, _P.JOBS_OWN, _P.JOBS_READ, _P.JOBS_RUN}
     ),
 }
 """The built-in roles of every tenant, as http.md ("Callers") lists them."""
-
-
-class RoleLookup(Protocol):
-    """Says what the roles of a token are worth in a tenant. Answers from memory, never blocks."""
-
-    def permissions_of(self, tenant_id: str, roles: Iterable[str]) -> frozenset[Permission]:
-        """All that these roles permit together. A role that is not known gives nothing."""
-        ...
-
-
-class BuiltInRoles:
-    """The roles that every tenant has."""
-
-    def permissions_of(self, tenant_id: str, roles: Iterable[str]) -> frozenset[Permission]:
-        return permissions_of(roles)
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:

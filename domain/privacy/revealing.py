@@ -9,7 +9,7 @@ is never decoded.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -33,14 +33,23 @@ def mask(encoded: bytes) -> bytes:
     return _PLACEHOLDER.sub(MASKED, encoded) if _MARK in encoded else encoded
 
 
-def reveal(encoded: bytes, disclosed: Mapping[str, object]) -> bytes:
-    """Every personal value by its digest; one that is not disclosed as `{"erased":true}`."""
+def reveal(
+    encoded: bytes,
+    disclosed: Mapping[str, object],
+    shown: Callable[[str], bool] | None = None,
+) -> bytes:
+    """Every personal value by its digest; one that is not disclosed as `{"erased":true}`, one whose
+    digest is not `shown` as `{"masked":true}`."""
     if _MARK not in encoded:
         return encoded
 
     def value(match: re.Match[bytes]) -> bytes:
         digest = match[1].decode("ascii")
-        return msgspec.json.encode(disclosed[digest]) if digest in disclosed else ERASED
+        if digest not in disclosed:
+            return ERASED
+        if shown is not None and not shown(digest):
+            return MASKED
+        return msgspec.json.encode(disclosed[digest])
 
     return _PLACEHOLDER.sub(value, encoded)
 

@@ -58,26 +58,28 @@ def conceal(
     marks: Marks = NO_MARKS,
     *,
     random_bytes: Callable[[int], bytes],
+    owner: tuple[str, str] | None = None,
 ) -> tuple[Content, tuple[Disclosed, ...]]:
     """What the event says with its personal values as digests, and these values by owner.
 
     `marks` are the schema's `x-pii` marks of the payload; `random_bytes(n)` gives n bytes from a
-    cryptographic source, asked once. The incoming event stays as it is.
+    cryptographic source, asked once. `owner`: of what its payload hides; its order if left out. The
+    incoming event stays as it is.
     """
     payload_paths = personal_paths(incoming.payload, incoming.type, marks)
     metadata = incoming.metadata
     metadata_paths = personal_paths(metadata, incoming.type) if metadata else []
     salts = _salts(1 + len(payload_paths) + len(metadata_paths), random_bytes)
-    order = ("order", incoming.order_id)
+    order = owner or ("order", incoming.order_id)
     disclosures: dict[tuple[str, str], list[str]] = {}
     payload = incoming.payload
     if payload_paths:
         payload, disclosures[order] = _sealed(payload, payload_paths, salts[1:])
     if metadata is not None and metadata_paths:
         actor = metadata.get("actor_id")
-        owner = ("actor", actor) if type(actor) is str and actor else order
+        doer = ("actor", actor) if type(actor) is str and actor else order
         metadata, more = _sealed(metadata, metadata_paths, salts[1 + len(payload_paths) :])
-        disclosures.setdefault(owner, []).extend(more)
+        disclosures.setdefault(doer, []).extend(more)
     content = Content(
         tenant_id,
         incoming.event_id,
@@ -127,9 +129,26 @@ def history_originator(tenant_id: str, stream: str) -> UUID:
     return UUID(bytes=_uuid5(_namespace(HISTORY, tenant_id), stream))
 
 
-def open_disclosures(text: str) -> dict[str, Any]:
-    """digest -> value of the disclosures of a `Disclosed`. Raises ValueError for damaged ones."""
-    return {digest: value for digest, _, value in _opened(text)}
+class Opened(dict[str, Any]):
+    """digest -> value of what is disclosed; `names`: digest -> the name of the field it is in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, str] = {}
+
+    def add(self, other: Opened) -> None:
+        """Take in what another one has."""
+        self.update(other)
+        self.names.update(other.names)
+
+
+def open_disclosures(text: str) -> Opened:
+    """What the disclosures of a `Disclosed` say. Raises ValueError for damaged ones."""
+    opened = Opened()
+    for digest, name, value in _opened(text):
+        opened[digest] = value
+        opened.names[digest] = name
+    return opened
 
 
 def disclosed_names(text: str) -> dict[str, str]:

@@ -52,6 +52,11 @@ select e.originator_version
   join events e on e.tenant_id = %s and e.event_id = k.event_id and e.originator_id = %s
 """
 
+NEWEST = """
+select originator_version from events
+ where originator_id = %s order by originator_version desc limit 1
+"""
+
 
 class Histories:
     """Implements `application.ports.OrderHistories`."""
@@ -86,6 +91,12 @@ class Histories:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(VERSIONS, parameters)
                 return [version for (version,) in await cursor.fetchall()]
+
+    async def newest_version(self, originator_id: UUID) -> int:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                row = await (await connection.execute(NEWEST, (originator_id,))).fetchone()
+        return row[0] if row else 0
 
 
 def _bound(value: int | None) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from application.ports import StoredRow
+from domain.privacy.sealing import Opened
 from infrastructure.event_store.reader import BODIES, in_order
 from infrastructure.postgres.arrays import BigintColumn
 from infrastructure.postgres.connect import Pool, store_errors
@@ -20,9 +21,9 @@ class Pages:
 
     async def page(
         self, tenant_id: str, positions: Sequence[int], disclosing: Sequence[int]
-    ) -> tuple[list[StoredRow], Mapping[str, object]]:
+    ) -> tuple[list[StoredRow], Opened]:
         if not positions:
-            return [], {}
+            return [], Opened()
         with store_errors():
             async with self._pool.wire() as wire:
                 part = wire.part()
@@ -31,5 +32,5 @@ class Pages:
                 if disclosing:
                     sealed = part.run(OF_EVENTS, tenant_id, BigintColumn(disclosing))
                 await part.done()
-        disclosed = self._disclosures.opened(tenant_id, sealed.rows()) if sealed else {}
+        disclosed = self._disclosures.opened(tenant_id, sealed.rows() if sealed else ())
         return in_order(bodies.rows(), positions), disclosed

@@ -18,6 +18,7 @@ import msgspec
 from application.intake.preparing import PreparedLines, PrepareHere, prepare_line
 from application.intake.scrubbing import Line
 from application.orders.record import Preparer
+from domain.access.scope import ANYTHING, Reach
 from domain.errors import Unavailable
 from domain.orders.events import Incoming
 
@@ -27,6 +28,7 @@ FEW = 2000
 _COLLECT_EVERY = 50_000
 _encode = msgspec.msgpack.Encoder().encode
 _decode_lines = msgspec.msgpack.Decoder(list[Line]).decode
+_decode_reach = msgspec.msgpack.Decoder(Reach).decode
 _decode_prepared = msgspec.msgpack.Decoder(PreparedLines).decode
 _child: Preparer
 
@@ -50,13 +52,15 @@ class PrepareElsewhere:
         self._warmed: set[str] = set()
         self._executor: ProcessPoolExecutor | None = None
 
-    async def prepare(self, tenant_id: str, lines: Sequence[Line]) -> PreparedLines:
+    async def prepare(
+        self, tenant_id: str, lines: Sequence[Line], reach: Reach = ANYTHING
+    ) -> PreparedLines:
         if tenant_id not in self._warmed:
             self._warm(tenant_id)
             self._warmed.add(tenant_id)
         if self._seen < self._few:
             self._seen += len(lines)
-            return await self._here.prepare(tenant_id, lines)
+            return await self._here.prepare(tenant_id, lines, reach)
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
                 1, multiprocessing.get_context("spawn"), _begin, (self._make,)
@@ -64,7 +68,7 @@ class PrepareElsewhere:
         loop = asyncio.get_running_loop()
         try:
             prepared = await loop.run_in_executor(
-                self._executor, _prepare, tenant_id, _encode(lines)
+                self._executor, _prepare, tenant_id, _encode(lines), _encode(reach)
             )
         except BrokenProcessPool as error:  # it was killed: the next attempt starts another
             self.close()
@@ -97,8 +101,8 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _prepare(tenant_id: str, lines: bytes) -> bytes:
-    prepared = PreparedLines()
+def _prepare(tenant_id: str, lines: bytes, reach: bytes) -> bytes:
+    prepared, within = PreparedLines(), _decode_reach(reach)
     for index, line in enumerate(_decode_lines(lines)):
-        prepare_line(_child, tenant_id, index, line, prepared)
+        prepare_line(_child, tenant_id, index, line, prepared, within)
     return _encode(prepared)

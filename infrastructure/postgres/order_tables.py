@@ -175,3 +175,34 @@ Index(
     postgresql_using="gin",
     postgresql_with=SHORT_LIST,
 )
+
+audit_log = Table(
+    "audit_log",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("target", Text, nullable=False, comment="what it is about, or the stream it is in"),
+    Column("actor_id", Text),
+    Column("received_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "sequence", name="audit_log_pkey"),
+    ForeignKeyConstraint(
+        ["tenant_id", "sequence"],
+        ["order_events.tenant_id", "order_events.sequence"],
+        name="audit_log_event_fkey",
+    ),
+    ForeignKeyConstraint(
+        ["tenant_id", "actor_id"],
+        ["actors.tenant_id", "actors.actor_id"],
+        name="audit_log_actor_fkey",
+    ),
+    comment="The service's own history.* events: what was done to it, and by whom.",
+)
+for _name in ("type", "target", "actor_id"):
+    Index(
+        f"audit_log_by_{_name}",
+        audit_log.c.tenant_id,
+        audit_log.c[_name],
+        audit_log.c.sequence,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.ports import KeyMissing
 from domain.privacy.disclosing import Kept
-from domain.privacy.sealing import disclosed_names, open_disclosures
+from domain.privacy.sealing import Opened, disclosed_names, open_disclosures
 from infrastructure.postgres.arrays import BigintColumn
 from infrastructure.postgres.connect import store_errors
 from infrastructure.privacy.encrypting import disclosure_place
@@ -43,12 +43,12 @@ class StoredDisclosures:
         self._pool = pool
         self._keyring = keyring
 
-    async def of(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[str, object]:
+    async def of(self, tenant_id: str, sequences: Sequence[int]) -> Opened:
         if not sequences:
-            return {}
+            return Opened()
         return await self._open(OF_EVENTS, (tenant_id, BigintColumn(sequences)))
 
-    async def of_order(self, tenant_id: str, order_id: str) -> Mapping[str, object]:
+    async def of_order(self, tenant_id: str, order_id: str) -> Opened:
         return await self._open(OF_ORDER, (tenant_id, order_id))
 
     async def kept(self, tenant_id: str, sequence: int) -> Kept:
@@ -62,9 +62,7 @@ class StoredDisclosures:
                 damaged = True
         return Kept(names, damaged)
 
-    async def _open(
-        self, statement: str, parameters: tuple[str, str | BigintColumn]
-    ) -> Mapping[str, object]:
+    async def _open(self, statement: str, parameters: tuple[str, str | BigintColumn]) -> Opened:
         return self.opened(parameters[0], await self._rows(statement, parameters))
 
     async def _rows(
@@ -75,12 +73,12 @@ class StoredDisclosures:
                 cursor = await connection.execute(statement, parameters, binary=True)
                 return await cursor.fetchall()
 
-    def opened(self, tenant_id: str, rows: Iterable[tuple[Any, ...]]) -> Mapping[str, object]:
-        """digest -> value of what these statements found. Raises KeyUnavailable."""
-        opened: dict[str, object] = {}
+    def opened(self, tenant_id: str, rows: Iterable[tuple[Any, ...]]) -> Opened:
+        """What these statements found. Raises KeyUnavailable."""
+        opened = Opened()
         for row in rows:
             if (text := disclosed_text(self._keyring, tenant_id, row)) is not None:
-                opened.update(open_disclosures(text))
+                opened.add(open_disclosures(text))
         return opened
 
 

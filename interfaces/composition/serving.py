@@ -10,6 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from application.access.authenticate import Authenticator, TokenVerifier
+from application.access.roles import ManageRoles
+from application.access.seeing import Sight
+from application.audit.newest import Newest
 from application.intake.fingerprint import Fingerprinter
 from application.intake.rejected import RejectedLines
 from application.intake.spool import ReceiveBulk
@@ -20,7 +23,7 @@ from application.orders.tail import Tail
 from application.orders.validate import ValidateEvents
 from application.orders.views import Viewer
 from application.snapshots.computing import RequestSnapshot
-from domain.access.permissions import BuiltInRoles
+from domain.access.roles import Roles
 from domain.errors import OrderHistoryError
 from infrastructure.access.jwks import JwksVerifier
 from infrastructure.access.local_issuer import ISSUER, LocalIssuer
@@ -40,6 +43,7 @@ from interfaces.composition.writing import writing
 from interfaces.http.services import Services
 from interfaces.http.timing import RequestTimes
 from interfaces.settings import Settings
+from projections.audit.queries import AuditQueries
 from projections.orders.queries import OrderQueries
 
 READERS = 12
@@ -67,10 +71,14 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         proving = proofs(side)
         asking = searching(side)
         asked, times = health(side), RequestTimes()
+        pseudonym = partial(_pseudonym, cursor_key)
+        roles = Newest(side.acts, Roles)
+        orders = OrderQueries(side.pool)
+        sight = Sight(orders)
         yield Services(
-            authenticator=Authenticator(
-                verifier, BuiltInRoles(), clock, pseudonym=partial(_pseudonym, cursor_key)
-            ),
+            authenticator=Authenticator(verifier, roles, clock, pseudonym=pseudonym),
+            roles=ManageRoles(side.acts, roles, pseudonym),
+            audit=AuditQueries(side.pool),
             health=asked,
             metrics=metrics(side, asked, times),
             diagnose=diagnose(side),
@@ -82,9 +90,9 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             record=RecordEvent(side.door, side.reader, side.disclosures, side.comparer),
             validate=ValidateEvents(RecordedIds(side.pool), side.schemas, clock),
             reader=side.reader,
-            disclosures=side.disclosures,
-            viewer=Viewer(side.disclosures, Pages(side.pool, side.disclosures)),
-            orders=OrderQueries(side.pool),
+            sight=sight,
+            viewer=Viewer(side.disclosures, Pages(side.pool, side.disclosures), sight),
+            orders=orders,
             search=asking.search,
             aggregate=asking.aggregate,
             saved=asking.saved,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from application.audit.acts import Acts
 from application.intake.chunks import JobCipher
 from application.intake.recording import Recording
 from application.orders.as_of import AsOfQueries
@@ -51,6 +52,7 @@ class WriteSide:
     preparer: Preparer
     comparer: Comparer
     as_of: AsOfQueries
+    acts: Acts
     snapshots: Snapshots
     capture: CaptureSnapshot
     jobs: PostgresJobStore
@@ -123,7 +125,8 @@ def _put_together(
     schemas = PayloadSchemas()
     preparer = Preparer(schemas, clock, os.urandom, keyring.warm)
     comparer = Comparer(reader, disclosures)
-    as_of = AsOfQueries(Histories(pool), reader)
+    histories = Histories(pool)
+    as_of = AsOfQueries(histories, reader)
     snapshots = Snapshots(pool)
     jobs = PostgresJobStore(pool, clock)
     spool = PostgresSpool(pool, jobs, clock)
@@ -141,6 +144,7 @@ def _put_together(
         preparer=preparer,
         comparer=comparer,
         as_of=as_of,
+        acts=Acts(door, histories, clock, os.urandom, keyring.warm),
         snapshots=snapshots,
         capture=CaptureSnapshot(
             door, snapshots, disclosures, as_of, clock, os.urandom, keyring.warm

@@ -25,9 +25,10 @@ from domain.search.grouping import (
     read_measure,
     read_measures,
 )
+from domain.search.query import Node
 from domain.times import format_short
 from interfaces.http.answers import READ_HEADERS, json_answer
-from interfaces.http.asked import as_declared, may_ask, query_of, read_body
+from interfaces.http.asked import as_declared, may_ask, query_of, read_body, seen
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import MIN_SEQUENCE, Content, Reply, endpoint, problems
 from interfaces.http.schemas import Query
@@ -116,7 +117,7 @@ async def aggregate(request: ApiRequest) -> ASGIApp:
     node = query_of(request, body)
     measures = body.read("measures", read_measures, [COUNT])
     groups = body.read("group_by", read_groups, list[Group]())
-    _may_ask(request, groups, measures)
+    node = _may_ask(request, node, groups, measures)
     body.done()
     aggregated = request.services.aggregate
     found = await aggregated(request.caller.tenant_id, node, Asked(measures, groups))
@@ -144,7 +145,7 @@ async def top(request: ApiRequest) -> ASGIApp:
     allowed = f"a whole number from 1 to {_MOST_K}"
     count = body.read("k", as_declared(K, allowed), 10)
     measure = body.read("measure", _number, COUNT)
-    _may_ask(request, [group] if group else [], [measure])
+    node = _may_ask(request, node, [group] if group else [], [measure])
     body.done()
     assert group is not None, "it is required"
     aggregated = request.services.aggregate
@@ -152,9 +153,13 @@ async def top(request: ApiRequest) -> ASGIApp:
     return _answer([group], found)
 
 
-def _may_ask(request: ApiRequest, groups: Sequence[Group], measures: Sequence[Measure]) -> None:
+def _may_ask(
+    request: ApiRequest, node: Node, groups: Sequence[Group], measures: Sequence[Measure]
+) -> Node:
+    """The question, of what the caller may see of these. Raises as `may_ask`."""
     fields = [group.field for group in groups]
-    may_ask(request.caller, [*fields, *(one.field for one in measures if one.field is not None)])
+    fields += [one.field for one in measures if one.field is not None]
+    return seen(request.caller, node, of_orders=may_ask(request.caller, fields))
 
 
 def _field(value: Any, pointer: str) -> Group | None:

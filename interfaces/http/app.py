@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, LifeSpanReceive, LifeSpanSend, Receive, Scop
 
 from interfaces.http import (
     aggregations,
+    audit,
     bulk,
     corrections,
     diagnostics,
@@ -30,6 +31,7 @@ from interfaces.http import (
     metrics,
     orders,
     pages,
+    roles,
     search,
     searches,
     snapshots,
@@ -63,6 +65,8 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *health.HANDLERS,
     *metrics.HANDLERS,
     *diagnostics.HANDLERS,
+    *roles.HANDLERS,
+    *audit.HANDLERS,
 )
 PUBLIC_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *health.PUBLIC_HANDLERS,

@@ -20,6 +20,7 @@ from domain.search.fields import Field
 from domain.search.narrowing import conditions
 from domain.search.query import All, Node
 from domain.search.reading import read_query
+from domain.search.within import within, within_orders
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
 
@@ -72,7 +73,7 @@ async def read_body(request: ApiRequest, fields: Collection[str], what: str) -> 
     """The body. Raises Unreadable for what is no JSON, Invalid for what is no object and for a
     field that is not one of these."""
     raw = await read_json_bytes(request, EVENT_LIMIT)
-    personal = request.caller.sees_personal
+    personal = request.caller.may_look_for_persons
 
     def read() -> Body:
         value = canonical.decode(raw)
@@ -89,10 +90,20 @@ async def read_body(request: ApiRequest, fields: Collection[str], what: str) -> 
 
 
 def query_of(request: ApiRequest, body: Body) -> Node:
-    """The question of the body, `query`; without one, about every event. Raises as `may_ask`."""
-    node = body.node or _read_node(body, request.caller.sees_personal)
-    may_ask(request.caller, (one.field for one in conditions(node)))
-    return node
+    """The question of the body, `query`, of what the caller may see; without one, about every such
+    event. Raises as `may_ask`."""
+    caller = request.caller
+    node = body.node or _read_node(body, caller.may_look_for_persons)
+    of_orders = may_ask(caller, (one.field for one in conditions(node)))
+    return seen(caller, node, of_orders=of_orders)
+
+
+def seen(caller: Caller, node: Node, *, of_orders: bool) -> Node:
+    """The question, about what the caller may see. of_orders: it tells of orders as they are.
+    Raises as `Caller.reach_of_orders`."""
+    if of_orders:
+        node = within_orders(node, caller.reach_of_orders(Permission.ORDERS_READ))
+    return within(node, caller.reach(Permission.EVENTS_READ))
 
 
 def _read_node(body: Body, personal: bool) -> Node:
@@ -101,11 +112,13 @@ def _read_node(body: Body, personal: bool) -> Node:
     )
 
 
-def may_ask(caller: Caller, fields: Iterable[Field]) -> None:
-    """Whoever asks by the fields of orders learns of orders as they are now, from whichever events
-    are found. Raises Forbidden for who may not read orders."""
-    if any(field.scope == "order" for field in fields):
+def may_ask(caller: Caller, fields: Iterable[Field]) -> bool:
+    """Whether these are fields of orders: whoever asks by such learns of orders as they are now,
+    from whichever events are found. Raises Forbidden for who may not read orders."""
+    of_orders = any(field.scope == "order" for field in fields)
+    if of_orders:
         caller.require(Permission.ORDERS_READ)
+    return of_orders
 
 
 def as_declared(kind: Any, allowed: str) -> Callable[[Any, str], Any]:

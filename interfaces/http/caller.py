@@ -13,6 +13,7 @@ from litestar.datastructures import State
 
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
+from domain.audit.acts import Doer
 from domain.errors import Invalid, Unreadable
 from interfaces.http.problems import ParameterError
 from interfaces.http.services import Services
@@ -44,6 +45,12 @@ class ApiRequest(Request[Caller, None, State]):
     @property
     def turns(self) -> Turns:
         return cast(Turns, self.scope["litestar_app"].state.turns)
+
+    @property
+    def doer(self) -> Doer:
+        """The caller, as the ledger remembers who did something."""
+        client = self.scope["client"]
+        return Doer(self.caller.subject, client[0] if client else None)
 
     def path_value(self, name: str) -> str:
         """A path parameter, decoded; `%2F` in it is a slash."""

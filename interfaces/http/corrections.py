@@ -66,7 +66,7 @@ async def record_correction(request: ApiRequest) -> ASGIApp:
     prepared = services.preparer.prepare_value(caller.tenant_id, {**defaults, **given})
     draft = structs.replace(prepared.draft, target_required=True)
     prepared = structs.replace(prepared, draft=draft)
-    answer = await record(request, prepared)
+    answer = await record(request, prepared, Permission.EVENTS_CORRECT)
     where = location("corrections", public_id(answer.sequence))
     return (replayed if answer.replayed else created)(answer.body, where)
 

@@ -143,6 +143,7 @@ async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
         after_sequence=after or 0,
         limit=query.limit + 1,
         history=query.type is not None and query.type.startswith("history."),
+        reach=caller.reach(Permission.EVENTS_READ),
     )
     page = keys[: query.limit]
     events = await services.viewer.page(
@@ -205,12 +206,18 @@ async def list_corrections_of(request: ApiRequest) -> ASGIApp:
     services = request.services
     row = await find_event(request)
     event_id = msgspec.json.decode(row.state)["event_id"]
-    rows = await services.reader.corrections_of(request.caller.tenant_id, event_id)
+    found = await services.reader.corrections_of(request.caller.tenant_id, event_id)
+    rows = await services.sight.within(request.caller, Permission.EVENTS_READ, found)
     return listing(await services.viewer.events(request.caller, rows), None)
 
 
-async def find_event(request: ApiRequest, name: str = "event_id") -> StoredRow:
-    """The event of the path, by either id. Raises NotFound."""
+async def find_event(
+    request: ApiRequest,
+    name: str = "event_id",
+    permission: Permission = Permission.EVENTS_READ,
+) -> StoredRow:
+    """The event of the path, by either id. Raises NotFound, too for one that this permission of the
+    caller does not reach."""
     event_id = request.path_value(name)
     reader, tenant_id = request.services.reader, request.caller.tenant_id
     sequence = sequence_of(event_id)
@@ -220,14 +227,17 @@ async def find_event(request: ApiRequest, name: str = "event_id") -> StoredRow:
         row = await reader.by_sequence(tenant_id, sequence)
     if row is None:
         raise NotFound("there is no such event")
+    await request.services.sight.require(request.caller, permission, row)
     return row
 
 
-async def record(request: ApiRequest, prepared: Prepared) -> RecordedAnswer:
+async def record(
+    request: ApiRequest, prepared: Prepared, permission: Permission = Permission.EVENTS_APPEND
+) -> RecordedAnswer:
     """Record under the Idempotency-Key of the request. Raises as `RecordEvent`."""
     key = idempotency_key(request)
     try:
-        return await request.services.record(request.caller, prepared, key)
+        return await request.services.record(request.caller, prepared, key, permission)
     except Invalid as error:
         raise of_key(error) from None
 

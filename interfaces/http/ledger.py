@@ -16,6 +16,7 @@ from domain.errors import Invalid
 from interfaces.http.answers import READ_HEADERS, TEXT, Answer, json_answer, resource
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import IF_NONE_MATCH, Content, Header, Reply, endpoint, problems
+from interfaces.http.events import find_event
 from interfaces.http.params import SafeInteger
 from interfaces.http.problems import in_place
 
@@ -102,8 +103,9 @@ async def verify_event(request: ApiRequest) -> ASGIApp:
     its digest. An event that no checkpoint covers yet is waited for, up to 2 s, else 503."""
     if _wants_text(request.header(b"accept")):
         headers = ((b"content-type", TEXT.encode()), *_VARY_BY_ACCEPT)
-        return Answer(200, headers, await _receipt(request))
-    verified = await request.services.verify(request.caller, _wanted(request))
+        return Answer(200, headers, await _receipt(request, Permission.EVENTS_READ))
+    wanted = await _wanted(request, Permission.EVENTS_READ)
+    verified = await request.services.verify(request.caller, wanted)
     return json_answer(msgspec.json.encode(verified), headers=_VARY_BY_ACCEPT)
 
 
@@ -125,16 +127,21 @@ async def get_receipt(request: ApiRequest) -> ASGIApp:
     """That the event is on the ledger, provable without this service. Its `extra` line chains the
     checkpoint to the global log over all tenants, while that still has the round. An event that no
     checkpoint covers yet is waited for, up to 2 s, else 503."""
-    return resource(request, await _receipt(request), media_type=TEXT)
+    receipt = await _receipt(request, Permission.RECEIPTS_READ)
+    return resource(request, receipt, media_type=TEXT)
 
 
-async def _receipt(request: ApiRequest) -> bytes:
-    receipt = await request.services.prove.receipt(request.caller.tenant_id, _wanted(request))
+async def _receipt(request: ApiRequest, permission: Permission) -> bytes:
+    wanted = await _wanted(request, permission)
+    receipt = await request.services.prove.receipt(request.caller.tenant_id, wanted)
     return receipt.encode()
 
 
-def _wanted(request: ApiRequest) -> str | int:
-    """The event of the path: a sequence, from the id that this service gave, or an event_id."""
+async def _wanted(request: ApiRequest, permission: Permission) -> str | int:
+    """The event of the path: a sequence, from the id that this service gave, or an event_id. Raises
+    NotFound for one that this permission of the caller does not reach."""
+    if not request.caller.reach(permission).is_of_all_events:
+        await find_event(request, permission=permission)
     event_id = request.path_value("event_id")
     sequence = sequence_of(event_id)
     return event_id if sequence is None else sequence

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from application.orders.views import EventView
 from domain.access.permissions import Permission
+from domain.access.scope import Reach
 from domain.errors import Invalid, NotFound
 from domain.times import format_short
 from interfaces.http.answers import listing, resource
@@ -173,6 +174,7 @@ async def _timeline(
 ) -> ASGIApp:
     services, caller = request.services, request.caller
     order_id = request.path_value("order_id")
+    reach = caller.reach(Permission.ORDERS_READ)
     await await_sequence(request)
     walk = Walk(
         services.cursor_key, caller.tenant_id, f"timeline/{order}/{pattern}/{order_id}", query
@@ -186,8 +188,9 @@ async def _timeline(
         order=order,
         after=walk.after(query.cursor, tuple[int, int]),
         limit=query.limit + 1,
+        reach=reach,
     )
-    if not keys and not await services.orders.order_exists(caller.tenant_id, order_id):
+    if not keys and not await _is_there(request, order_id, reach):
         raise NotFound("there is no such order")
     page = keys[: query.limit]
     events = await services.viewer.page(
@@ -197,6 +200,14 @@ async def _timeline(
     if len(keys) > query.limit:
         next_cursor = walk.cursor((page[-1].occurred_us, page[-1].sequence))
     return listing(events, next_cursor)
+
+
+async def _is_there(request: ApiRequest, order_id: str, reach: Reach) -> bool:
+    """Whether the caller sees anything of an order, though nothing of what it asked for."""
+    orders, tenant_id = request.services.orders, request.caller.tenant_id
+    if reach.is_of_all_events:
+        return await orders.order_exists(tenant_id, order_id)
+    return bool(await orders.timeline(tenant_id, order_id, limit=1, reach=reach))
 
 
 @endpoint(
@@ -216,7 +227,9 @@ async def get_aggregate(request: ApiRequest) -> ASGIApp:
     """Events by type and source, the first and the last, and who did how much."""
     order_id = request.path_value("order_id")
     await await_sequence(request)
-    found = await request.services.orders.aggregate(request.caller.tenant_id, order_id)
+    services, caller = request.services, request.caller
+    await services.sight.require_order(caller, Permission.ORDERS_READ, order_id)
+    found = await services.orders.aggregate(caller.tenant_id, order_id)
     if found is None:
         raise NotFound("there is no such order")
     answer = TimelineAggregate(
@@ -261,6 +274,7 @@ async def list_orders(request: ApiRequest, query: OrdersQuery) -> ASGIApp:
         sort=query.sort,
         after=walk.after(query.cursor, tuple[int | None, str]),
         limit=query.limit + 1,
+        reach=caller.reach_of_orders(Permission.ORDERS_READ),
     )
     page = found[: query.limit]
     more = len(found) > query.limit

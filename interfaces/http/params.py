@@ -13,6 +13,7 @@ a value, an unknown name (with the nearest known one), a name given twice.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
 from types import UnionType
@@ -29,6 +30,7 @@ from interfaces.http.refusals import refusal
 
 MAX_INTEGER = 2**53 - 1
 Q = TypeVar("Q", bound=Struct)
+T = TypeVar("T")
 
 
 class Instant(int):
@@ -70,6 +72,12 @@ class Numbered(Struct, frozen=True, kw_only=True):
 
     page: Annotated[int, Meta(ge=1, le=1_000_000, description="The first is 1.")] = 1
     limit: Limit = 50
+
+
+def numbered(items: Sequence[T], query: Numbered) -> Sequence[T]:
+    """The page of a whole list."""
+    start = (query.page - 1) * query.limit
+    return items[start : start + query.limit]
 
 
 class Window(Page, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ from litestar.types import ASGIApp
 from interfaces.http.timing import RequestTimes
 
 if TYPE_CHECKING:
+    from application.access.roles import ManageRoles
+    from application.access.seeing import Sight
     from application.intake.rejected import RejectedLines
     from application.intake.spool import ReceiveBulk
     from application.jobs.asking import Jobs
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from application.orders.tail import Tail
     from application.orders.validate import ValidateEvents
     from application.orders.views import Viewer
-    from application.ports import Clock, Disclosures, EventReader
+    from application.ports import Clock, EventReader
     from application.search.aggregating import Aggregate
     from application.search.saving import SavedSearches
     from application.search.searching import Search
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from interfaces.http.caller import Authenticator
     from interfaces.http.health import Health
     from interfaces.http.metrics import Metrics
+    from projections.audit.queries import AuditQueries
     from projections.orders.queries import OrderQueries
 
 
@@ -46,6 +49,8 @@ class Services:
     puts around the application; None: nothing."""
 
     authenticator: Authenticator
+    roles: ManageRoles
+    audit: AuditQueries
     health: Health
     metrics: Metrics
     diagnose: Diagnose
@@ -56,7 +61,7 @@ class Services:
     record: RecordEvent
     validate: ValidateEvents
     reader: EventReader
-    disclosures: Disclosures
+    sight: Sight
     viewer: Viewer
     orders: OrderQueries
     search: Search

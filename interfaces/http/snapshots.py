@@ -113,6 +113,7 @@ async def list_snapshots(request: ApiRequest, query: Page) -> ASGIApp:
     """Without their states."""
     services, caller = request.services, request.caller
     order_id = request.path_value("order_id")
+    await services.sight.require_order(caller, Permission.SNAPSHOTS_READ, order_id)
     walk = Walk(services.cursor_key, caller.tenant_id, f"snapshots/{order_id}", query)
     after = walk.after(query.cursor, tuple[int, str])
     rows = await services.snapshots.of_order(caller.tenant_id, order_id, after, query.limit + 1)
@@ -144,7 +145,8 @@ async def get_snapshot(request: ApiRequest) -> ASGIApp:
     row = await services.snapshots.get(caller.tenant_id, request.path_value("snapshot_id"))
     if row is None:
         raise NotFound("there is no such snapshot")
-    show = await services.viewer.show(caller, [row.sequence])
+    await services.sight.require_order(caller, Permission.SNAPSHOTS_READ, row.order_id)
+    show = await services.viewer.snapshot(caller, row.order_id, row.sequence)
     return resource(request, msgspec.json.encode(_view(row, show)))
 
 

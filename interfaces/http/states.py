@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 from application.orders.as_of import Question
 from domain.access.permissions import Permission
 from domain.errors import Invalid
-from domain.privacy.revealing import mask, reveal
 from domain.times import format_short, format_us
 from interfaces.http.answers import resource
 from interfaces.http.caller import ApiRequest
@@ -84,6 +83,7 @@ async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
     services, caller = request.services, request.caller
     order_id = request.path_value("order_id")
     await await_sequence(request)
+    await services.sight.require_order(caller, Permission.ORDERS_READ, order_id)
     question = Question(query.at, query.known_at, query.known_sequence)
     try:
         answer = await services.as_of.state(caller.tenant_id, order_id, question)
@@ -92,9 +92,7 @@ async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
     metadata = StateMetadata(
         answer.event_sequence, answer.events_applied, list(answer.late), answer.basis
     )
-    state = mask(encoded := msgspec.json.encode(answer.state))
-    if caller.sees_personal and state != encoded:
-        state = reveal(encoded, await services.disclosures.of_order(caller.tenant_id, order_id))
+    state = await services.viewer.state(caller, order_id, msgspec.json.encode(answer.state))
     asked = {"at": query.at, "known_at": query.known_at}
     given = {name: format_short(us) for name, us in asked.items() if us is not None}
     told = b'"state":%b,"metadata":%b}' % (state, msgspec.json.encode(metadata))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import msgspec
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import UNSET, Meta
 
-from application.orders.views import Viewer
 from application.ports import StoredRow
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
@@ -22,8 +21,11 @@ from interfaces.http.endpoint import Header, Reply, endpoint, problems
 from interfaces.http.events import EventsQuery
 from interfaces.http.params import MAX_INTEGER
 from interfaces.http.problems import ParameterError
+from interfaces.http.reading import Behind
+from interfaces.http.services import Services
 
 HEARTBEAT = 15.0
+_CATCH_UP = 10.0
 LONGEST = 3600.0
 """Seconds after which a stream ends, so that clients move to newer processes; they resume."""
 
@@ -74,7 +76,8 @@ async def stream_events(request: ApiRequest, query: StreamQuery) -> ASGIApp:
     if after is None:
         after = (await services.reader.head(caller.tenant_id)).sequence
     pages = services.tail.follow(caller.tenant_id, after, _Filter(query))
-    return EventStream(pages, services.viewer, caller, services.stopping, services.clock())
+    seeing = _Seeing(services, caller)
+    return EventStream(pages, seeing, caller, services.stopping, services.clock())
 
 
 class _Filter:
@@ -123,20 +126,39 @@ class _Filter:
         return bool(msgspec.json.decode(metadata).get("actor_id") == self._query.actor_id)
 
 
+class _Seeing:
+    """Stored events as the caller sees them, those that it does not see left out."""
+
+    def __init__(self, services: Services, caller: Caller) -> None:
+        self._services = services
+        self._caller = caller
+        self._by_channel = caller.reach(Permission.EVENTS_READ).knows_channels
+
+    async def __call__(self, rows: Sequence[StoredRow]) -> list[tuple[int, bytes]]:
+        """Sequences and JSON. Raises Behind, Unavailable."""
+        services, caller = self._services, self._caller
+        if self._by_channel:  # whose channel is not known yet would never be sent
+            newest = rows[-1].sequence
+            if not await services.orders.wait_for(caller.tenant_id, newest, _CATCH_UP):
+                raise Behind
+        seen = await services.sight.within(caller, Permission.EVENTS_READ, rows)
+        bodies = await services.viewer.events(caller, seen)
+        return [(row.sequence, body) for row, body in zip(seen, bodies, strict=True)]
+
+
 class EventStream:
     """An ASGI response that writes pages of events until the client leaves or the server stops."""
 
     def __init__(
         self,
         pages: AsyncIterator[tuple[int, list[StoredRow]]],
-        viewer: Viewer,
+        seeing: _Seeing,
         caller: Caller,
         stopping: asyncio.Event,
         now_us: int,
     ) -> None:
         self._pages = pages
-        self._viewer = viewer
-        self._caller = caller
+        self._seeing = seeing
         self._stopping = stopping
         # A stream lives no longer than the right to read it.
         self._lifetime = min(LONGEST, max(1.0, (caller.expires_us - now_us) / 1_000_000))
@@ -164,14 +186,11 @@ class EventStream:
         loop = asyncio.get_running_loop()
         spoken = loop.time()
         async for _, rows in self._pages:
-            if rows:
-                bodies = await self._viewer.events(self._caller, rows)
+            shown = await self._seeing(rows) if rows else []
+            if shown:
                 await self._send(
                     send,
-                    b"".join(
-                        b"id: %d\nevent: event\ndata: %b\n\n" % (row.sequence, body)
-                        for row, body in zip(rows, bodies, strict=True)
-                    ),
+                    b"".join(b"id: %d\nevent: event\ndata: %b\n\n" % one for one in shown),
                 )
                 spoken = loop.time()
             elif loop.time() - spoken >= HEARTBEAT:

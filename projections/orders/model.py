@@ -16,7 +16,8 @@ import msgspec
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
-from infrastructure.postgres.order_tables import actors, order_events, orders
+from infrastructure.postgres.order_tables import actors, audit_log, order_events, orders
+from projections.audit.rows import AuditRows
 from projections.orders.lives import ActorRow, Life, OrderRow
 from projections.reading import Connection, Notification, read_histories
 from projections.search import model as search
@@ -31,13 +32,14 @@ class OrdersModel:
     """Implements `projections.read_model.ReadModel`."""
 
     name = NAME
-    tables = (actors, orders, *search.TABLES)
-    appended = frozenset({order_events.name})
+    tables = (actors, orders, *search.TABLES, audit_log)
+    appended = frozenset({order_events.name, audit_log.name})
     derived = DERIVED
 
     def __init__(self, indexing: Indexing, suffix: str = "", *, derives: bool = True) -> None:
         self._indexing = indexing
         self._events = search.EventRows(indexing, suffix, derives=derives)
+        self._audit = AuditRows(suffix)
         self._load = _load_sql(suffix)
         self._upsert_orders = _upsert_orders_sql(suffix)
         self._upsert_actors = _upsert_actors_sql(suffix)
@@ -58,6 +60,7 @@ class OrdersModel:
         await _relive(connection, lives, events[-1].position)
         await self._write(connection, lives.values(), _acts(events))
         await self._events.add(connection, events)
+        await self._audit.add(connection, events)
 
     async def _recall(self, connection: Connection, lives: Mapping[UUID, Life]) -> None:
         """Give the orders the rows that they have."""

@@ -14,11 +14,13 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from domain.access.scope import ANYTHING, Reach
 from infrastructure.postgres.connect import Pool, store_errors
 from projections.orders import statements as sql
 from projections.orders.filters import OrderFilters, given, type_filter
 from projections.orders.model import NAME
 from projections.orders.statements import Sort
+from projections.orders.within import events_within, orders_within
 
 Rows = list[tuple[Any, ...]]
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -91,7 +93,7 @@ class OrderQueries:
     async def order_exists(self, tenant: str, order_id: str) -> bool:
         return bool(await self._rows(sql.ORDER_EXISTS, tenant, {"order_id": order_id}))
 
-    async def timeline(
+    async def timeline(  # noqa: PLR0913  # what the timeline filters on
         self,
         tenant: str,
         order_id: str,
@@ -102,15 +104,18 @@ class OrderQueries:
         order: Literal["occurred", "sequence"] = "occurred",
         after: tuple[int, int] | None = None,
         limit: int = 50,
+        reach: Reach = ANYTHING,
     ) -> list[EventKey]:
         """An order's events by (occurred_us, sequence) or by sequence; empty for an unknown order.
 
         `from_us` includes, `to_us` excludes. `after` is (occurred_us, sequence) of the last one
-        seen, whatever the order.
+        seen, whatever the order. Here and elsewhere: what is not within `reach` is not there.
         """
+        within, bound = events_within(reach)
         values = given({"order_id": order_id, "from_us": from_us, "to_us": to_us})
         values |= type_filter(type_pattern)
-        text = sql.timeline(frozenset(values), order == "sequence", after is not None)
+        text = sql.timeline(frozenset(values), order == "sequence", after is not None, within)
+        values |= bound
         if after is not None:
             values |= {"after_us": after[0], "after_sequence": after[1]}
         return [EventKey(*row) for row in await self._rows(text, tenant, values, limit)]
@@ -128,6 +133,7 @@ class OrderQueries:
         after_sequence: int | None = None,
         limit: int = 50,
         history: bool = False,
+        reach: Reach = ANYTHING,
     ) -> list[EventKey]:
         """A tenant's events by sequence. `type` may be a pattern (`order.payment.*`); `history`
         lets the service's own events in, for those who asked for them by type."""
@@ -151,7 +157,9 @@ class OrderQueries:
             first, last = max(found[0][0], (after_sequence or 0) + 1), found[0][1]
             span = "short" if last - first < sql.SHORT else "long"
             values |= {"first_sequence": first, "last_sequence": last}
-        text = sql.events(names, history, span)
+        within, bound = events_within(reach)
+        text = sql.events(names, history, span, within)
+        values |= bound
         rows = await self._rows(text, tenant, values, limit, skewed=True)
         return [EventKey(*row) for row in rows]
 
@@ -168,6 +176,7 @@ class OrderQueries:
         sort: Sort = "last_event_at",
         after: tuple[int | None, str] | None = None,
         limit: int = 50,
+        reach: Reach = ANYTHING,
     ) -> list[OrderSummary]:
         """Orders, newest (or highest total) first; those without a total come last by total.
 
@@ -176,15 +185,17 @@ class OrderQueries:
         """
         values = given(msgspec.structs.asdict(filters or OrderFilters()))
         names = frozenset(values)
+        within, bound = orders_within(reach)
+        values |= bound
         if after is not None:
             values |= {"after_key": after[0], "after_order": after[1]}
         in_tail = after is not None and after[0] is None
         rows: Rows = []
         if not in_tail:
-            text = sql.orders(names, sort, after is not None)
-            rows = await self._rows(text, tenant, values, limit, skewed=bool(names))
+            text = sql.orders(names, sort, after is not None, within=within)
+            rows = await self._rows(text, tenant, values, limit, skewed=bool(names or within))
         if sort == "total_minor" and len(rows) < limit:
-            text = sql.orders(names, sort, in_tail, without_total=True)
+            text = sql.orders(names, sort, in_tail, without_total=True, within=within)
             rows += await self._rows(text, tenant, values, limit - len(rows), skewed=bool(names))
         return [OrderSummary(*row) for row in rows]
 
@@ -193,6 +204,11 @@ class OrderQueries:
         rows = await self._rows(sql.BY_IDS, tenant, {"order_ids": list(order_ids)}, skewed=True)
         found = {row[0]: OrderSummary(*row) for row in rows}
         return [found[one] for one in order_ids if one in found]
+
+    async def channels(self, tenant: str, order_ids: Sequence[str]) -> dict[str, str | None]:
+        """The channel of each of these orders that are there, as it is now."""
+        rows = await self._rows(sql.CHANNELS, tenant, {"order_ids": list(order_ids)}, skewed=True)
+        return dict(rows)
 
     async def reached(self, tenant: str, sequence: int) -> bool:
         """Whether the read model holds the tenant's events up to this sequence."""

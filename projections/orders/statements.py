@@ -31,6 +31,10 @@ _SORT_COLUMNS: Mapping[Sort, str] = {
 ORDER_EXISTS = f"select 1 from orders {where(['order_id = %(order_id)s'])}"
 BY_IDS = f"select {_ORDER} from orders {where(['order_id = any(%(order_ids)s::text[])'])}"
 
+CHANNELS = (
+    f"select order_id, channel from orders {where(['order_id = any(%(order_ids)s::text[])'])}"
+)
+
 AGGREGATE = f"""
 select type, source, actor_id,
        (select a.actor_type from actors a
@@ -51,10 +55,12 @@ select 1
 
 
 @cache
-def timeline(filters: Names, by_sequence: bool, after: bool) -> str:
-    """An order's events. By sequence, they are first collected through the order's own index:
-    a plan that walks the tenant's sequence instead would read other orders' events by the way."""
+def timeline(filters: Names, by_sequence: bool, after: bool, within: str = "") -> str:
+    """An order's events, `within` a condition. By sequence, they are first collected through the
+    order's own index: a plan that walks the tenant's sequence instead would read other orders'
+    events by the way."""
     conditions = [EVENT_CONDITIONS[name] for name in sorted(filters | {"order_id"})]
+    conditions += [within] * bool(within)
     if by_sequence:
         return _collected(conditions + ["sequence > %(after_sequence)s"] * after)
     if after:
@@ -94,10 +100,11 @@ def span(filters: Names) -> str:
 
 
 @cache
-def events(filters: Names, history: bool, span: Span | None = None) -> str:
-    """A tenant's events by sequence; `history`: the service's own among them. span: of a window of
-    time, whose first and last sequence are bound."""
+def events(filters: Names, history: bool, span: Span | None = None, within: str = "") -> str:
+    """A tenant's events by sequence, `within` a condition; `history`: the service's own among them.
+    span: of a window of time, whose first and last sequence are bound."""
     conditions = [EVENT_CONDITIONS[name] for name in sorted(filters)]
+    conditions += [within] * bool(within)
     if span is not None:
         conditions.append("sequence between %(first_sequence)s and %(last_sequence)s")
     if span == "short":
@@ -125,14 +132,14 @@ def _of_kinds(conditions: Collection[str]) -> str:
 with recursive kinds(type) as (
     (select type from order_events where {OF_TENANT} order by type limit 1)
     union all
-    select (select e.type from order_events e
-             where e.{OF_TENANT} and e.type > kinds.type order by e.type limit 1)
+    select (select order_events.type from order_events
+             where {OF_TENANT} and order_events.type > kinds.type order by type limit 1)
       from kinds where kinds.type is not null
 )
 select {_KEY}
   from kinds
  cross join lateral (
-       select {_KEY} from order_events e {where(["e.type = kinds.type", *conditions])}
+       select {_KEY} from order_events {where(["order_events.type = kinds.type", *conditions])}
         order by sequence limit %(limit)s) as found
  where starts_with(kinds.type, %(prefix)s)
  order by sequence limit %(limit)s"""
@@ -148,13 +155,17 @@ _OTHER_WINDOW: Mapping[Sort, Names] = {
 
 
 @cache
-def orders(filters: Names, sort: Sort, after: bool, without_total: bool = False) -> str:
-    """A page of orders, newest or highest first, the order id breaking ties downwards.
+def orders(
+    filters: Names, sort: Sort, after: bool, without_total: bool = False, within: str = ""
+) -> str:
+    """A page of orders, newest or highest first, the order id breaking ties downwards; `within` a
+    condition.
 
     Orders without a total come after all others: sorted by total, they are a statement of their
     own, because an index keeps them on the other side.
     """
     conditions = [ORDER_CONDITIONS[name] for name in sorted(filters)]
+    conditions += [within] * bool(within)
     column = _SORT_COLUMNS[sort]
     if sort == "total_minor":
         conditions.append(f"total_minor is {'' if without_total else 'not '}null")

@@ -15,14 +15,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from application.maintenance.ports import Finding, What
-from infrastructure.postgres.order_tables import actors, order_events, orders
+from infrastructure.postgres.order_tables import actors, audit_log, order_events, orders
 from projections.read_model import ReadModel
 from projections.reading import Broken, Connection, Notification
 from projections.reconciling.scratch import Row, Scratch
 from projections.reconciling.source import Part, beginning, letters_of, read_part, read_whole
 from projections.search.key import IndexKeyDiffers
 
-BY_EVENT = frozenset({order_events.name, orders.name, "idents"})
+BY_EVENT = frozenset({order_events.name, audit_log.name, orders.name, "idents"})
 """The tables of the model that are held against it here; its others are sums over a tenant."""
 
 _APPLIED_AT_ONCE = 5000
@@ -118,10 +118,12 @@ class OrderRows:
         the model standing still."""
         scratch, values = self._scratch, looked.values
         if looked.part.missing is None:
-            await scratch.remove(connection, order_events, _EVENTS, values)
+            for table in (audit_log, order_events):
+                await scratch.remove(connection, table, _EVENTS, values)
         added = [actor for (actor,) in await scratch.add(connection, actors, _ALL, values)]
         await scratch.put(connection, orders, _ORDERS, values)
-        await scratch.put(connection, order_events, _EVENTS, values)
+        for table in (order_events, audit_log):
+            await scratch.put(connection, table, _EVENTS, values)
         for table in self._idents:
             await scratch.add(connection, table, _ALL, values)
         if added:
@@ -191,10 +193,12 @@ class OrderRows:
         self, connection: Connection, part: Part, values: Mapping[str, object]
     ) -> list[Finding]:
         name, scratch = self._model.name, self._scratch
-        rows = await scratch.differing(connection, order_events, _EVENTS, values)
-        if part.missing is not None:  # told of; they may be all that is left of these events
-            rows = [row for row in rows if not row[-1]]
-        found = counted(name, order_events.name, rows, lambda row: row[0])
+        found: list[Finding] = []
+        for table in (order_events, audit_log):
+            rows = await scratch.differing(connection, table, _EVENTS, values)
+            if part.missing is not None:  # told of; they may be all that is left of these events
+                rows = [row for row in rows if not row[-1]]
+            found += counted(name, table.name, rows, lambda row: row[0])
         if values["orders"]:
             rows = await scratch.differing(connection, orders, _ORDERS, values)
             found += counted(name, orders.name, rows)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from application.access.authenticate import MAX_TOKEN, Authenticator, Claims
-from domain.access.permissions import BuiltInRoles, Permission
+from domain.access.permissions import BUILT_IN, Permission
+from domain.access.roles import Role, Roles
+from domain.access.scope import ANYTHING, NOTHING, Reach, Scope
 from domain.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from domain.times import SECOND
 
@@ -36,13 +38,30 @@ class Clock:
         return self.now
 
 
+class StoredRoles:
+    """The roles of every tenant; none of its own to begin with."""
+
+    def __init__(self) -> None:
+        self.stored = Roles()
+        self.fresh = True
+        self.away = False
+
+    def known(self, tenant_id: str) -> Roles | None:
+        return self.stored if self.fresh and not self.away else None
+
+    async def of(self, tenant_id: str) -> Roles:
+        if self.away:
+            raise Unavailable
+        return self.stored
+
+
 def claims(*tenants: str, roles: tuple[str, ...] = ("support",), ttl: int = 3600) -> Claims:
     return Claims("anna", tenants, frozenset(roles), START + ttl * SECOND)
 
 
 def authenticator(clock: Clock | None = None, **tokens: Claims) -> tuple[Authenticator, Known]:
     verifier = Known(**tokens)
-    return Authenticator(verifier, BuiltInRoles(), clock or Clock(), capacity=2), verifier
+    return Authenticator(verifier, StoredRoles(), clock or Clock(), capacity=2), verifier
 
 
 async def test_a_caller_has_the_subject_the_tenant_and_the_rights_of_its_roles() -> None:
@@ -190,7 +209,54 @@ async def test_a_subject_that_is_an_email_address_goes_by_a_pseudonym() -> None:
             return claims
 
     authenticator = Authenticator(
-        Knows(), BuiltInRoles(), lambda: 0, pseudonym=lambda subject: f"sub_{len(subject)}"
+        Knows(), StoredRoles(), lambda: 0, pseudonym=lambda subject: f"sub_{len(subject)}"
     )
     caller = await authenticator.authenticate("Bearer x", None)
     assert caller.subject == "sub_15"
+
+
+def knowing(roles: StoredRoles, *names: str) -> Authenticator:
+    return Authenticator(Known(t=claims("acme", roles=names)), roles, Clock())
+
+
+def defined(name: str, *permissions: Permission) -> Roles:
+    roles = Roles()
+    roles.own[name] = Role(name, frozenset(permissions), Scope(sources=("stripe",)))
+    return roles
+
+
+async def test_a_role_of_the_tenants_own_permits_within_its_scope() -> None:
+    roles = StoredRoles()
+    roles.stored = defined("desk", Permission.EVENTS_READ)
+    caller = await knowing(roles, "desk").authenticate("Bearer t", None)
+    assert caller.permissions == {Permission.EVENTS_READ}
+    assert caller.reach(Permission.EVENTS_READ) == Reach((Scope(sources=("stripe",)),))
+    assert caller.reach(Permission.ORDERS_READ) == NOTHING
+
+
+async def test_a_role_is_assigned_to_the_subject() -> None:
+    roles = StoredRoles()
+    roles.stored.assigned["anna"] = frozenset({"auditor"})
+    caller = await knowing(roles).authenticate("Bearer t", None)
+    assert caller.permissions == BUILT_IN["auditor"]
+    assert caller.reach(Permission.AUDIT_READ) == ANYTHING
+
+
+async def test_a_change_of_roles_takes_effect_for_tokens_that_were_met() -> None:
+    roles = StoredRoles()
+    door = knowing(roles, "desk")
+    assert not (await door.authenticate("Bearer t", None)).permissions
+    roles.stored = defined("desk", Permission.EVENTS_READ)
+    assert (await door.authenticate("Bearer t", None)).may(Permission.EVENTS_READ)
+    roles.fresh = False  # it is asked for again, and has not changed
+    assert (await door.authenticate("Bearer t", None)).may(Permission.EVENTS_READ)
+
+
+async def test_built_in_roles_do_without_the_store() -> None:
+    roles = StoredRoles()
+    roles.away = True
+    caller = await knowing(roles, "operator").authenticate("Bearer t", None)
+    assert caller.permissions == BUILT_IN["operator"]
+    for names in (("desk",), ("operator", "desk"), ()):
+        with pytest.raises(Unavailable):  # neither that it may, nor that it may not
+            await knowing(roles, *names).authenticate("Bearer t", None)

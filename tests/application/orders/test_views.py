@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -17,13 +18,15 @@ from domain import canonical
 from domain.ledger.hashing import entry
 from domain.ledger.sealing import event_bytes
 from domain.privacy.revealing import mask
-from domain.privacy.sealing import TOPIC, draft_of
+from domain.privacy.sealing import TOPIC, Opened, draft_of
 from tests.domain.ledger.drafts import content, draft
 
 RECEIVED = b"2025-08-29T12:34:58.000001Z"
 ONLY_HASHED = ("salt", "tenant_id", "v")
 DIGESTS = ("A" * 43, "b-_9" + "C" * 39)
-DISCLOSED = {DIGESTS[0]: {"email": 'a"b@example.org', "é": [1]}}
+DISCLOSED = Opened()
+DISCLOSED[DIGESTS[0]] = {"email": 'a"b@example.org', "é": [1]}
+DISCLOSED.names[DIGESTS[0]] = "email"
 
 # What looks like the places where the bytes are cut, and like a placeholder, in a text.
 LURES = [',"salt":"', ',"tenant_id":"', ',"v":', '","v":1}', '{"_sd":"' + DIGESTS[0] + '"}', "\\"]
@@ -96,6 +99,18 @@ def test_a_view_with_personal_values_says_what_is_stored(row: StoredRow) -> None
     view = event_view(row, revealing(DISCLOSED))
     assert json.loads(view) == told(row, DISCLOSED, {"erased": True})
     _assert_of_its_type(view)
+
+
+@pytest.mark.parametrize(
+    ("classes", "shown"),
+    [({"contact", "text"}, DISCLOSED[DIGESTS[0]]), ({"address"}, None), (set(), None)],
+)
+def test_of_some_classes_the_others_are_masked(classes: set[str], shown: object) -> None:
+    metadata = b'{"ip":{"_sd":"%b"}}' % DIGESTS[0].encode()
+    state = event_bytes(draft("e1", metadata=metadata), 2, RECEIVED)
+    row = StoredRow(9, 7, 2, 0, b"\x01" * 32, b"\x02" * 32, state)
+    view = json.loads(event_view(row, revealing(DISCLOSED, classes)))
+    assert view["metadata"] == {"ip": shown or {"masked": True}}
 
 
 def _assert_of_its_type(view: bytes) -> None:

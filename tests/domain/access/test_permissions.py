@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.access.permissions import BUILT_IN, BuiltInRoles, Permission, permissions_of
+from domain.access.permissions import BUILT_IN, Permission, permissions_of
 
 ROLES = ["producer", "history_reader", "support", "investigator", "auditor", "admin", "operator"]
 MATRIX = """
@@ -32,7 +32,9 @@ exports.run        investigator                                     admin
 holds.manage                                                        admin
 erasure.manage                                                      admin
 retention.manage                                                    admin
+roles.read         auditor                                          admin
 roles.manage                                                        admin
+api_keys.manage                                                     admin
 health.read                                                         admin operator
 metrics.read                                                        admin operator
 """
@@ -64,7 +66,3 @@ def test_a_role_that_is_not_known_gives_nothing(role: str) -> None:
 
 def test_no_roles_give_nothing() -> None:
     assert permissions_of([]) == frozenset()
-
-
-def test_every_tenant_has_the_built_in_roles() -> None:
-    assert BuiltInRoles().permissions_of("acme", ["auditor"]) == permissions_of(["auditor"])

@@ -60,6 +60,15 @@ get_global_tile                                               auditor admin
 subsystem_health                                                      admin operator
 get_metrics                                                           admin operator
 get_diagnostics                                                       admin operator
+list_roles                                                    auditor admin
+make_role                                                             admin
+get_role                                                      auditor admin
+replace_role                                                          admin
+remove_role                                                           admin
+list_assignments                                              auditor admin
+get_assignment                                                auditor admin
+assign_roles                                                          admin
+list_acts                                                     auditor admin
 """
 ROWS = {words[0]: set(words[1:]) for line in MATRIX.strip().splitlines() if (words := line.split())}
 SEES_PERSONS = {"support", "investigator", "admin"}

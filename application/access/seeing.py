@@ -1,0 +1,93 @@
+"""What of stored events a caller may see, where its rights do not reach everything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from application.ports import StoredRow
+from domain.access.caller import Caller
+from domain.access.permissions import Permission
+from domain.access.scope import Reach
+from domain.errors import NotFound
+from domain.orders.events import decode_body
+
+_Place = tuple[str, str, str | None]
+"""Source, type and order of an event."""
+
+
+class OrderChannels(Protocol):
+    """Which channel orders are of, as they are now."""
+
+    async def channels(self, tenant: str, order_ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Of those that are there. Raises Unavailable."""
+        ...
+
+
+class Sight:
+    """Tells what is within reach. What is not is not there: NotFound, as for what never was."""
+
+    def __init__(self, orders: OrderChannels) -> None:
+        self._orders = orders
+
+    async def within(
+        self, caller: Caller, permission: Permission, rows: Sequence[StoredRow]
+    ) -> Sequence[StoredRow]:
+        """Those of the rows that the caller may see."""
+        reach = caller.reach(permission)
+        if reach.is_of_all_events:
+            return rows
+        places = [_place(row) for row in rows]
+        channels = await self.channels(caller.tenant_id, reach, {place[2] for place in places})
+        return [
+            row
+            for row, (source, event_type, order_id) in zip(rows, places, strict=True)
+            if reach.covers(source, event_type, channels.get(order_id))
+        ]
+
+    async def require(self, caller: Caller, permission: Permission, row: StoredRow) -> None:
+        """Raises NotFound for an event that the caller may not see."""
+        if not await self.within(caller, permission, [row]):
+            raise NotFound("there is no such event")
+
+    async def require_order(self, caller: Caller, permission: Permission, order_id: str) -> None:
+        """For what tells of a whole order. Raises Forbidden for who may see parts of orders alone,
+        NotFound for an order of another channel than the caller's."""
+        channels = caller.reach_of_orders(permission).channels
+        if channels is None:
+            return
+        found = await self._orders.channels(caller.tenant_id, [order_id])
+        if found.get(order_id) not in channels:
+            raise NotFound("there is no such order")
+
+    async def personal(self, caller: Caller, rows: Sequence[StoredRow]) -> Sequence[frozenset[str]]:
+        """The classes of personal data that the caller may see of each event."""
+        persons = caller.reach(Permission.PERSONAL_READ)
+        places = [_place(row) for row in rows]
+        channels = await self.channels(caller.tenant_id, persons, {place[2] for place in places})
+        return [
+            persons.personal(source, event_type, channels.get(order_id))
+            for source, event_type, order_id in places
+        ]
+
+    async def personal_of_order(self, caller: Caller, order_id: str) -> frozenset[str]:
+        """The classes of personal data that the caller may see of the whole order."""
+        persons = caller.reach(Permission.PERSONAL_READ).of_whole_orders
+        channels = await self.channels(caller.tenant_id, persons, {order_id})
+        return persons.personal("", "", channels.get(order_id))
+
+    async def channels(
+        self, tenant_id: str, reach: Reach, order_ids: Collection[str | None]
+    ) -> Mapping[str | None, str | None]:
+        """The channels of orders, where the reach asks for them."""
+        ids = [order_id for order_id in order_ids if order_id is not None]
+        if not ids or not reach.knows_channels:
+            return {}
+        found: dict[str | None, str | None] = {}
+        found.update(await self._orders.channels(tenant_id, ids))
+        return found
+
+
+def _place(row: StoredRow) -> _Place:
+    body = decode_body(row.state)
+    return body.source, body.type, body.order_id

@@ -1,0 +1,1 @@
+"""Doing what administrators ask for, as facts on the tenant's own ledger."""

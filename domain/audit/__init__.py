@@ -1,0 +1,1 @@
+"""What administrators do to the service, on the tenant's own ledger."""
