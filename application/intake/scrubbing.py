@@ -21,12 +21,13 @@ from domain.privacy.cards import holds_card, mask_body, may_hold_card, scrub_tex
 _BODIES = ("payload", "metadata")
 _IDS = ("event_id", "order_id", "correction_of")
 _IN_NAME = "has a card number in the name of a field; remove it"
-_IN_PLACE = "must not hold a card number"
+_IN_PLACE = "must not hold a card number, nor a card's code, PIN or track"
 
 
 class Line(Struct, frozen=True, array_like=True):
-    """A line as it is spooled. `redactions`: where its text says `[PAN ...]` for a card number, if
-    it is an event. `refused`: why it cannot be one, if that is known already."""
+    """A line as it is spooled. `redactions`: where its text says `[PAN ...]`, `[CVV]` and the like
+    for what is of a card, if it is an event. `refused`: why it cannot be one, if that is known
+    already."""
 
     number: int
     text: bytes
@@ -54,8 +55,8 @@ def scrub(line: RawLine) -> Line:
 
 
 def _may_hold_card(raw: bytes) -> bool:
-    """Escapes and UTF-16 hide digits from the quick look."""
-    return may_hold_card(raw) or b"\\u" in raw or b"\0" in raw
+    """Escapes and UTF-16 hide digits and separators from the quick look."""
+    return may_hold_card(raw) or b"\\" in raw or b"\0" in raw
 
 
 def _is_no_id_but_a_card(value: Any) -> bool:

@@ -3,17 +3,12 @@ from __future__ import annotations
 import json
 import random
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from domain.privacy.cards import holds_card, mask_body, mask_text, may_hold_card, scrub_line
 from domain.privacy.cards import scrub_text as scrub
-
-DATA = Path(__file__).parents[4] / "shared" / "data" / "payloads"
 
 TEST_CARDS = [  # published by the networks and gateways for testing
     "4111111111111111",
@@ -39,6 +34,14 @@ TEST_CARDS = [  # published by the networks and gateways for testing
 ]
 
 
+FULL_WIDTH, ARABIC, DEVANAGARI = "\uff10", "\u0660", "\u0966"
+
+
+def in_script(text: str, zero: str) -> str:
+    """The text with the digits of the script whose zero that is."""
+    return text.translate({ord("0") + digit: ord(zero) + digit for digit in range(10)})
+
+
 @pytest.mark.parametrize("card", TEST_CARDS)
 def test_knows_the_networks(card: str) -> None:
     masked = f"[PAN ****{card[-4:]}]"
@@ -58,6 +61,18 @@ def test_knows_the_networks(card: str) -> None:
         ("4111111111111111,5555555555554444", "[PAN ****1111],[PAN ****4444]"),
         ("4111111111111111 5555555555554444", "[PAN ****1111] [PAN ****4444]"),
         ("ééé 4111-1111.1111 1111", "ééé [PAN ****1111]"),
+        ("4111/1111/1111/1111 of 2025/01/01", "[PAN ****1111] of 2025/01/01"),
+        ("4111 - 1111 - 1111 - 1111", "[PAN ****1111]"),
+        ("4111  1111  1111  1111", "[PAN ****1111]"),
+        ("3782_822463_10005", "[PAN ****0005]"),
+        ("4111\t1111\t1111\t1111", "[PAN ****1111]"),
+        ("4111\u00a01111\u20091111\u202f1111", "[PAN ****1111]"),
+        ("41111\u20131111\u201411\u20121111\u22121", "[PAN ****1111]"),
+        ("4111\u200b1111\u00ad1111\ufeff1111", "[PAN ****1111]"),
+        (in_script("4111 1111 1111 1111", FULL_WIDTH), "[PAN ****1111]"),
+        (in_script("4111111111111111", ARABIC), "[PAN ****1111]"),
+        (in_script("4242-4242-4242-4242", DEVANAGARI), "[PAN ****4242]"),
+        ("4111" + in_script("1111", FULL_WIDTH) + in_script("11111111", ARABIC), "[PAN ****1111]"),
     ],
 )
 def test_finds_them_in_text(text: str, masked: str) -> None:
@@ -73,8 +88,9 @@ def test_finds_them_in_text(text: str, masked: str) -> None:
         "04111111111111111",  # inside a longer run of digits
         "41111111111111110",
         "411111111111",  # 12 digits
-        "4111  1111  1111  1111",
-        "4111/1111/1111/1111",
+        "41111/11111/11111/1",  # groups that no card has, at what also parts ids
+        "41111  1111111  1111",
+        "4111   1111    1111 1111",  # four spaces are a gap
         "1234567890123452",  # Luhn, no issuer
         "0000000000000000",
         "2025-01-01T00:00:56.300Z",
@@ -146,6 +162,39 @@ def test_unreadable_bytes_are_scrubbed_whole(raw: bytes, scrubbed: bytes) -> Non
     assert scrub_line(raw) == scrubbed
 
 
+@pytest.mark.parametrize(
+    ("raw", "scrubbed"),
+    [
+        (rb'{"a":"\u0664\uff111\u0967\u00a01111\u2013 1111\t\/1111', rb'{"a":"[PAN ****1111]'),
+        (rb'{"a":"\ud835\udfd2111111111111111', rb'{"a":"[PAN ****1111]'),
+        (
+            f'{{"a":"{in_script("4111", FULL_WIDTH)}\u20131111 1111 1111'.encode(),
+            b'{"a":"[PAN ****1111]',
+        ),
+        (b"x 4111\xa01111\x961111\xa01111 \xff", b"x [PAN ****1111] \xff"),
+        (b'{"a":";4111111111111111=25121010000?', b'{"a":"[TRACK ****1111]'),
+        (b'{"cvv":"123","cvv_result":"M","n":', b'{"cvv":"[CVV]","cvv_result":"M","n":'),
+        (b"{'card-pin' : 1234, 'x': 12", b"{'card-pin' : [PIN], 'x': 12"),
+        (rb'{"raw":"{\"cvc\":\"123\"}', rb'{"raw":"{\"cvc\":\"[CVV]\"}'),
+        (b"?cvv=123&pinBlock=04AB99&pin=123456", b"?cvv=[CVV]&pinBlock=[PIN]&pin=[PIN]"),
+        (
+            b'{"card_number_2":"1111","card_number_1":"4111","card_number_3":"11111111","n":',
+            b'{"card_number_2":"P","card_number_1":"P","card_number_3":"P","n":'.replace(
+                b"P", b"[PAN ****1111]"
+            ),
+        ),
+        (
+            b'{"card":["4111","1111", 11111111',
+            b'{"card":["[PAN ****1111]","[PAN ****1111]", [PAN ****1111]',
+        ),
+        (b'"cvv":"12345","pin":null,"pinned":1234', b'"cvv":"12345","pin":null,"pinned":1234'),
+    ],
+)
+def test_unreadable_bytes_hide_nothing(raw: bytes, scrubbed: bytes) -> None:
+    assert scrub(raw) == scrubbed
+    assert scrub(scrubbed) == scrubbed
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16"])
 @pytest.mark.parametrize("text", [CARD, "4111-1111-1111-1111", "4111 1111 1111 1111"])
 def test_utf_16_does_not_hide_a_card(encoding: str, text: str) -> None:
@@ -167,30 +216,7 @@ def test_a_line_that_is_no_event_is_scrubbed_whole(line: bytes) -> None:
     assert CARD.encode() not in scrub_line(line)
 
 
-@given(st.data())
-def test_the_quick_look_never_misses(data: st.DataObject) -> None:
-    card = data.draw(st.sampled_from(TEST_CARDS[:8]))
-    separators = data.draw(
-        st.lists(st.sampled_from(["", " ", "-", "."]), min_size=len(card), max_size=len(card))
-    )
-    around = st.text(st.characters(exclude_categories=["Cs", "Nd"]), max_size=5)
-    text = data.draw(around) + "".join(map("".join, zip(card, separators, strict=True)))
-    text += data.draw(around)
-    body = {"a": text}
-    if masked(body)[1]:
-        assert may_hold_card(json.dumps(body, ensure_ascii=False).encode())
-    assert mask_text(mask_text(text)) == mask_text(text)
-    assert (scrub(text.encode()) != text.encode()) == (mask_text(text) != text)
-
-
 def test_random_ids_rarely_look_like_cards() -> None:
     draw = random.Random(1)
     ids = [str(draw.randrange(10**15, 10**16)) for _ in range(10_000)]
     assert sum(map(holds_card, ids)) < 600
-
-
-def test_no_published_payload_holds_one() -> None:
-    paths = list(DATA.rglob("*.json"))
-    assert len(paths) > 100
-    for path in paths:
-        assert masked({"document": json.loads(path.read_text())})[1:] == ([], []), path
