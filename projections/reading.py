@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from psycopg import AsyncConnection
 
+from domain.orders.maintenance import is_maintenance
 from domain.times import to_us
 
 BATCH_EVENTS = 1000
@@ -52,6 +53,8 @@ class Notification(Struct, gc=False):
     for an event without a usable actor, `source_sequence` for one that its source has not numbered.
     Personal values in the payload are digests. `metadata` has what is searched of it
     (domain/search/fields.py), if any.
+    `maintenance`: see domain/orders/maintenance.py. `redactions`: JSON pointers at which a card
+    number was replaced.
     """
 
     position: int
@@ -74,6 +77,8 @@ class Notification(Struct, gc=False):
     source_sequence: int | None = None
     metadata: Mapping[str, Any] | None = None
     stream: str | None = None
+    maintenance: bool = False
+    redactions: Sequence[str] = ()
     _decoded: dict[str, Any] | UnsetType = UNSET
 
     @property
@@ -129,6 +134,8 @@ class _Metadata(Struct):
     source_sequence: Any = None
     correlation_id: Any = None
     causation_id: Any = None
+    maintenance: Any = None
+    audit: Any = None
 
 
 class _Body(Struct):
@@ -142,6 +149,7 @@ class _Body(Struct):
     correction_of: str | None = None
     metadata: _Metadata | None = None
     order_id: str | None = None
+    redactions: tuple[str, ...] = ()
     stream: str | None = None
 
 
@@ -221,6 +229,14 @@ def _decode(row: tuple[Any, ...]) -> Notification:
         _number(metadata.source_sequence),
         _searched(metadata),
         body.stream,
+        is_maintenance(
+            body.type,
+            body.correction_of,
+            actor_type=metadata.actor_type,
+            maintenance=metadata.maintenance,
+            audit=metadata.audit,
+        ),
+        body.redactions,
     )
 
 

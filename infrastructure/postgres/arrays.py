@@ -27,6 +27,7 @@ _SHORT = Struct("!h").pack
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _UUID_LENGTH = _LENGTH(16)
 _HASH_LENGTH = _LENGTH(8)
+_TRUE, _FALSE = _LENGTH(1) + b"\1", _LENGTH(1) + b"\0"
 
 
 class Column:
@@ -133,6 +134,17 @@ class HashesColumn(Column):
         return BytesColumn.fields([_hashes(v) for v in values])
 
 
+class BooleanColumn(Column):
+    """bool"""
+
+    oid = 1000
+    element_oid = 16
+
+    @staticmethod
+    def elements(values: Sequence[Any]) -> Iterable[bytes]:
+        return [_TRUE if v else _FALSE for v in values]
+
+
 class IntColumn(Column):
     """int"""
 
@@ -184,6 +196,7 @@ def register_columns(connection: AsyncConnection[Any]) -> None:
         BytesColumn,
         BigintColumn,
         NullableBigintColumn,
+        BooleanColumn,
         IntColumn,
         UuidColumn,
     ):

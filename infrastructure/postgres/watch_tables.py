@@ -1,5 +1,5 @@
-"""The tables for watching over the service: where its sources are, what is
-traced, and when schedules ran."""
+"""The tables for watching over the service: where its sources are and which send card numbers, what
+is traced, and when schedules ran."""
 
 from __future__ import annotations
 
@@ -33,6 +33,21 @@ source_ranges = Table(
     Column("high", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "source", "low", name="source_ranges_pkey"),
     comment="The source sequences that have come, as ranges that neither overlap nor touch.",
+)
+
+redactions = Table(
+    "redactions",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("pointer", Text, nullable=False, comment="to its place in the event, indexes as *"),
+    Column("events", BigInteger, nullable=False),
+    Column("first_us", BigInteger, nullable=False, comment="received_at of the first of them"),
+    Column("last_us", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "source", "type", "pointer", name="redactions_pkey"),
+    comment="Where sources have sent card numbers, none of which is here: a read model.",
 )
 
 traces = Table(

@@ -45,6 +45,7 @@ from interfaces.http.timing import RequestTimes
 from interfaces.settings import Settings
 from projections.audit.queries import AuditQueries
 from projections.orders.queries import OrderQueries
+from projections.redactions.queries import RedactionQueries
 
 READERS = 12
 """Connections that an API process reads with."""
@@ -93,6 +94,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             sight=sight,
             viewer=Viewer(side.disclosures, Pages(side.pool, side.disclosures), sight),
             orders=orders,
+            redactions=RedactionQueries(side.pool),
             search=asking.search,
             aggregate=asking.aggregate,
             saved=asking.saved,

@@ -31,6 +31,7 @@ from interfaces.http import (
     metrics,
     orders,
     pages,
+    redactions,
     roles,
     search,
     searches,
@@ -67,6 +68,7 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *diagnostics.HANDLERS,
     *roles.HANDLERS,
     *audit.HANDLERS,
+    *redactions.HANDLERS,
 )
 PUBLIC_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *health.PUBLIC_HANDLERS,

@@ -45,8 +45,17 @@ Order = Annotated[
 ]
 
 
-class TimelineQuery(Window, frozen=True, kw_only=True):
+class OrderEventsQuery(Window, frozen=True, kw_only=True):
     """A window of one order's history."""
+
+    include: Annotated[
+        Literal["maintenance"] | None,
+        Meta(description="`maintenance`: system maintenance, too, which is left out otherwise."),
+    ] = None
+
+
+class TimelineQuery(OrderEventsQuery, frozen=True, kw_only=True):
+    """The same, in one of two orders."""
 
     order: Order = "occurred"
     expand: Annotated[Literal["attachments"] | None, Meta(description="No event has any yet.")] = (
@@ -119,10 +128,11 @@ class ActorItem(Struct, frozen=True):
 
 
 class TimelineAggregate(Struct, frozen=True):
-    """The order's history in numbers."""
+    """The order's history in numbers; `event_count` and all else count maintenance, too."""
 
     order_id: str
     event_count: int
+    maintenance_events: int
     by_type: dict[str, int]
     by_source: dict[str, int]
     first_occurred_at: str
@@ -141,7 +151,12 @@ class TimelineAggregate(Struct, frozen=True):
     replies={200: Reply("A page of its events.", list_of(EventView)), **problems(404, 503)},
 )
 async def get_timeline(request: ApiRequest, query: TimelineQuery) -> ASGIApp:
-    """Everything recorded about the order, in the order in which it happened."""
+    """What was recorded about the order, in the order in which it happened.
+
+    System maintenance is left out unless `include=maintenance` asks for it: events whose
+    `metadata.actor_type` is `system` or whose `metadata.maintenance` is true. Never left out are
+    corrections, events of types that change the order's state, and what is tagged:
+    `metadata.audit` is true. Lists, searches, states and counts are of all events."""
     return await _timeline(request, query, query.order, None)
 
 
@@ -151,12 +166,13 @@ async def get_timeline(request: ApiRequest, query: TimelineQuery) -> ASGIApp:
     permission=Permission.ORDERS_READ,
     summary="An order's events of one type",
     tag="Orders",
-    query=Window,
+    query=OrderEventsQuery,
     headers=(MIN_SEQUENCE,),
     replies={200: Reply("A page of its events.", list_of(EventView)), **problems(404, 503)},
 )
-async def get_events_of_type(request: ApiRequest, query: Window) -> ASGIApp:
-    """`order.payment.*` stands for one or more further segments."""
+async def get_events_of_type(request: ApiRequest, query: OrderEventsQuery) -> ASGIApp:
+    """`order.payment.*` stands for one or more further segments. System maintenance is left out as
+    from the timeline."""
     pattern = request.path_value("type")
     try:
         msgspec.convert(pattern, TypePattern)
@@ -168,7 +184,7 @@ async def get_events_of_type(request: ApiRequest, query: Window) -> ASGIApp:
 
 async def _timeline(
     request: ApiRequest,
-    query: Window,
+    query: OrderEventsQuery,
     order: Literal["occurred", "sequence"],
     pattern: str | None,
 ) -> ASGIApp:
@@ -189,6 +205,7 @@ async def _timeline(
         after=walk.after(query.cursor, tuple[int, int]),
         limit=query.limit + 1,
         reach=reach,
+        maintenance=query.include == "maintenance",
     )
     if not keys and not await _is_there(request, order_id, reach):
         raise NotFound("there is no such order")
@@ -207,7 +224,7 @@ async def _is_there(request: ApiRequest, order_id: str, reach: Reach) -> bool:
     orders, tenant_id = request.services.orders, request.caller.tenant_id
     if reach.is_of_all_events:
         return await orders.order_exists(tenant_id, order_id)
-    return bool(await orders.timeline(tenant_id, order_id, limit=1, reach=reach))
+    return bool(await orders.timeline(tenant_id, order_id, limit=1, reach=reach, maintenance=True))
 
 
 @endpoint(
@@ -224,7 +241,8 @@ async def _is_there(request: ApiRequest, order_id: str, reach: Reach) -> bool:
     },
 )
 async def get_aggregate(request: ApiRequest) -> ASGIApp:
-    """Events by type and source, the first and the last, and who did how much."""
+    """Events by type and source, the first and the last, and who did how much. All of them are
+    counted; `maintenance_events` are those that the timeline leaves out."""
     order_id = request.path_value("order_id")
     await await_sequence(request)
     services, caller = request.services, request.caller
@@ -235,6 +253,7 @@ async def get_aggregate(request: ApiRequest) -> ASGIApp:
     answer = TimelineAggregate(
         order_id=found.order_id,
         event_count=found.event_count,
+        maintenance_events=found.maintenance_events,
         by_type=found.by_type,
         by_source=found.by_source,
         first_occurred_at=format_short(found.first_us),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from interfaces.http.metrics import Metrics
     from projections.audit.queries import AuditQueries
     from projections.orders.queries import OrderQueries
+    from projections.redactions.queries import RedactionQueries
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class Services:
     sight: Sight
     viewer: Viewer
     orders: OrderQueries
+    redactions: RedactionQueries
     search: Search
     aggregate: Aggregate
     saved: SavedSearches

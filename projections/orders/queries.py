@@ -72,11 +72,13 @@ class ActorSummary(Struct):
 
 
 class Aggregate(Struct):
-    """An order's history in numbers. `by_type` and `by_source` are sorted, actors by first event;
-    events without an actor are in no actor's count."""
+    """An order's history in numbers: all of it, `maintenance_events` among them. `by_type` and
+    `by_source` are sorted, actors by first event; events without an actor are in no actor's count.
+    """
 
     order_id: str
     event_count: int
+    maintenance_events: int
     by_type: dict[str, int]
     by_source: dict[str, int]
     first_us: int
@@ -105,8 +107,10 @@ class OrderQueries:
         after: tuple[int, int] | None = None,
         limit: int = 50,
         reach: Reach = ANYTHING,
+        maintenance: bool = False,
     ) -> list[EventKey]:
         """An order's events by (occurred_us, sequence) or by sequence; empty for an unknown order.
+        Without system maintenance, unless that is asked for.
 
         `from_us` includes, `to_us` excludes. `after` is (occurred_us, sequence) of the last one
         seen, whatever the order. Here and elsewhere: what is not within `reach` is not there.
@@ -114,7 +118,9 @@ class OrderQueries:
         within, bound = events_within(reach)
         values = given({"order_id": order_id, "from_us": from_us, "to_us": to_us})
         values |= type_filter(type_pattern)
-        text = sql.timeline(frozenset(values), order == "sequence", after is not None, within)
+        text = sql.timeline(
+            frozenset(values), order == "sequence", after is not None, maintenance, within
+        )
         values |= bound
         if after is not None:
             values |= {"after_us": after[0], "after_sequence": after[1]}
@@ -267,7 +273,7 @@ def _aggregate(order_id: str, rows: Rows) -> Aggregate:
     by_type: dict[str, int] = {}
     by_source: dict[str, int] = {}
     actors: dict[str, ActorSummary] = {}
-    for kind, source, actor_id, actor_type, events, first, last in rows:
+    for kind, source, actor_id, actor_type, events, first, last, _ in rows:
         by_type[kind] = by_type.get(kind, 0) + events
         by_source[source] = by_source.get(source, 0) + events
         if actor_id is not None:
@@ -278,6 +284,7 @@ def _aggregate(order_id: str, rows: Rows) -> Aggregate:
     return Aggregate(
         order_id,
         sum(by_type.values()),
+        sum(row[7] for row in rows),
         dict(sorted(by_type.items())),
         dict(sorted(by_source.items())),
         min(row[5] for row in rows),

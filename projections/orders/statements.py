@@ -39,7 +39,7 @@ AGGREGATE = f"""
 select type, source, actor_id,
        (select a.actor_type from actors a
          where a.tenant_id = %(tenant)s and a.actor_id = e.actor_id) as actor_type,
-       count(*), min(occurred_us), max(occurred_us)
+       count(*), min(occurred_us), max(occurred_us), count(*) filter (where maintenance)
   from order_events e
  {where(["order_id = %(order_id)s"])}
  group by type, source, actor_id
@@ -55,12 +55,16 @@ select 1
 
 
 @cache
-def timeline(filters: Names, by_sequence: bool, after: bool, within: str = "") -> str:
-    """An order's events, `within` a condition. By sequence, they are first collected through the
-    order's own index: a plan that walks the tenant's sequence instead would read other orders'
-    events by the way."""
+def timeline(
+    filters: Names, by_sequence: bool, after: bool, maintenance: bool = False, within: str = ""
+) -> str:
+    """An order's events, `within` a condition; `maintenance`: that of the systems among them. By
+    sequence, they are first collected through the order's own index: a plan that walks the tenant's
+    sequence instead would read other orders' events by the way."""
     conditions = [EVENT_CONDITIONS[name] for name in sorted(filters | {"order_id"})]
     conditions += [within] * bool(within)
+    if not maintenance:
+        conditions.append("not maintenance")
     if by_sequence:
         return _collected(conditions + ["sequence > %(after_sequence)s"] * after)
     if after:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from infrastructure.postgres.arrays import (
     BigintColumn,
+    BooleanColumn,
     Column,
     HashesColumn,
     NullableBigintColumn,
@@ -30,8 +31,8 @@ from projections.search.key import claim, claim_sql
 TABLES = (order_events, idents, event_counts, event_days, event_values, event_hours, search_key)
 
 _EVENT_COLUMNS = (
-    "tenant_id, sequence, position, order_id, type, source, actor_id, occurred_us, amount_minor,"
-    " currency, terms"
+    "tenant_id, sequence, position, order_id, type, source, actor_id, maintenance, occurred_us,"
+    " amount_minor, currency, terms"
 )
 
 
@@ -88,6 +89,7 @@ def _rows(events: Sequence[Notification], entries: Sequence[Entry]) -> bytes:
         TextColumn([event.type for event in events]),
         TextColumn([event.source for event in events]),
         TextColumn([event.actor_id for event in events]),
+        BooleanColumn([event.maintenance for event in events]),
         BigintColumn([event.occurred_us for event in events]),
         NullableBigintColumn([entry.amount_minor for entry in entries]),
         TextColumn([entry.currency for entry in entries]),

@@ -194,7 +194,7 @@ def an_event(random_: random.Random, writer: int, number: int, note_bytes: int) 
         "type": TYPES[number % len(TYPES)],
         "schema_version": "v1",
         "payload": payload,
-        "metadata": {"actor_id": f"u{writer % 5}", "actor_type": "system"},
+        "metadata": {"actor_id": f"u{writer % 5}", "actor_type": "service"},
     }
     if number % 8 == 5:
         event |= {"type": "order.correction", "correction_of": f"w{writer}-{number - 1}"}

@@ -36,6 +36,7 @@ class Fact(Struct):
     correction_of: str | None = None
     source: str = "shop"
     metadata: Any = None
+    redactions: list[str] | None = None
 
 
 class Filling:
@@ -96,6 +97,7 @@ def _state(fact: Fact, position: int, version: int, received_us: int) -> bytes:
         "order_version": version if fact.order_id is not None else None,
         "payload": fact.payload,
         "received_at": format_us(received_us),
+        "redactions": fact.redactions,
         "salt": "AAAAAAAAAAAAAAAAAAAAAA",
         "schema_version": "v1",
         "source": fact.source,

@@ -32,7 +32,9 @@ def _life(random: Random, number: int, tenants: tuple[str, ...]) -> Iterator[Fac
         "total_minor": random.choice([None, random.randrange(10_000)]),
         "items": [{"sku": f"sku-{random.randrange(20)}"} for _ in range(3)],
     }
-    yield Fact(order, "order.created", payload, begun, tenant, f"{number}-0", None, "shop", actor)
+    created = Fact(order, "order.created", payload, begun, tenant, f"{number}-0", metadata=actor)
+    created.redactions = ["/payload/items/0/name"] if number % 4 == 0 else None
+    yield created
     for step, kind in enumerate(STEPS[: random.randrange(5)], 1):
         at = begun + step * 10
         yield Fact(order, kind, {}, at, tenant, f"{number}-{step}", None, "oms", actor)

@@ -8,6 +8,7 @@ import pytest
 
 from infrastructure.postgres.arrays import (
     BigintColumn,
+    BooleanColumn,
     BytesColumn,
     IntColumn,
     TextColumn,
@@ -45,6 +46,7 @@ async def test_parameters_come_back_as_they_are(wire: Wire) -> None:
         (BytesColumn([b"", None, b"\x00"]), "bytea"),
         (BigintColumn([0, -(2**62)]), "bigint"),
         (IntColumn([7, -7]), "int"),
+        (BooleanColumn([True, False, True]), "boolean"),
         (TextColumn([]), "text"),
     ],
 )

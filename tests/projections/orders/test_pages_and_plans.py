@@ -82,10 +82,11 @@ def all_statements() -> list[str]:
         statements.AGGREGATE,
         statements.REACHED,
         *(
-            statements.timeline(names, by, after)
+            statements.timeline(names, by, after, maintenance)
             for names in events
             for by in flags
             for after in flags
+            for maintenance in flags
         ),
         *(
             statements.events(names, history, span)
@@ -172,6 +173,7 @@ PLANS = [
     (statements.AGGREGATE, "order_events_timeline"),
     (statements.REACHED, "events_sequence_key"),
     (statements.timeline(frozenset(), False, True), "order_events_timeline"),
+    (statements.timeline(frozenset(), False, True, True), "order_events_timeline"),
     (statements.timeline(frozenset(["prefix"]), False, False), "order_events_timeline"),
     (statements.timeline(frozenset(), True, True), "order_events_timeline"),
     (statements.events(frozenset(), False), "order_events_pkey"),

@@ -176,8 +176,8 @@ async def test_tenants_that_read_models_alone_know_are_looked_at(
     before = await content(app)
     await damage(
         owner,
-        "insert into order_events (tenant_id, sequence, position, type, source, occurred_us, terms)"
-        " values ('nobody', 1, 1, 'x', 'y', 0, '{}')",
+        "insert into order_events (tenant_id, sequence, position, type, source, maintenance,"
+        " occurred_us, terms) values ('nobody', 1, 1, 'x', 'y', false, 0, '{}')",
     )
 
     async def gone() -> bool:

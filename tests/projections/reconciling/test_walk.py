@@ -46,10 +46,12 @@ DAMAGE = {
     "events gone": f"delete from order_events where {OF_ACME} and sequence % 7 = 3",
     "all events gone": f"delete from order_events where {OF_ACME}",
     "an event's type": f"update order_events set type = 'x' where {OF_ACME} and sequence = 40",
+    "an event as maintenance": f"update order_events set maintenance = true where {OF_ACME}",
     "an event at another place": f"update order_events set position = 0 where {OF_ACME}",
     "terms gone": f"update order_events set terms = '{{}}' where {OF_ACME} and sequence < 30",
     "an event that never was": "insert into order_events (tenant_id, sequence, position, type,"
-    " source, occurred_us, terms) values ('acme', 999999, 999999, 'x', 'y', 0, '{}')",
+    " source, maintenance, occurred_us, terms)"
+    " values ('acme', 999999, 999999, 'x', 'y', false, 0, '{}')",
     "orders gone": f"delete from orders where {OF_ACME} and event_count > 2",
     "an order's status": f"update orders set status = 'lost', event_count = 77 where {OF_ACME}",
     "an order that never was": "insert into orders (tenant_id, order_id, on_hold, skus, created_us,"
@@ -62,6 +64,7 @@ DAMAGE = {
     "an hour's count": f"update event_counts set events = events + 1 where {OF_ACME}",
     "counts gone": f"delete from event_counts where {OF_ACME} and type = 'order.created'",
     "a count that never was": "insert into event_counts values ('acme', 0, 'x', 'y', '', 1, 0, 0)",
+    "a place of cards": f"update redactions set events = 9 where {OF_ACME}",
     "a source": f"update sources set last_sequence = 1 where {OF_ACME}",
 }
 
@@ -90,7 +93,7 @@ async def test_everything_at_once(
     filled: None, as_app: Connect, app: Connection, owner: Connection
 ) -> None:
     before = await content(app)
-    tables = "order_events, orders, actors, idents, event_counts, sources, ledger_tiles"
+    tables = "order_events, orders, actors, idents, event_counts, sources, redactions, ledger_tiles"
     await owner.execute(f"truncate {tables}".encode())
     for tenant in ("acme", "umbrella"):
         assert all(one.healed for one in await walked(as_app, tenant))

@@ -13,11 +13,17 @@ from projections.progress import positions, register
 from projections.read_model import ReadModel, apply_once
 from projections.reading import Connection, read_batch
 from projections.reconciling.walk import walking
+from projections.redactions.model import RedactionsModel
 from projections.sources.model import SourcesModel
 from tests.projections.conftest import Connect
 from tests.projections.indexing import INDEXING
 
-MODELS: Sequence[ReadModel] = (OrdersModel(INDEXING), LedgerModel(), SourcesModel())
+MODELS: Sequence[ReadModel] = (
+    OrdersModel(INDEXING),
+    LedgerModel(),
+    SourcesModel(),
+    RedactionsModel(),
+)
 BATCH = 16
 
 

@@ -69,6 +69,7 @@ list_assignments                                              auditor admin
 get_assignment                                                auditor admin
 assign_roles                                                          admin
 list_acts                                                     auditor admin
+list_redactions                                               auditor admin
 """
 ROWS = {words[0]: set(words[1:]) for line in MATRIX.strip().splitlines() if (words := line.split())}
 SEES_PERSONS = {"support", "investigator", "admin"}

@@ -136,6 +136,7 @@ async def test_aggregate(shop: Shop) -> None:
     assert await shop.read("/orders/ord_1/timeline/aggregate") == {
         "order_id": "ord_1",
         "event_count": 4,
+        "maintenance_events": 0,
         "by_type": {"order.created": 1, "order.note.added": 2, "order.shipped": 1},
         "by_source": {"shop": 3, "wms": 1},
         "first_occurred_at": "2025-01-01T10:00:01Z",
