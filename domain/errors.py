@@ -9,7 +9,9 @@
     ├── Conflict                   the id is taken by something with other content
     │   └── EventConflict
     ├── AccessError
-    │   ├── Unauthenticated        no token, or one that does not hold
+    │   ├── Unauthenticated        a token that does not hold
+    │   │   └── TokenMissing       none at all
+    │   ├── TooManyFailures        too many tokens from one address did not hold
     │   └── Forbidden              the token holds, the right is missing
     ├── TooManyAtOnce              the caller's tenant asks more at once than it may
     └── Unavailable                a store is away or full; asking again later may work
@@ -103,6 +105,18 @@ class AccessError(OrderHistoryError):
 
 class Unauthenticated(AccessError):
     """A valid bearer token is needed."""
+
+
+class TokenMissing(Unauthenticated):
+    """A bearer token is needed: Authorization: Bearer <token>."""
+
+
+class TooManyFailures(AccessError):
+    """Too many tokens from this address did not hold; one that is new here has to wait."""
+
+    def __init__(self, retry_after: int = 60) -> None:
+        self.retry_after = retry_after
+        super().__init__()
 
 
 class Forbidden(AccessError):

@@ -9,17 +9,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from interfaces.issuers import IssuerSettings
+
 DEFAULT_DATA_DIR = Path("data/order-history")
 CELL = "cell_0"
-
-
-class JwksSettings(Struct, frozen=True):
-    """An issuer whose keys are published (RFC 7517)."""
-
-    issuer: str
-    audience: str
-    url: str
-    algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
 
 
 class LedgerSettings(Struct, frozen=True):
@@ -53,38 +46,23 @@ class Settings(Struct, frozen=True):
     """Everything the composition root needs to know.
 
     `database_url` is a libpq URL. `data_dir` holds keys, and the embedded database if there is
-    one. `open_tenants`: a tenant exists from its first event; else it must be in public.tenants.
-    `open_metrics`: /metrics answers without a token, to this machine. `reconcile_rate`: events that
-    the reconciler holds the read models against a second; 0 turns it off. `traces`: None turns
-    tracing off.
+    one. `issuers`: whose tokens are accepted beside the local ones. `failed_tokens`: how many may
+    come from one address in a minute before new ones have to wait; 0: any number. `open_tenants`: a
+    tenant exists from its first event; else it must be in public.tenants. `open_metrics`: /metrics
+    answers without a token, to this machine. `reconcile_rate`: events that the reconciler holds the
+    read models against a second; 0 turns it off. `traces`: None turns tracing off.
     """
 
     database_url: str
     data_dir: Path
     cell: str = CELL
-    jwks: JwksSettings | None = None
+    issuers: tuple[IssuerSettings, ...] = ()
+    failed_tokens: int = 20
     open_tenants: bool = True
     open_metrics: bool = True
     ledger: LedgerSettings = LedgerSettings()
     reconcile_rate: int = 500
     traces: TracesSettings | None = None
-
-
-def jwks_from(env: Mapping[str, str]) -> JwksSettings | None:
-    """ORDER_HISTORY_JWKS_URL with _JWKS_ISSUER and _JWKS_AUDIENCE; None when there is no URL.
-
-    Raises ValueError when one of the others is missing.
-    """
-    url = env.get("ORDER_HISTORY_JWKS_URL")
-    if not url:
-        return None
-    issuer, audience = env.get("ORDER_HISTORY_JWKS_ISSUER"), env.get("ORDER_HISTORY_JWKS_AUDIENCE")
-    if not issuer or not audience:
-        raise ValueError(
-            "ORDER_HISTORY_JWKS_URL needs ORDER_HISTORY_JWKS_ISSUER and "
-            "ORDER_HISTORY_JWKS_AUDIENCE as well"
-        )
-    return JwksSettings(issuer, audience, url)
 
 
 def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
@@ -111,6 +89,11 @@ def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
 def reconcile_rate_from(env: Mapping[str, str]) -> int:
     """ORDER_HISTORY_RECONCILE_RATE; 500 if left out. Raises ValueError."""
     return math.ceil(_number(env, "ORDER_HISTORY_RECONCILE_RATE", 500.0, 0.0, 1e9))
+
+
+def failed_tokens_from(env: Mapping[str, str]) -> int:
+    """ORDER_HISTORY_FAILED_TOKENS; 20 if left out. Raises ValueError."""
+    return math.ceil(_number(env, "ORDER_HISTORY_FAILED_TOKENS", 20.0, 0.0, 1e9))
 
 
 def traces_from(env: Mapping[str, str]) -> TracesSettings | None:

@@ -13,11 +13,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from application.access.failures import FailedTokens
 from application.ports import Clock
+from domain.access.api_keys import PREFIX
 from domain.access.caller import Caller, is_tenant_id, together
 from domain.access.permissions import BUILT_IN
 from domain.access.roles import Roles
-from domain.errors import Forbidden, Invalid, Unauthenticated, Unavailable
+from domain.errors import Forbidden, Invalid, TokenMissing, Unauthenticated, Unavailable
 from domain.privacy.classify import holds_email
 from domain.times import SECOND
 
@@ -29,12 +31,14 @@ _SCHEME = "bearer "
 
 
 class Claims(Struct, frozen=True):
-    """What a token says about its holder, verified. Holds before `expires_us`."""
+    """What a token says about its holder, verified. Holds before `expires_us`; whether the issuer
+    still has the key is to be asked again at `known_until_us`."""
 
     subject: str
     tenants: tuple[str, ...]
     roles: frozenset[str]
     expires_us: int
+    known_until_us: int = 2**62
 
 
 class TokenVerifier(Protocol):
@@ -61,6 +65,15 @@ class TenantRoles(Protocol):
         ...
 
 
+class KnowsKeys(Protocol):
+    """Knows callers by their API keys."""
+
+    async def caller(self, text: str, tenant: str | None) -> Caller:
+        """The caller with this key; `tenant`: of X-Tenant-ID. Raises Unauthenticated, Forbidden for
+        another tenant than the key's, Unavailable when that cannot be told now."""
+        ...
+
+
 class _Met(Struct, frozen=True):
     """A token that was verified, and who it is of while the tenant's roles are these."""
 
@@ -76,33 +89,43 @@ class Authenticator:
     A token is remembered under its SHA-256, so that no usable one lies in memory, and for ten
     minutes at most, so that a withdrawn key takes effect. A changed role does at once where it was
     changed, and within a second in other processes. A subject that is an email address goes by its
-    `pseudonym` from here on.
+    `pseudonym` from here on. failures: how many tokens and keys from one address may fail in a
+    minute (`failures.py`); 0: any number.
     """
 
     def __init__(
         self,
         verifier: TokenVerifier,
         roles: TenantRoles,
+        keys: KnowsKeys,
         clock: Clock,
         *,
         pseudonym: Callable[[str], str] = str,
         capacity: int = 10_000,
+        failures: int = 20,
     ) -> None:
         self._verifier = verifier
         self._roles = roles
+        self._keys = keys
         self._clock = clock
         self._pseudonym = pseudonym
         self._capacity = capacity
+        self._failed = FailedTokens(clock, limit=failures)
         self._met: OrderedDict[tuple[bytes, str | None], _Met] = OrderedDict()
+        self._held: OrderedDict[bytes, None] = OrderedDict()
 
-    async def authenticate(self, authorization: str | None, tenant: str | None) -> Caller:
-        """The caller behind `Authorization` and `X-Tenant-ID` (None: the header was not sent).
+    async def authenticate(
+        self, authorization: str | None, tenant: str | None, address: str | None = None
+    ) -> Caller:
+        """The caller behind `Authorization` and `X-Tenant-ID` (None: the header was not sent), who
+        speaks from `address`.
 
-        Raises Unauthenticated, Forbidden (a tenant that the token does not hold), Invalid (several
-        tenants and none named) and Unavailable (the issuer's keys are out of reach).
+        Raises Unauthenticated (TokenMissing if there is no token), TooManyFailures, Forbidden (a
+        tenant that the token does not hold), Invalid (several tenants and none named) and
+        Unavailable (the issuer's keys are out of reach).
         """
         token = _bearer_token(authorization)
-        key = (hashlib.sha256(token.encode("ascii")).digest(), tenant)
+        key = (hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest(), tenant)
         now = self._clock()
         met = self._met.get(key)
         if met is not None and now < met.until_us:
@@ -110,9 +133,42 @@ class Authenticator:
             if self._roles.known(met.caller.tenant_id) is met.roles:
                 return met.caller
             return await self._meet(key, met.claims, met.until_us, met.caller.tenant_id)
-        claims = await self._verifier.verify(token)
-        until_us = min(claims.expires_us, now + _REMEMBER_US)
+        if token.startswith(PREFIX):
+            return await self._by_key(token, tenant, key[0], address)
+        if met is None:  # else it held once, and is only looked at again
+            self._failed.check(address)
+        claims = await self._verified(token, key, address)
+        until_us = min(claims.expires_us, claims.known_until_us, now + _REMEMBER_US)
         return await self._meet(key, claims, until_us, _choose_tenant(claims.tenants, tenant))
+
+    async def _verified(
+        self, token: str, key: tuple[bytes, str | None], address: str | None
+    ) -> Claims:
+        try:
+            return await self._verifier.verify(_of_fit_length(token))
+        except Unauthenticated:
+            self._met.pop(key, None)
+            self._failed.count(address)
+            raise
+
+    async def _by_key(
+        self, text: str, tenant: str | None, digest: bytes, address: str | None
+    ) -> Caller:
+        """The caller with an API key. It is looked at each time; only that it held is remembered,
+        so that failures of others at its address do not shut it out."""
+        if digest not in self._held:
+            self._failed.check(address)
+        try:
+            caller = await self._keys.caller(text, tenant)
+        except Unauthenticated:
+            self._held.pop(digest, None)
+            self._failed.count(address)
+            raise
+        self._held[digest] = None
+        self._held.move_to_end(digest)
+        if len(self._held) > self._capacity:
+            self._held.popitem(last=False)
+        return caller
 
     async def _meet(
         self, key: tuple[bytes, str | None], claims: Claims, until_us: int, tenant_id: str
@@ -147,13 +203,18 @@ class Authenticator:
 
 
 def _bearer_token(authorization: str | None) -> str:
-    if not authorization:
-        raise Unauthenticated("A bearer token is needed.")
-    if len(authorization) > MAX_TOKEN + len(_SCHEME):
+    """What follows the scheme. Raises TokenMissing if nothing does, or it is another scheme."""
+    if authorization and authorization[: len(_SCHEME)].lower() == _SCHEME:
+        token = authorization[len(_SCHEME) :].strip(" ")
+        if token:
+            return token
+    raise TokenMissing
+
+
+def _of_fit_length(token: str) -> str:
+    if len(token) > MAX_TOKEN:
         raise Unauthenticated(f"The token is longer than {MAX_TOKEN} characters.")
-    if not authorization.isascii() or authorization[: len(_SCHEME)].lower() != _SCHEME:
-        raise Unauthenticated("The Authorization header is not of the form: Bearer <token>.")
-    return authorization[len(_SCHEME) :].strip(" ")
+    return token
 
 
 def _choose_tenant(held: tuple[str, ...], named: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import JWKRegistry, Key, RSAKey
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.access.authenticate import Claims
 from application.ports import Clock
@@ -21,6 +21,7 @@ from domain.errors import Unauthenticated, Unavailable
 from domain.times import SECOND
 from infrastructure.access.tokens import (
     ALGORITHMS,
+    Issuer,
     SignedToken,
     check_algorithm,
     check_signature,
@@ -50,23 +51,12 @@ class _KeySet(Struct):
 class JwksVerifier:
     """Verifies the tokens of one issuer. One event loop; `aclose` when done.
 
-    `algorithms` are names in ALGORITHMS. `jwks_url` is https, or http on a loopback address.
-    Raises ValueError for anything else.
+    Raises ValueError as `check_source` does.
     """
 
-    def __init__(
-        self,
-        issuer: str,
-        audience: str,
-        jwks_url: str,
-        algorithms: Collection[str],
-        clock: Clock,
-    ) -> None:
-        if not algorithms or not ALGORITHMS.keys() >= set(algorithms):
-            raise ValueError("algorithms must be some of " + ", ".join(ALGORITHMS))
-        self._issuer, self._audience = issuer, audience
-        self._url, loopback = _checked(jwks_url)
-        self._algorithms = frozenset(algorithms)
+    def __init__(self, issuer: Issuer, jwks_url: str, clock: Clock) -> None:
+        self._issuer = issuer
+        self._url, loopback = check_source(jwks_url, issuer.algorithms)
         self._clock = clock
         # A proxy of the environment is for hosts outside, and would not reach this one's loopback.
         self._client = httpx.AsyncClient(
@@ -85,9 +75,12 @@ class JwksVerifier:
     async def verify(self, token: str) -> Claims:
         """The claims of a token. Raises Unauthenticated; Unavailable when no key is at hand."""
         signed = read_token(token)
-        algorithm = check_algorithm(signed, self._algorithms)
+        algorithm = check_algorithm(signed, self._issuer)
         check_signature(signed, await self._key_for(signed), algorithm)
-        return read_claims(signed.payload, self._issuer, self._audience, self._clock())
+        claims = read_claims(signed.payload, self._issuer, self._clock())
+        # As long as the key may serve, so that whoever remembers the token adds nothing to that.
+        span_us = _FRESH_US if self._is_within(self._fetched_us, _FRESH_US) else _STALE_US
+        return structs.replace(claims, known_until_us=self._fetched_us + span_us)
 
     async def _key_for(self, token: SignedToken) -> Key:
         key = self._find(token)
@@ -156,8 +149,14 @@ def _usable(published: Iterable[dict[str, Any]]) -> Iterable[Key]:
         yield key
 
 
-def _checked(url: str) -> tuple[httpx.URL, bool]:
-    """The URL, and whether it is for this machine. ValueError if it is not fit to give keys."""
+def check_source(url: str, algorithms: Iterable[str]) -> tuple[httpx.URL, bool]:
+    """The URL of an issuer's keys, and whether it is on this machine.
+
+    Raises ValueError unless it is https, or http on a loopback address, and the algorithms are
+    some of ALGORITHMS.
+    """
+    if not set(algorithms) or not set(algorithms) <= ALGORITHMS.keys():
+        raise ValueError("algorithms must be some of " + ", ".join(ALGORITHMS))
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:

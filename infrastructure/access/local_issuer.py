@@ -25,6 +25,7 @@ from domain.access.caller import is_tenant_id
 from domain.errors import Invalid, KeyUnavailable, Unauthenticated
 from domain.times import SECOND
 from infrastructure.access.tokens import (
+    Issuer,
     check_algorithm,
     check_signature,
     read_claims,
@@ -33,6 +34,7 @@ from infrastructure.access.tokens import (
 
 ISSUER = AUDIENCE = "order-history"
 _ALGORITHM = "Ed25519"  # its name in JOSE since RFC 9864, which deprecates "EdDSA"
+_SELF = Issuer(ISSUER, (AUDIENCE,), (_ALGORITHM,))
 _MAX_TTL_SECONDS = 10 * 366 * 24 * 3600
 
 
@@ -68,11 +70,11 @@ class LocalIssuer:
     async def verify(self, token: str) -> Claims:
         """The claims of a token that this key signed. Raises Unauthenticated, KeyUnavailable."""
         signed = read_token(token)
-        algorithm = check_algorithm(signed, (_ALGORITHM,))
+        algorithm = check_algorithm(signed, _SELF)
         if signed.kid != self.key.kid:
             raise Unauthenticated("The token is signed with a key that is not known here.")
         check_signature(signed, self.key, algorithm)
-        return read_claims(signed.payload, ISSUER, AUDIENCE, self._clock())
+        return read_claims(signed.payload, _SELF, self._clock())
 
     @cached_property
     def key(self) -> OKPKey:

@@ -9,6 +9,7 @@ from psycopg import sql
 from sqlalchemy import Table
 
 from infrastructure.postgres import (
+    access_tables,  # noqa: F401  # as watch_tables
     ledger_tables,
     tables,
     watch_tables,  # noqa: F401  # CELL has its tables from here on

@@ -15,10 +15,11 @@ from psycopg.conninfo import conninfo_to_dict
 from domain.access.caller import is_tenant_id
 from interfaces.composition.database import embedded, prepare_database
 from interfaces.composition.installations import require_database
+from interfaces.issuers import issuers_from
 from interfaces.settings import (
     DEFAULT_DATA_DIR,
     Settings,
-    jwks_from,
+    failed_tokens_from,
     ledger_from,
     open_metrics_from,
     open_tenants_from,
@@ -105,7 +106,8 @@ def installation(
 def settings_of(data_dir: Path, database_url: str) -> Settings:
     """Settings from options and the environment."""
     try:
-        jwks, ledger = jwks_from(os.environ), ledger_from(os.environ)
+        issuers, failed_tokens = issuers_from(os.environ), failed_tokens_from(os.environ)
+        ledger = ledger_from(os.environ)
         open_metrics, open_tenants = open_metrics_from(os.environ), open_tenants_from(os.environ)
         reconcile_rate, traces = reconcile_rate_from(os.environ), traces_from(os.environ)
     except ValueError as error:
@@ -118,7 +120,8 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
     return Settings(
         database_url=database_url,
         data_dir=data_dir,
-        jwks=jwks,
+        issuers=issuers,
+        failed_tokens=failed_tokens,
         open_tenants=open_tenants,
         open_metrics=open_metrics,
         ledger=ledger,

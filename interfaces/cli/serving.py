@@ -17,6 +17,7 @@ from interfaces.cli.supervisor import USAGE, Child, Supervisor, watch_parent
 from interfaces.composition.database import embedded, migrate_database, prepare_database
 from interfaces.composition.installations import require_keys
 from interfaces.composition.serving import api as compose_api
+from interfaces.composition.serving import check_issuers
 from interfaces.composition.tracing import require_tracing
 from interfaces.composition.witnessing import check_witnessing
 from interfaces.composition.working import run_worker
@@ -66,6 +67,7 @@ def _supervise(
 ) -> int:
     # Here as well as in the children: one that refuses would be started again and again.
     settings = settings_of(data_dir, url)
+    check_issuers(settings)
     check_witnessing(settings)
     require_tracing(settings)
     asyncio.run(require_keys(settings))

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from application.access.api_keys import KnowKeys, ManageApiKeys
 from application.access.authenticate import Authenticator, TokenVerifier
 from application.access.roles import ManageRoles
 from application.access.seeing import Sight
@@ -23,11 +24,13 @@ from application.orders.tail import Tail
 from application.orders.validate import ValidateEvents
 from application.orders.views import Viewer
 from application.snapshots.computing import RequestSnapshot
+from domain.access.api_keys import ApiKeys
 from domain.access.roles import Roles
 from domain.errors import OrderHistoryError
-from infrastructure.access.jwks import JwksVerifier
+from infrastructure.access.jwks import JwksVerifier, check_source
+from infrastructure.access.key_uses import StoredKeyUses
 from infrastructure.access.local_issuer import ISSUER, LocalIssuer
-from infrastructure.access.tokens import VerifierByIssuer
+from infrastructure.access.tokens import Issuer, VerifierByIssuer
 from infrastructure.event_store.listener import Listener
 from infrastructure.event_store.pages import Pages
 from infrastructure.event_store.recorded_ids import RecordedIds
@@ -42,6 +45,7 @@ from interfaces.composition.tracing import tracing
 from interfaces.composition.writing import writing
 from interfaces.http.services import Services
 from interfaces.http.timing import RequestTimes
+from interfaces.issuers import IssuerSettings
 from interfaces.settings import Settings
 from projections.audit.queries import AuditQueries
 from projections.orders.queries import OrderQueries
@@ -52,7 +56,7 @@ READERS = 12
 
 
 class WrongIssuer(OrderHistoryError):
-    """The configured issuer has the name of the local one: choose another."""
+    """An issuer that is configured cannot be used."""
 
 
 @asynccontextmanager
@@ -73,12 +77,22 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         asking = searching(side)
         asked, times = health(side), RequestTimes()
         pseudonym = partial(_pseudonym, cursor_key)
-        roles = Newest(side.acts, Roles)
+        roles, keys = Newest(side.acts, Roles), Newest(side.acts, ApiKeys)
+        key_uses = StoredKeyUses(side.pool)
+        stack.push_async_callback(key_uses.aclose)
         orders = OrderQueries(side.pool)
         sight = Sight(orders)
         yield Services(
-            authenticator=Authenticator(verifier, roles, clock, pseudonym=pseudonym),
+            authenticator=Authenticator(
+                verifier,
+                roles,
+                KnowKeys(keys, key_uses, clock),
+                clock,
+                pseudonym=pseudonym,
+                failures=settings.failed_tokens,
+            ),
             roles=ManageRoles(side.acts, roles, pseudonym),
+            api_keys=ManageApiKeys(side.acts, keys, key_uses, clock, os.urandom),
             audit=AuditQueries(side.pool),
             health=asked,
             metrics=metrics(side, asked, times),
@@ -127,17 +141,41 @@ def issuer(data_dir: Path) -> LocalIssuer:
     return LocalIssuer(data_dir, clock)
 
 
+def check_issuers(settings: Settings) -> None:
+    """Raise WrongIssuer, in one line, unless each issuer that is configured can be used."""
+    names = {ISSUER}
+    for given in settings.issuers:
+        if given.issuer in names:
+            raise WrongIssuer(f"two issuers are named {given.issuer}; {ISSUER} is the local one")
+        names.add(given.issuer)
+        try:
+            check_source(given.jwks_url, given.algorithms)
+        except ValueError as error:
+            raise WrongIssuer(f"issuer {given.issuer}: {error}") from error
+
+
 async def _verifier(settings: Settings, stack: AsyncExitStack) -> TokenVerifier:
+    check_issuers(settings)
     local = issuer(settings.data_dir)
     _ = local.key  # an unusable key file should stop the start, not the first request
-    if settings.jwks is None:
-        return local
-    given = settings.jwks
-    if given.issuer == ISSUER:
-        raise WrongIssuer
-    remote = JwksVerifier(given.issuer, given.audience, given.url, given.algorithms, clock)
-    stack.push_async_callback(remote.aclose)
-    return VerifierByIssuer({ISSUER: local, given.issuer: remote})
+    verifiers: dict[str, TokenVerifier] = {ISSUER: local}
+    for given in settings.issuers:
+        remote = JwksVerifier(_issuer_of(given), given.jwks_url, clock)
+        stack.push_async_callback(remote.aclose)
+        verifiers[given.issuer] = remote
+    return VerifierByIssuer(verifiers)
+
+
+def _issuer_of(given: IssuerSettings) -> Issuer:
+    tenants, roles = given.tenants_claim, given.roles_claim
+    return Issuer(
+        name=given.issuer,
+        audiences=given.audiences,
+        algorithms=given.algorithms,
+        tenants_claim=(tenants,) if isinstance(tenants, str) else tenants,
+        roles_claim=(roles,) if isinstance(roles, str) else roles,
+        leeway=given.leeway,
+    )
 
 
 def _pseudonym(key: bytes, subject: str) -> str:

@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, LifeSpanReceive, LifeSpanSend, Receive, Scop
 
 from interfaces.http import (
     aggregations,
+    api_keys,
     audit,
     bulk,
     corrections,
@@ -67,6 +68,7 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *metrics.HANDLERS,
     *diagnostics.HANDLERS,
     *roles.HANDLERS,
+    *api_keys.HANDLERS,
     *audit.HANDLERS,
     *redactions.HANDLERS,
 )

@@ -24,9 +24,12 @@ SLASH = "\x1f"
 
 
 class Authenticator(Protocol):
-    async def authenticate(self, authorization: str | None, tenant: str | None) -> Caller:
-        """The caller of these headers. Raises Unauthenticated, Forbidden for a tenant that the
-        token does not hold, Invalid when it holds several and none is named."""
+    async def authenticate(
+        self, authorization: str | None, tenant: str | None, address: str | None
+    ) -> Caller:
+        """The caller of these headers, whose peer has this address. Raises Unauthenticated,
+        TooManyFailures, Forbidden for a tenant that the token does not hold, Invalid when it holds
+        several and none is named."""
         ...
 
 
@@ -70,12 +73,15 @@ class ApiRequest(Request[Caller, None, State]):
 async def authorize(request: ApiRequest, permission: Permission) -> None:
     """Make the caller of this request known as `request.caller`.
 
-    Raises Unauthenticated (401), Invalid (422) when X-Tenant-ID is needed, or Forbidden (403) for
-    a tenant that the token does not hold and for a permission that no role of the caller gives.
+    Raises Unauthenticated (401), TooManyFailures (429), Invalid (422) when X-Tenant-ID is needed,
+    or Forbidden (403) for a tenant that the token does not hold and for a permission that no role
+    of the caller gives.
     """
     authorization, tenant = request.header(b"authorization"), request.header(b"x-tenant-id")
+    peer = request.scope.get("client")
+    address = peer[0] if peer else None
     try:
-        caller = await request.services.authenticator.authenticate(authorization, tenant)
+        caller = await request.services.authenticator.authenticate(authorization, tenant, address)
     except Invalid as error:
         detail = error.errors[0].detail
         raise Invalid([ParameterError("/X-Tenant-ID", detail, place="header")]) from None

@@ -142,15 +142,14 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
     direct: bool = False,
     costly: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """Declare a handler (see above). 401 and 403 are added to `replies` where a right is needed,
-    400 and 422 everywhere. `direct`: a fixed path that is served without litestar's router.
-    `costly`: its requests take turns (`turns.py`), having reached the sequence that they name, and
-    429 and 503 are added."""
+    """Declare a handler (see above). 401, 403, 429 and 503 are added to `replies` where a right is
+    needed, 400 and 422 everywhere. `direct`: a fixed path that is served without litestar's router.
+    `costly`: its requests take turns (`turns.py`), having reached the sequence that they name."""
 
     def declare(handle: Handler) -> HTTPRouteHandler:
-        implied = problems(400, 422) if permission is None else problems(400, 401, 403, 422)
-        if costly:
-            implied |= problems(429, 503)
+        implied = problems(400, 422)
+        if permission is not None:  # 503: the keys of the token's issuer are out of reach
+            implied |= problems(401, 403, 429, 503)
         waits = MIN_SEQUENCE in headers
         served = _serve(_taking_turns(handle, waits) if costly else handle, permission, query)
         declared = Endpoint(

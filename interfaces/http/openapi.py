@@ -40,7 +40,7 @@ _HEADERS = {
     "Location": "The path of the resource.",
     "Preference-Applied": "The preference that was followed.",
     "Retry-After": "Seconds to wait before the next attempt.",
-    "WWW-Authenticate": "The scheme, Bearer.",
+    "WWW-Authenticate": 'The scheme, Bearer; with `error="invalid_token"` if a token was sent.',
 }
 _CUSTOM: dict[type, dict[str, Any]] = {
     Instant: {"type": "string", "format": "date-time"},

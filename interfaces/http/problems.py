@@ -26,6 +26,7 @@ from domain.errors import (
     Invalid,
     OrderHistoryError,
     TooManyAtOnce,
+    TooManyFailures,
     Unavailable,
 )
 
@@ -87,6 +88,7 @@ KINDS: dict[type[OrderHistoryError], Kind] = {
     errors.TooLarge: Kind("too-large", 413, "The body is too large"),
     errors.Invalid: Kind("invalid", 422, "The request is not valid"),
     errors.TooCostly: Kind("too-costly", 422, "The question takes too long to answer"),
+    errors.TooManyFailures: Kind("too-many-failures", 429, "Too many tokens did not hold"),
     errors.TooManyAtOnce: Kind("too-many-at-once", 429, "Too much is asked at once"),
     errors.Unavailable: Kind("unavailable", 503, "The service cannot answer now"),
     errors.Overloaded: Kind("overloaded", 503, "Too much is waiting"),
@@ -157,9 +159,11 @@ def _field_errors(error: Exception) -> list[FieldProblem] | UnsetType:
 
 
 def _headers_of(error: Exception) -> dict[str, str]:
-    if isinstance(error, errors.Unauthenticated):
+    if isinstance(error, errors.TokenMissing):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable | TooManyAtOnce):
+    if isinstance(error, errors.Unauthenticated):  # RFC 6750, section 3.1
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    if isinstance(error, Unavailable | TooManyAtOnce | TooManyFailures):
         return {"Retry-After": str(error.retry_after)}
     return {}
 

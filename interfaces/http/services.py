@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from interfaces.http.timing import RequestTimes
 
 if TYPE_CHECKING:
+    from application.access.api_keys import ManageApiKeys
     from application.access.roles import ManageRoles
     from application.access.seeing import Sight
     from application.intake.rejected import RejectedLines
@@ -51,6 +52,7 @@ class Services:
 
     authenticator: Authenticator
     roles: ManageRoles
+    api_keys: ManageApiKeys
     audit: AuditQueries
     health: Health
     metrics: Metrics

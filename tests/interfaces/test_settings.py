@@ -7,6 +7,7 @@ import pytest
 from interfaces.settings import (
     LedgerSettings,
     TracesSettings,
+    failed_tokens_from,
     ledger_from,
     open_metrics_from,
     open_tenants_from,
@@ -95,6 +96,13 @@ def test_the_rate_of_the_reconciler() -> None:
     assert reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "0"}) == 0
     with pytest.raises(ValueError, match="ORDER_HISTORY_RECONCILE_RATE must be a number"):
         reconcile_rate_from({"ORDER_HISTORY_RECONCILE_RATE": "fast"})
+
+
+def test_how_many_tokens_may_fail() -> None:
+    assert failed_tokens_from({}) == 20
+    assert failed_tokens_from({"ORDER_HISTORY_FAILED_TOKENS": "0"}) == 0
+    with pytest.raises(ValueError, match="ORDER_HISTORY_FAILED_TOKENS must be a number"):
+        failed_tokens_from({"ORDER_HISTORY_FAILED_TOKENS": "-1"})
 
 
 COLLECTOR = "https://collector.example:4318/v1/traces"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from application.access.authenticate import MAX_TOKEN, Authenticator, Claims
 from domain.access.permissions import BUILT_IN, Permission
@@ -8,6 +9,7 @@ from domain.access.roles import Role, Roles
 from domain.access.scope import ANYTHING, NOTHING, Reach, Scope
 from domain.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from domain.times import SECOND
+from tests.application.access.stored import HeldKeys, StoredRoles
 
 pytestmark = pytest.mark.anyio
 
@@ -38,30 +40,15 @@ class Clock:
         return self.now
 
 
-class StoredRoles:
-    """The roles of every tenant; none of its own to begin with."""
-
-    def __init__(self) -> None:
-        self.stored = Roles()
-        self.fresh = True
-        self.away = False
-
-    def known(self, tenant_id: str) -> Roles | None:
-        return self.stored if self.fresh and not self.away else None
-
-    async def of(self, tenant_id: str) -> Roles:
-        if self.away:
-            raise Unavailable
-        return self.stored
-
-
 def claims(*tenants: str, roles: tuple[str, ...] = ("support",), ttl: int = 3600) -> Claims:
     return Claims("anna", tenants, frozenset(roles), START + ttl * SECOND)
 
 
 def authenticator(clock: Clock | None = None, **tokens: Claims) -> tuple[Authenticator, Known]:
     verifier = Known(**tokens)
-    return Authenticator(verifier, StoredRoles(), clock or Clock(), capacity=2), verifier
+    return Authenticator(
+        verifier, StoredRoles(), HeldKeys(), clock or Clock(), capacity=2
+    ), verifier
 
 
 async def test_a_caller_has_the_subject_the_tenant_and_the_rights_of_its_roles() -> None:
@@ -209,14 +196,18 @@ async def test_a_subject_that_is_an_email_address_goes_by_a_pseudonym() -> None:
             return claims
 
     authenticator = Authenticator(
-        Knows(), StoredRoles(), lambda: 0, pseudonym=lambda subject: f"sub_{len(subject)}"
+        Knows(),
+        StoredRoles(),
+        HeldKeys(),
+        lambda: 0,
+        pseudonym=lambda subject: f"sub_{len(subject)}",
     )
     caller = await authenticator.authenticate("Bearer x", None)
     assert caller.subject == "sub_15"
 
 
 def knowing(roles: StoredRoles, *names: str) -> Authenticator:
-    return Authenticator(Known(t=claims("acme", roles=names)), roles, Clock())
+    return Authenticator(Known(t=claims("acme", roles=names)), roles, HeldKeys(), Clock())
 
 
 def defined(name: str, *permissions: Permission) -> Roles:
@@ -260,3 +251,16 @@ async def test_built_in_roles_do_without_the_store() -> None:
     for names in (("desk",), ("operator", "desk"), ()):
         with pytest.raises(Unavailable):  # neither that it may, nor that it may not
             await knowing(roles, *names).authenticate("Bearer t", None)
+
+
+async def test_a_token_is_verified_again_when_its_key_is_to_be_asked_for_again() -> None:
+    clock = Clock()
+    known = replace(claims("acme"), known_until_us=START + 30 * SECOND)
+    door, verifier = authenticator(clock, t=known)
+    await door.authenticate("Bearer t", None)
+    clock.now += 30 * SECOND - 1
+    await door.authenticate("Bearer t", None)
+    assert verifier.asked == 1
+    clock.now += 1
+    await door.authenticate("Bearer t", None)
+    assert verifier.asked == 2

@@ -14,7 +14,7 @@ from joserfc.util import urlsafe_b64encode
 
 from infrastructure.access.jwks import JwksVerifier
 from infrastructure.access.local_issuer import LocalIssuer
-from tests.infrastructure.access.key_server import ALGORITHMS, EC, ED, ISSUER, RSA, KeyServer
+from tests.infrastructure.access.key_server import EC, ED, ISSUER, ISSUING, RSA, KeyServer
 
 NOW = 1_750_000_000
 """The clock's time, in seconds since 1970."""
@@ -40,18 +40,22 @@ def encode(part: object) -> str:
     return urlsafe_b64encode(data).decode()
 
 
-def _forge(
-    header: Mapping[str, Any] | bytes, payload: object, key: Key | None, algorithm: str
+def forged(
+    header: Mapping[str, Any] | bytes,
+    payload: object,
+    key: Key | None,
+    algorithm: str,
+    signing_input: str | None = None,
 ) -> str:
     """Sign anything, with any key, under any header: what no library offers."""
-    signing_input = f"{encode(header)}.{encode(payload)}"
+    signing_input = signing_input or f"{encode(header)}.{encode(payload)}"
     model = next(model for model in JWS_ALGORITHMS if model.name == algorithm)
     return f"{signing_input}.{encode(model.sign(signing_input.encode(), key))}"
 
 
 @pytest.fixture
 def forge() -> Forge:
-    return _forge
+    return forged
 
 
 @pytest.fixture
@@ -78,7 +82,7 @@ def server() -> Iterator[KeyServer]:
 
 @pytest.fixture
 async def verifier(server: KeyServer, clock: Callable[[], int]) -> AsyncIterator[JwksVerifier]:
-    verifier = JwksVerifier(ISSUER, "history", server.url, ALGORITHMS, clock)
+    verifier = JwksVerifier(ISSUING, server.url, clock)
     yield verifier
     await verifier.aclose()
 

@@ -9,8 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey
 
+from infrastructure.access.tokens import Issuer
+
 ISSUER = "https://login.example.com/"
-ALGORITHMS = ["RS256", "ES256", "EdDSA", "Ed25519"]
+ISSUING = Issuer(ISSUER, ("history",), ("RS256", "ES256", "EdDSA", "Ed25519"))
+"""What holds of its tokens."""
 
 RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
 EC = ECKey.generate_key("P-256", {"kid": "ec", "alg": "ES256"})

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64encode
+from msgspec.structs import replace
 
 from domain.errors import Unauthenticated
 from infrastructure.access.jwks import JwksVerifier
 from infrastructure.access.local_issuer import LocalIssuer
 from infrastructure.access.tokens import VerifierByIssuer
 from tests.infrastructure.access.conftest import Forge
-from tests.infrastructure.access.key_server import EC, ED, ISSUER, RSA, KeyServer
+from tests.infrastructure.access.key_server import EC, ED, ISSUER, ISSUING, RSA, KeyServer
 
 pytestmark = pytest.mark.anyio
 
@@ -43,12 +44,12 @@ async def test_algorithms_that_are_not_configured(
     assert server.asked == 0
 
 
-@pytest.mark.parametrize("algorithms", [[], ["none"], ["HS256"], ["RS256", "HS256"], ["rs256"]])
+@pytest.mark.parametrize("algorithms", [(), ("none",), ("HS256",), ("RS256", "HS256"), ("rs256",)])
 def test_algorithms_that_cannot_be_configured(
-    clock: Callable[[], int], algorithms: list[str]
+    clock: Callable[[], int], algorithms: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValueError, match="algorithms"):
-        JwksVerifier(ISSUER, "history", "https://login.example.com/jwks", algorithms, clock)
+        JwksVerifier(replace(ISSUING, algorithms=algorithms), "https://login.example.com/k", clock)
 
 
 async def test_a_published_secret_is_no_key(

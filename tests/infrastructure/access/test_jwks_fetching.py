@@ -14,7 +14,7 @@ from domain.errors import Unauthenticated, Unavailable
 from infrastructure.access import jwks
 from infrastructure.access.jwks import JwksVerifier
 from tests.infrastructure.access.conftest import Forge
-from tests.infrastructure.access.key_server import ALGORITHMS, EC, ISSUER, RSA, KeyServer
+from tests.infrastructure.access.key_server import EC, ISSUING, RSA, KeyServer
 
 pytestmark = pytest.mark.anyio
 
@@ -183,7 +183,7 @@ async def test_nobody_listens(
 ) -> None:
     gone = KeyServer()
     gone.close()
-    verifier = JwksVerifier(ISSUER, "history", gone.url, ALGORITHMS, clock)
+    verifier = JwksVerifier(ISSUING, gone.url, clock)
     with pytest.raises(Unavailable):
         await verifier.verify(forge({"alg": "ES256", "kid": "ec"}, claims, EC, "ES256"))
     await verifier.aclose()
@@ -209,7 +209,7 @@ async def test_nobody_listens(
 )
 def test_urls_that_keys_are_not_fetched_from(url: str, clock: Callable[[], int]) -> None:
     with pytest.raises(ValueError, match="JWKS URL") as refused:
-        JwksVerifier(ISSUER, "history", url, ALGORITHMS, clock)
+        JwksVerifier(ISSUING, url, clock)
     assert "s3cret" not in str(refused.value)
 
 
@@ -223,4 +223,4 @@ def test_urls_that_keys_are_not_fetched_from(url: str, clock: Callable[[], int])
     ],
 )
 async def test_urls_that_keys_are_fetched_from(url: str, clock: Callable[[], int]) -> None:
-    await JwksVerifier(ISSUER, "history", url, ALGORITHMS, clock).aclose()
+    await JwksVerifier(ISSUING, url, clock).aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -38,3 +39,19 @@ def test_the_address_is_said_when_the_service_answers(database_url: str, tmp_pat
         finally:
             serve.kill()
     assert serve.returncode == 0
+
+
+def test_issuers_that_cannot_be_used_are_told_before_anything_is_started(
+    tmp_path: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuers = tmp_path / "issuers.json"
+    monkeypatch.setenv("ORDER_HISTORY_ISSUERS", str(issuers))
+    given = ("--database-url", database_url, "--data-dir", tmp_path / "new", "--port", 0)
+    issuers.write_text('[{"issuer": "a", "jwks_url": "https://a.example.com", "audience": "x"}]')
+    assert "unknown field `audience`" in refused(capsys, "serve", *given)
+    local = {"issuer": "order-history", "jwks_url": "https://a.example.com", "audiences": ["x"]}
+    issuers.write_text(json.dumps([local]))
+    assert "two issuers are named order-history" in refused(capsys, "serve", *given)

@@ -13,7 +13,7 @@ from litestar.testing import AsyncTestClient
 
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
-from domain.errors import Forbidden, Unauthenticated
+from domain.errors import Forbidden, TokenMissing
 from interfaces.http.app import API_HANDLERS, OrderHistoryApi, create_app
 from interfaces.http.health import Subsystem
 from interfaces.http.services import Services
@@ -25,9 +25,11 @@ Open = Callable[..., AbstractAsyncContextManager[Client]]
 class TokenIsRights:
     """The bearer token lists the rights, parted by commas."""
 
-    async def authenticate(self, authorization: str | None, tenant: str | None) -> Caller:
+    async def authenticate(
+        self, authorization: str | None, tenant: str | None, address: str | None
+    ) -> Caller:
         if authorization is None or not authorization.startswith("Bearer "):
-            raise Unauthenticated
+            raise TokenMissing
         if tenant not in (None, "acme"):
             raise Forbidden
         rights = [Permission(right) for right in authorization.removeprefix("Bearer ").split(",")]

@@ -101,11 +101,12 @@ def test_parameters(operation: dict[str, Any]) -> None:
 
 def test_every_error_is_a_problem_document(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
-    assert set(answers) == {"201", "400", "401", "403", "404", "409", "422", "503"}
+    assert set(answers) == {"201", "400", "401", "403", "404", "409", "422", "429", "503"}
     for status, answer in answers.items():
         media = "application/json" if status == "201" else "application/problem+json"
         assert list(answer["content"]) == [media]
-    assert set(answers["503"]["headers"]) == {"Retry-After"}
+    for status in ("429", "503"):
+        assert set(answers[status]["headers"]) == {"Retry-After"}
     assert set(answers["201"]["headers"]) == {"Location"}
 
 

@@ -63,6 +63,7 @@ def name(request: ApiRequest) -> str:
     [
         (errors.Unreadable(), 400, "unreadable"),
         (errors.Unauthenticated(), 401, "unauthenticated"),
+        (errors.TooManyFailures(), 429, "too-many-failures"),
         (errors.Forbidden(), 403, "forbidden"),
         (errors.NotFound(), 404, "not-found"),
         (errors.Conflict(), 409, "conflict"),
@@ -251,7 +252,9 @@ async def test_several_tenants_and_none_named_points_at_the_header(
     open_client: Open, services: Services
 ) -> None:
     class Undecided:
-        async def authenticate(self, authorization: str | None, tenant: str | None) -> Caller:
+        async def authenticate(
+            self, authorization: str | None, tenant: str | None, address: str | None
+        ) -> Caller:
             raise Invalid.field("", "must name one")
 
     services.authenticator = Undecided()

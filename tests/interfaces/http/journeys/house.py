@@ -40,10 +40,15 @@ class House:
     ) -> str:
         return self._issuer.mint(subject or f"a {role}", tenants, [role], ttl)
 
-    def client(self, role: str | None, *tenants: str, **token: Any) -> httpx.AsyncClient:
-        """A client with a token for these tenants; without a role, one without a token."""
+    def client(
+        self, role: str | None, *tenants: str, address: str = "127.0.0.1", **token: Any
+    ) -> httpx.AsyncClient:
+        """A client with a token for these tenants; without a role, one without a token. `address`:
+        another one for who sends many tokens that do not hold."""
         headers = {"Authorization": f"Bearer {self.token(role, tenants, **token)}"} if role else {}
-        transport = httpx.ASGITransport(cast(Any, self.app), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(
+            cast(Any, self.app), raise_app_exceptions=False, client=(address, 123)
+        )
         return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
 
     def shop(self) -> Shop:

@@ -68,6 +68,11 @@ remove_role                                                           admin
 list_assignments                                              auditor admin
 get_assignment                                                auditor admin
 assign_roles                                                          admin
+make_api_key                                                          admin
+list_api_keys                                                         admin
+get_api_key                                                           admin
+rotate_api_key                                                        admin
+revoke_api_key                                                        admin
 list_acts                                                     auditor admin
 list_redactions                                               auditor admin
 """
