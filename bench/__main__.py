@@ -23,6 +23,7 @@ from bench.figures import Row, table
 from bench.following import following
 from bench.ground import Ground, ground
 from bench.hostile import hostile
+from bench.logging_access import logging_access
 from bench.memory import memory
 from bench.proving import proving
 from bench.reading import reading
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "bulk": bulk,
     "visible": visible,
     "reading": reading,
+    "access": logging_access,
     "hostile": hostile,
     "following": following,
     "verify": verifying,

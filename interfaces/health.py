@@ -22,6 +22,7 @@ _LAG_US = 60 * SECOND
 _QUEUED_US = 300 * SECOND
 _UNSIGNED_US = 60 * SECOND
 _UNPUBLISHED_ROUNDS = 60
+_UNDRAINED_US = 60 * SECOND
 _INTERVALS = 3
 _FREE_BYTES = 1 << 30
 
@@ -52,12 +53,22 @@ class LedgerAlarm(Protocol):
     def kind(self) -> str: ...
 
 
+class AccessSpools(Protocol):
+    """What waits to come into the access log."""
+
+    @property
+    def oldest_us(self) -> int | None: ...
+
+    @property
+    def damaged(self) -> int: ...
+
+
 class Parts(Struct, frozen=True, kw_only=True):
     """Whom health asks; all but the committer ask the database, or the disk.
 
     check_keys raises when the key store is broken or not that of the database, check_index when the
     search index is made with another secret. free_bytes: room on the disk of the data directory.
-    troubles: of witnesses, in words.
+    troubles: of witnesses, in words. access: what waits in the spools of the access log.
     """
 
     clock: Callable[[], int]
@@ -72,6 +83,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     ledger: Callable[[], Awaitable[LedgerFigures]]
     alarms: Callable[[], Awaitable[Sequence[LedgerAlarm]]]
     troubles: Callable[[], Awaitable[Sequence[str]]]
+    access: Callable[[], AccessSpools]
 
 
 class InstallationHealth:
@@ -95,6 +107,7 @@ class InstallationHealth:
             "signing": self._signing,
             "ledger": self._ledger,
             "witnesses": self._witnesses,
+            "access_log": self._access_log,
         }
         found = {name: await _guarded(check) for name, check in checks.items()}
         try:
@@ -176,6 +189,17 @@ class InstallationHealth:
     async def _witnesses(self) -> Subsystem:
         troubles = await self._parts.troubles()
         return Subsystem("degraded", "; ".join(troubles)) if troubles else Subsystem("ok")
+
+    async def _access_log(self) -> Subsystem:
+        waiting = self._parts.access()
+        if waiting.damaged:
+            files = waiting.damaged
+            return Subsystem("degraded", f"{files} files of the spool were damaged and set aside")
+        late_us = self._parts.clock() - (waiting.oldest_us or self._parts.clock())
+        if late_us > _UNDRAINED_US:
+            seconds = late_us // SECOND
+            return Subsystem("degraded", f"entries have been waiting for {seconds} s")
+        return Subsystem("ok")
 
 
 def of_model(model: ModelStatus, now_us: int) -> Subsystem:

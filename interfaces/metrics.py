@@ -213,6 +213,18 @@ def schedule_gauges(runs: Iterable[ScheduleRun], now_us: int) -> list[Metric]:
     return [age, every, failed]
 
 
+def access_gauges(size: int, oldest_us: int | None, damaged: int, now_us: int) -> list[Metric]:
+    """What waits in the spools of the access log: bytes, since when, and files that do not open."""
+    age_us = 0 if oldest_us is None else max(0, now_us - oldest_us)
+    return [
+        gauge("access_spool_bytes", "Entries that are not yet in the access log.", size),
+        gauge(
+            "access_spool_age_seconds", "How long the oldest of them waits; 0: none.", age_us / 1e6
+        ),
+        gauge("access_spool_damaged", "Files of the spool that were set aside.", damaged),
+    ]
+
+
 def storage_gauges(tables: Iterable[TableSize], free_bytes: int) -> list[Metric]:
     """What the tables take, and what is left."""
     rows = gauge("table_bytes", "A table, without its indexes.", labels=["table"])

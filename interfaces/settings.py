@@ -33,6 +33,15 @@ class LedgerSettings(Struct, frozen=True):
     audit_rate: int = 2000
 
 
+class AccessSettings(Struct, frozen=True):
+    """How reads of personal data are logged. reasoned: roles whose holders are shown personal
+    values only with a reason. fsync: each answer that shows some waits until its entry is flushed.
+    """
+
+    reasoned: tuple[str, ...] = ()
+    fsync: bool = False
+
+
 class TracesSettings(Struct, frozen=True):
     """Where traces go. url: a collector's endpoint for traces (OTLP, http/protobuf), its path
     included. ratio: the share of the requests without a traceparent that is traced, 0 to 1.
@@ -61,6 +70,7 @@ class Settings(Struct, frozen=True):
     open_tenants: bool = True
     open_metrics: bool = True
     ledger: LedgerSettings = LedgerSettings()
+    access: AccessSettings = AccessSettings()
     reconcile_rate: int = 500
     traces: TracesSettings | None = None
 
@@ -83,6 +93,19 @@ def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
         tsa_url=tsa_url or None,
         tsa_roots=Path(tsa_roots) if tsa_roots else None,
         audit_rate=math.ceil(_number(env, "ORDER_HISTORY_AUDIT_RATE", 2000.0, 0.0, 1e9)),
+    )
+
+
+def access_from(env: Mapping[str, str]) -> AccessSettings:
+    """ORDER_HISTORY_REQUIRE_REASON, roles with commas between them; _ACCESS_FSYNC, `no` or `yes`;
+    no if left out.
+
+    Raises ValueError, naming the variable.
+    """
+    roles = [one.strip() for one in (env.get("ORDER_HISTORY_REQUIRE_REASON") or "").split(",")]
+    return AccessSettings(
+        reasoned=tuple(role for role in roles if role),
+        fsync=_yes(env, "ORDER_HISTORY_ACCESS_FSYNC", "no"),
     )
 
 
@@ -121,8 +144,8 @@ def open_tenants_from(env: Mapping[str, str]) -> bool:
     return _yes(env, "ORDER_HISTORY_OPEN_TENANTS")
 
 
-def _yes(env: Mapping[str, str], name: str) -> bool:
-    given = env.get(name) or "yes"
+def _yes(env: Mapping[str, str], name: str, default: str = "yes") -> bool:
+    given = env.get(name) or default
     if given not in ("yes", "no"):
         raise ValueError(f"{name} must be yes or no")
     return given == "yes"

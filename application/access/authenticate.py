@@ -178,11 +178,12 @@ class Authenticator:
         subject = claims.subject
         if holds_email(subject):
             subject = self._pseudonym(subject)
-        grants = roles.grants_of(subject, claims.roles)
+        names = claims.roles | roles.assigned.get(subject, frozenset())
+        grants = roles.grants_of(names)
         caller = Caller(
             subject=subject,
             tenant_id=tenant_id,
-            roles=claims.roles,
+            roles=names,
             permissions=together(grants),
             expires_us=claims.expires_us,
             grants=grants,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from application.orders.views import Show, event_view, revealing
+from application.orders.views import Show, event_view
 from application.ports import (
     Accepted,
     Clock,
@@ -25,7 +26,7 @@ from domain.errors import EventConflict, Forbidden
 from domain.orders.compare import differing_pointers
 from domain.orders.events import Draft, Incoming, Recorded, decode_body
 from domain.orders.incoming import SchemaValidator, check_event, read_event
-from domain.privacy.revealing import digests, mask
+from domain.privacy.revealing import digests, fill, mask
 from domain.privacy.sealing import Opened, open_disclosures, seal
 
 
@@ -159,7 +160,7 @@ class RecordEvent:
                 disclosed = Opened()
                 for one in prepared.draft.disclosed:
                     disclosed.add(open_disclosures(one.text))
-                show = revealing(disclosed)
+                show = partial(fill, disclosed=disclosed)
             row = stored_row(outcome.event)
             return RecordedAnswer(row.sequence, event_view(row, show), replayed=False)
         if isinstance(outcome, Refused):
@@ -176,7 +177,8 @@ class RecordEvent:
         (row,) = await self._reader.bodies(caller.tenant_id, [duplicate.position])
         show: Show = mask
         if caller.sees_personal:
-            show = revealing(await self._disclosures.of(caller.tenant_id, [row.sequence]))
+            disclosed = await self._disclosures.of(caller.tenant_id, [row.sequence])
+            show = partial(fill, disclosed=disclosed)
         return RecordedAnswer(row.sequence, event_view(_unlinked(row), show), replayed=True)
 
 

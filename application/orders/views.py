@@ -16,7 +16,7 @@ from application.access.seeing import Sight
 from application.ports import Disclosures, EventPages, StoredRow
 from domain.access.caller import Caller
 from domain.access.scope import personal_class
-from domain.privacy.revealing import holds_personal, mask, reveal
+from domain.privacy.revealing import Shown, holds_personal, mask, reveal
 from domain.privacy.sealing import Opened
 
 Show = Callable[[bytes], bytes]
@@ -108,7 +108,8 @@ def _corrected_by(event_ids: tuple[str, ...]) -> bytes:
 
 
 class Viewer:
-    """Renders stored things for a caller: personal data filled in last, one query a page."""
+    """Renders stored things for a caller: personal data filled in last, one query a page. What is
+    filled in is noted in a Shown."""
 
     def __init__(self, disclosures: Disclosures, pages: EventPages, sight: Sight) -> None:
         self._disclosures = disclosures
@@ -116,69 +117,92 @@ class Viewer:
         self._sight = sight
 
     async def page(
-        self, caller: Caller, positions: Sequence[int], sequences: Sequence[int]
+        self, caller: Caller, shown: Shown, positions: Sequence[int], sequences: Sequence[int]
     ) -> list[bytes]:
         """The events at these positions, with these sequences, as JSON in the order given."""
         disclosing = sequences if caller.sees_personal else ()
         rows, disclosed = await self._pages.page(caller.tenant_id, positions, disclosing)
-        return await self._views(caller, rows, disclosed)
+        return await self._views(caller, shown, rows, disclosed)
 
-    async def events(self, caller: Caller, rows: Sequence[StoredRow]) -> list[bytes]:
+    async def events(self, caller: Caller, shown: Shown, rows: Sequence[StoredRow]) -> list[bytes]:
         """Events that were read already, as JSON in the order given."""
         disclosed = Opened()
         if caller.sees_personal:
             personal = [row.sequence for row in rows if holds_personal(row.state)]
             disclosed = await self._disclosures.of(caller.tenant_id, personal)
-        return await self._views(caller, rows, disclosed)
+        return await self._views(caller, shown, rows, disclosed)
 
-    async def acts(self, caller: Caller, sequences: Sequence[int]) -> Show:
+    async def acts(self, caller: Caller, shown: Shown, sequences: Sequence[int]) -> Show:
         """How this caller sees the service's own events with these sequences: whole, or masked."""
         if not caller.sees_all_personal:
             return mask
-        return revealing(await self._disclosures.of(caller.tenant_id, sequences))
+        return revealing(await self._disclosures.of(caller.tenant_id, sequences), shown)
 
-    async def snapshot(self, caller: Caller, order_id: str, sequence: int) -> Show:
+    async def snapshot(self, caller: Caller, shown: Shown, order_id: str, sequence: int) -> Show:
         """How this caller sees a snapshot of an order, which the event with this sequence tells
         of."""
         if not caller.sees_personal:
             return mask
         disclosed = await self._disclosures.of(caller.tenant_id, [sequence])
-        return await self._of_order(caller, order_id, disclosed)
+        return await self._of_order(caller, shown, order_id, disclosed)
 
-    async def state(self, caller: Caller, order_id: str, state: bytes) -> bytes:
-        """The state of an order, canonical JSON, as this caller sees it."""
-        if not caller.sees_personal or not holds_personal(state):
+    async def state(self, caller: Caller, shown: Shown, order_id: str, state: bytes) -> bytes:
+        """An order's state, canonical JSON with placeholders, as this caller sees it."""
+        if not (caller.sees_personal and holds_personal(state)):
             return mask(state)
         disclosed = await self._disclosures.of_order(caller.tenant_id, order_id)
-        return (await self._of_order(caller, order_id, disclosed))(state)
+        return (await self._of_order(caller, shown, order_id, disclosed))(state)
 
     async def _views(
-        self, caller: Caller, rows: Sequence[StoredRow], disclosed: Opened
+        self, caller: Caller, shown: Shown, rows: Sequence[StoredRow], disclosed: Opened
     ) -> list[bytes]:
         if not caller.sees_personal:
             return [event_view(row, mask) for row in rows]
         if caller.sees_all_personal:
-            show = revealing(disclosed)
+            show = revealing(disclosed, shown)
             return [event_view(row, show) for row in rows]
         classes = await self._sight.personal(caller, rows)
         return [
-            event_view(row, revealing(disclosed, shown))
-            for row, shown in zip(rows, classes, strict=True)
+            event_view(row, revealing(disclosed, shown, classes=visible))
+            for row, visible in zip(rows, classes, strict=True)
         ]
 
-    async def _of_order(self, caller: Caller, order_id: str, disclosed: Opened) -> Show:
-        if caller.sees_all_personal:
-            return revealing(disclosed)
-        return revealing(disclosed, await self._sight.personal_of_order(caller, order_id))
+    async def _of_order(
+        self, caller: Caller, shown: Shown, order_id: str, disclosed: Opened
+    ) -> Show:
+        classes = None
+        if not caller.sees_all_personal:
+            classes = await self._sight.personal_of_order(caller, order_id)
+        return revealing(disclosed, shown, lambda _: order_id, classes)
 
 
-def revealing(disclosed: Opened, classes: Collection[str] | None = None) -> Show:
-    """Show with these values disclosed; of these classes alone, if they are given."""
+class _OfOrder(Struct):
+    order_id: str | None = None
+
+
+_decode_order = msgspec.json.Decoder(_OfOrder).decode
+
+
+def _order_of(view: bytes) -> str | None:
+    """Whose event it is; None for the service's own."""
+    return _decode_order(view).order_id
+
+
+def revealing(
+    disclosed: Opened,
+    shown: Shown,
+    order_of: Callable[[bytes], str | None] = _order_of,
+    classes: Collection[str] | None = None,
+) -> Show:
+    """Show with these values disclosed; of these classes alone, if they are given. Without
+    `order_of`: of views of events."""
     if classes is None:
-        return lambda encoded: reveal(encoded, disclosed)
+        return lambda encoded: reveal(encoded, disclosed, shown, order_of)
     if not classes:
         return mask
     names = disclosed.names
-    return lambda encoded: reveal(
-        encoded, disclosed, lambda digest: personal_class(names[digest]) in classes
-    )
+
+    def visible(digest: str) -> bool:
+        return personal_class(names[digest]) in classes
+
+    return lambda encoded: reveal(encoded, disclosed, shown, order_of, visible)

@@ -21,7 +21,7 @@ from application.ports import (
 from application.snapshots.ports import SnapshotRow, SnapshotStore
 from domain import canonical
 from domain.errors import Conflict, Invalid, NotFound
-from domain.privacy.revealing import reveal
+from domain.privacy.revealing import fill
 from domain.privacy.sealing import sealed_places
 from domain.snapshots.events import SOURCE, Captured, captured, deleted
 from domain.snapshots.incoming import SnapshotBody, check_snapshot, read_snapshot
@@ -104,7 +104,7 @@ class CaptureSnapshot:
     ) -> SnapshotBody:
         answer = await self._as_of.state(tenant_id, order_id, question)
         disclosed = await self._disclosures.of_order(tenant_id, order_id)
-        state = msgspec.json.decode(reveal(msgspec.json.encode(answer.state), disclosed))
+        state = msgspec.json.decode(fill(msgspec.json.encode(answer.state), disclosed))
         now = self._clock()
         value: dict[str, Any] = {
             "snapshot_id": snapshot_id,
@@ -178,7 +178,7 @@ class CaptureSnapshot:
             row.order_id == order_id
             and row.captured_us == body.captured_us
             and row.source == body.source
-            and reveal(row.state, disclosed) == canonical.encode(body.state)
+            and fill(row.state, disclosed) == canonical.encode(body.state)
             and _revealed(row.metadata, disclosed) == _encoded(body.metadata)
         )
         if not same:
@@ -200,7 +200,7 @@ def _answers(row: SnapshotRow, question: Question) -> bool:
 
 
 def _revealed(metadata: bytes | None, disclosed: Mapping[str, object]) -> bytes | None:
-    return None if metadata is None else reveal(metadata, disclosed)
+    return None if metadata is None else fill(metadata, disclosed)
 
 
 def _encoded(metadata: dict[str, Any] | None) -> bytes | None:

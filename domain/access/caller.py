@@ -30,8 +30,8 @@ class Grant(Struct, frozen=True):
 class Caller(Struct, frozen=True):
     """One subject in one tenant, as a verified token or key says. Valid before `expires_us`.
 
-    `roles` are its, the unknown ones too; only `permissions` decide, each as far as the `grants`
-    that have it go, or, if none are given, without a limit.
+    `roles` are its token's and those assigned to it, the unknown ones too; only `permissions`
+    decide, each as far as the `grants` that have it go, or, if none are given, without a limit.
     """
 
     subject: str

@@ -73,11 +73,9 @@ class Roles:
             return Role(name, BUILT_IN[name])
         return self.own.get(name)
 
-    def grants_of(self, subject: str, roles: Iterable[str]) -> tuple[Grant, ...]:
-        """All that a subject with these roles in its token is granted. A role that is not known
-        gives nothing; what a further grant adds nothing to is left out."""
-        names = sorted({*roles, *self.assigned.get(subject, ())})
-        found = [_BUILT_IN.get(name) or self._granted(name) for name in names]
+    def grants_of(self, names: Iterable[str]) -> tuple[Grant, ...]:
+        """All that these roles give together. One that is not known gives nothing."""
+        found = [_BUILT_IN.get(name) or self._granted(name) for name in sorted(set(names))]
         return tuple(grant for grant in found if grant is not None)
 
     def _granted(self, name: str) -> Grant | None:

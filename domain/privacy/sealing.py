@@ -142,6 +142,20 @@ class Opened(dict[str, Any]):
         self.names.update(other.names)
 
 
+def disclose(
+    values: Mapping[str, Any], random_bytes: Callable[[int], bytes]
+) -> tuple[dict[str, str], str]:
+    """name -> digest of these values, and the text of their disclosures, as in a `Disclosed`: for
+    what is no event. `random_bytes` as for `conceal`."""
+    salts = _salts(len(values), random_bytes)
+    disclosures = {
+        name: _disclosure(salt, name, value)
+        for (name, value), salt in zip(values.items(), salts, strict=True)
+    }
+    digests = {name: _base64url(sha256(one).digest()) for name, one in disclosures.items()}
+    return digests, b".".join(disclosures.values()).decode()
+
+
 def open_disclosures(text: str) -> Opened:
     """What the disclosures of a `Disclosed` say. Raises ValueError for damaged ones."""
     opened = Opened()

@@ -3,7 +3,7 @@
 A backup directory (mode 0700) holds
     database.dump    pg_dump's custom format: ciphertext of personal data, no keys
     data/            the data directory but the server's files and published/: keys/, signing/,
-                     the issuer's key, and so on
+                     the issuer's key, what is to come into the access log (access/), and so on
     manifest.json    versions, and the SHA-256 of every other file; written last
 It is written beside its place, as <name>.<random>.incomplete, and renamed when it is whole. What
 fails or is stopped is removed; only a killed program or a power cut leaves an `.incomplete`, which

@@ -9,13 +9,13 @@ from psycopg import sql
 from sqlalchemy import Table
 
 from infrastructure.postgres import (
-    access_tables,  # noqa: F401  # as watch_tables
+    access_tables,
     ledger_tables,
     tables,
     watch_tables,  # noqa: F401  # CELL has its tables from here on
 )
 
-APPEND_ONLY = (tables.events, *ledger_tables.APPEND_ONLY)
+APPEND_ONLY = (tables.events, *ledger_tables.APPEND_ONLY, *access_tables.APPEND_ONLY)
 """Tables that no role may update, delete from or truncate: triggers refuse it, rights lack it."""
 
 _READ_AND_ADD = ("SELECT", "INSERT")

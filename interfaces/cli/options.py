@@ -19,6 +19,7 @@ from interfaces.issuers import issuers_from
 from interfaces.settings import (
     DEFAULT_DATA_DIR,
     Settings,
+    access_from,
     failed_tokens_from,
     ledger_from,
     open_metrics_from,
@@ -107,7 +108,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
     """Settings from options and the environment."""
     try:
         issuers, failed_tokens = issuers_from(os.environ), failed_tokens_from(os.environ)
-        ledger = ledger_from(os.environ)
+        ledger, access = ledger_from(os.environ), access_from(os.environ)
         open_metrics, open_tenants = open_metrics_from(os.environ), open_tenants_from(os.environ)
         reconcile_rate, traces = reconcile_rate_from(os.environ), traces_from(os.environ)
     except ValueError as error:
@@ -125,6 +126,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         open_tenants=open_tenants,
         open_metrics=open_metrics,
         ledger=ledger,
+        access=access,
         reconcile_rate=reconcile_rate,
         traces=traces,
     )

@@ -16,6 +16,7 @@ from domain.ledger.policy import MAX_POLICY_BYTES, Policy
 from domain.ledger.receipts import MAX_PROOF_BYTES
 from interfaces.cli.options import database_options, installation, say, tenant_option
 from interfaces.cli.progress import progress_bar
+from interfaces.composition.access_log import verify_access
 from interfaces.composition.maintenance import audit_ledgers
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -161,6 +162,27 @@ def ledger(tenant: str | None, data_dir: Path, database_url: str | None) -> int:
         say(f"nothing is recorded of {tenant}")
         return 1
     click.echo(f"{held} events hold")
+    return 0
+
+
+@verify.command("access-log", cls=rich_click.RichCommand)
+@tenant_option()
+@database_options
+def access_log(tenant: str, data_dir: Path, database_url: str | None) -> int:
+    """Recompute the batches of a tenant's access log, and compare them with its ledger.
+
+    Exit code 1, naming the first batch that differs. That the ledger itself holds is told by
+    `verify ledger`.
+    """
+    with installation(data_dir, database_url) as settings:
+        found = verify_access(settings, tenant)
+    if found.fault is not None:
+        click.echo(found.fault)
+        return 1
+    click.echo(
+        f"{found.entries} entries in {found.batches} batches hold; "
+        f"{found.undigested} wait for the next batch"
+    )
     return 0
 
 

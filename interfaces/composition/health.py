@@ -12,6 +12,7 @@ from infrastructure.postgres.connect import store_errors
 from infrastructure.search.secret import search_key
 from infrastructure.watching.intake import IntakeSamples
 from infrastructure.watching.schedules import ScheduleRuns
+from interfaces.composition.access_log import access_waiting
 from interfaces.composition.connections import clock
 from interfaces.composition.installations import WrongKeyStore, key_directory, keys_belong
 from interfaces.composition.metrics import free_bytes, installation_figures, model_statuses
@@ -58,6 +59,7 @@ def health(side: WriteSide) -> InstallationHealth:
         ledger=partial(ledger_figures, side.pool, side.ledger.published, clock),
         alarms=side.ledger.alarms.all,
         troubles=troubles(side.settings, side.pool),
+        access=partial(access_waiting, side),
     )
     return InstallationHealth(parts, NAMES)
 

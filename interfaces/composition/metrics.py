@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from functools import partial
 
 from prometheus_client import Metric
 
@@ -13,12 +14,14 @@ from infrastructure.ledger.figures import ledger_figures
 from infrastructure.postgres.connect import store_errors
 from infrastructure.watching.figures import InstallationFigures
 from infrastructure.watching.schedules import ScheduleRuns
+from interfaces.composition.access_log import access_waiting
 from interfaces.composition.connections import clock
 from interfaces.composition.writing import WriteSide
 from interfaces.http.health import Health
 from interfaces.http.timing import RequestTimes
 from interfaces.metrics import (
     InstallationMetrics,
+    access_gauges,
     health_gauges,
     job_gauges,
     ledger_gauges,
@@ -81,10 +84,16 @@ def metrics(side: WriteSide, health: Health, times: RequestTimes) -> Installatio
             "jobs": jobs,
             "schedules": schedules,
             "storage": storage,
+            "access": partial(_access, side),
             "health": subsystems,
             "process": process,
         }
     )
+
+
+async def _access(side: WriteSide) -> Iterable[Metric]:
+    found = access_waiting(side)
+    return access_gauges(found.bytes, found.oldest_us, found.damaged, clock())
 
 
 def installation_figures(side: WriteSide) -> InstallationFigures:

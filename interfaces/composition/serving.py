@@ -36,6 +36,7 @@ from infrastructure.event_store.pages import Pages
 from infrastructure.event_store.recorded_ids import RecordedIds
 from infrastructure.jobs.queue import ProcrastinateQueue
 from infrastructure.key_store import durable
+from interfaces.composition.access_log import logging_access
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
@@ -82,7 +83,9 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(key_uses.aclose)
         orders = OrderQueries(side.pool)
         sight = Sight(orders)
+        access_log = await stack.enter_async_context(logging_access(side))
         yield Services(
+            access_log=access_log,
             authenticator=Authenticator(
                 verifier,
                 roles,

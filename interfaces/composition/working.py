@@ -24,6 +24,7 @@ from infrastructure.event_store.snapshotting import Snapshotter
 from infrastructure.jobs.runner import JobRunner
 from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.collector import spare_the_collector
+from interfaces.composition.access_log import tending_access
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
@@ -40,6 +41,7 @@ from projections.traces import PruneTraces
 
 SWEEP_MINUTES = 5
 PRUNE_MINUTES = 1
+ACCESS_MINUTES = 1
 
 Loop = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -74,7 +76,8 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         run_job = RunJob(side.jobs, handlers(side))
         runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)
         sweep = Sweep(side.spool, side.job_cipher, lifelines(side), clock)
-        scheduler = _schedule(sweep, PruneTraces(side.pool, NAMES), ScheduleRuns(side.pool, clock))
+        pruning, runs = PruneTraces(side.pool, NAMES), ScheduleRuns(side.pool, clock)
+        scheduler = _schedule(sweep, pruning, tending_access(side), runs)
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)
         auditing = self_audit(settings, side.ledger)
@@ -108,11 +111,18 @@ async def _work(settings: Settings) -> None:
                 raise WorkerFailed
 
 
-def _schedule(sweep: Sweep, prune: PruneTraces, runs: ScheduleRuns) -> AsyncIOScheduler:
+def _schedule(
+    sweep: Sweep,
+    prune: PruneTraces,
+    tend_access: Callable[[], Awaitable[object]],
+    runs: ScheduleRuns,
+) -> AsyncIOScheduler:
     sweeping = Scheduled("sweep", SWEEP_MINUTES * 60 * SECOND, sweep, runs)
     pruning = Scheduled("traces", PRUNE_MINUTES * 60 * SECOND, prune, runs)
+    access = Scheduled("access", ACCESS_MINUTES * 60 * SECOND, tend_access, runs)
     scheduler = AsyncIOScheduler()
     scheduler.add_job(sweeping.run, "interval", minutes=SWEEP_MINUTES, max_instances=1)
     scheduler.add_job(pruning.run, "interval", minutes=PRUNE_MINUTES, max_instances=1)
+    scheduler.add_job(access.run, "interval", minutes=ACCESS_MINUTES, max_instances=1)
     scheduler.start()
     return scheduler

@@ -44,6 +44,7 @@ class WriteSide:
     settings: Settings
     pool: Pool
     key_store: FileKeyStore
+    keyring: Keyring
     committer: Committer
     door: Door
     reader: Reader
@@ -136,6 +137,7 @@ def _put_together(
         settings=settings,
         pool=pool,
         key_store=key_store,
+        keyring=keyring,
         committer=committer,
         door=door,
         reader=reader,

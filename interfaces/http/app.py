@@ -19,6 +19,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
 from interfaces.http import (
+    access_logs,
     aggregations,
     api_keys,
     audit,
@@ -64,6 +65,7 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *aggregations.HANDLERS,
     *ledger.HANDLERS,
     *tlog.HANDLERS,
+    *access_logs.HANDLERS,
     *health.HANDLERS,
     *metrics.HANDLERS,
     *diagnostics.HANDLERS,

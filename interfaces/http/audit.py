@@ -41,6 +41,7 @@ class AuditQuery(Window, frozen=True, kw_only=True):
     query=AuditQuery,
     headers=(MIN_SEQUENCE,),
     replies={200: Reply("The newest first.", list_of(ActView)), **problems(503)},
+    reveals=True,
 )
 async def list_acts(request: ApiRequest, query: AuditQuery) -> ASGIApp:
     """Every administrative act is an event of the tenant's own ledger, provable as any other: its
@@ -61,7 +62,8 @@ async def list_acts(request: ApiRequest, query: AuditQuery) -> ASGIApp:
     )
     page = keys[: query.limit]
     rows = await services.reader.bodies(caller.tenant_id, [key.position for key in page])
-    show = await services.viewer.acts(caller, [key.sequence for key in page])
+    sequences = [key.sequence for key in page]
+    show = await services.viewer.acts(caller, request.shown, sequences)
     items = [act_view(row, key.target, show) for row, key in zip(rows, page, strict=True)]
     more = len(keys) > query.limit
     return listing(items, walk.cursor(page[-1].sequence) if more else None)

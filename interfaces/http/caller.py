@@ -11,16 +11,20 @@ from typing import Protocol, cast
 from litestar import Request
 from litestar.datastructures import State
 
+from application.access_log.recording import Read
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
 from domain.audit.acts import Doer
 from domain.errors import Invalid, Unreadable
+from domain.privacy.revealing import Shown
 from interfaces.http.problems import ParameterError
 from interfaces.http.services import Services
 from interfaces.http.turns import Turns
 
 SLASH = "\x1f"
 """Stands for an encoded slash (%2F) in `scope["path"]`: no id may contain a control character."""
+
+_READ, _SHOWN = "order_history_read", "order_history_shown"
 
 
 class Authenticator(Protocol):
@@ -54,6 +58,21 @@ class ApiRequest(Request[Caller, None, State]):
         """The caller, as the ledger remembers who did something."""
         client = self.scope["client"]
         return Doer(self.caller.subject, client[0] if client else None)
+
+    @property
+    def read(self) -> Read:
+        """What the access log is told of this request; only where its endpoint `reveals`."""
+        return cast(Read, self.scope["state"][_READ])
+
+    @read.setter
+    def read(self, read: Read) -> None:
+        self.scope["state"][_READ] = read
+        self.scope["state"][_SHOWN] = Shown()
+
+    @property
+    def shown(self) -> Shown:
+        """Where it is noted what the answer shows; as `read`."""
+        return cast(Shown, self.scope["state"][_SHOWN])
 
     def path_value(self, name: str) -> str:
         """A path parameter, decoded; `%2F` in it is a slash."""

@@ -83,13 +83,14 @@ async def record_correction(request: ApiRequest) -> ASGIApp:
         304: Reply("The caller has it already.", headers=("ETag",)),
         **problems(404, 503),
     },
+    reveals=True,
 )
 async def get_correction(request: ApiRequest) -> ASGIApp:
     """By the producer's event_id, or by the id this service gave. 404 for what corrects nothing."""
     row = await find_event(request, "correction_id")
     if decode_body(row.state).correction_of is None:
         raise NotFound("there is no such correction")
-    (body,) = await request.services.viewer.events(request.caller, [row])
+    (body,) = await request.services.viewer.events(request.caller, request.shown, [row])
     return resource(request, body)
 
 

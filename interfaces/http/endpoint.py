@@ -9,7 +9,9 @@
 
 The handler runs only for a caller with that right. It takes the request, and, when `query` is
 declared, the parameters as that Struct; without one, any query parameter is 422. It reads the body
-itself, as bytes. The OpenAPI document is made of these declarations (`openapi.py`).
+itself, as bytes. One that may show personal values is declared with `reveals`: only there is
+`request.shown`, which the functions that reveal ask for. The OpenAPI document is made of these
+declarations (`openapi.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from interfaces.http.caller import ApiRequest, authorize
 from interfaces.http.params import NoQuery, read_query
 from interfaces.http.problems import MEDIA_TYPE, Problem
 from interfaces.http.reading import await_sequence
+from interfaces.http.revealing import MAX_REASON, logging
 
 OPT = "endpoint"
 Body = Any
@@ -77,6 +80,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     replies: dict[int, Reply]
     serve: Handler
     direct: bool
+    reveals: bool
 
 
 MIN_SEQUENCE = Header(
@@ -93,6 +97,11 @@ IDEMPOTENCY_KEY = Header(
     "Makes a repeated request the same request: it is answered as the first one was, with "
     "`Idempotency-Replayed: true`. With another request the same key is 422.",
     {"type": "string", "minLength": 1, "maxLength": 255},
+)
+ACCESS_REASON = Header(
+    "X-Access-Reason",
+    "Why personal values are read, for the access log. An installation may require it of a role.",
+    {"type": "string", "minLength": 1, "maxLength": MAX_REASON},
 )
 PREFER = Header("Prefer", "`wait=N`: seconds to wait for the end of the job.", {"type": "string"})
 
@@ -141,17 +150,22 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
     content: tuple[Content, ...] = (),
     direct: bool = False,
     costly: bool = False,
+    reveals: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """Declare a handler (see above). 401, 403, 429 and 503 are added to `replies` where a right is
     needed, 400 and 422 everywhere. `direct`: a fixed path that is served without litestar's router.
-    `costly`: its requests take turns (`turns.py`), having reached the sequence that they name."""
+    `costly`: its requests take turns (`turns.py`), having reached the sequence that they name.
+    `reveals`: what it shows is logged before the answer goes out (`revealing.py`)."""
 
     def declare(handle: Handler) -> HTTPRouteHandler:
         implied = problems(400, 422)
         if permission is not None:  # 503: the keys of the token's issuer are out of reach
             implied |= problems(401, 403, 429, 503)
         waits = MIN_SEQUENCE in headers
-        served = _serve(_taking_turns(handle, waits) if costly else handle, permission, query)
+        handler = _taking_turns(handle, waits) if costly else handle
+        if reveals:
+            handler = logging(handler, handle.__name__, f"{method} {_template(path)}")
+        served = _serve(handler, permission, query)
         declared = Endpoint(
             method=method,
             permission=permission,
@@ -160,11 +174,12 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
             tag=tag,
             operation_id=handle.__name__,
             query=query,
-            headers=headers,
+            headers=(*headers, ACCESS_REASON) if reveals else headers,
             content=content,
             replies={**implied, **replies},
             serve=served,
             direct=direct,
+            reveals=reveals,
         )
         served.__name__, served.__doc__ = handle.__name__, handle.__doc__
         # The status is the Answer's; 200 here only keeps litestar from expecting none for DELETE.
@@ -173,6 +188,11 @@ def endpoint(  # noqa: PLR0913 - a declaration names all that it declares
         )
 
     return declare
+
+
+def _template(path: str) -> str:
+    """The path with its parameters, without their kinds."""
+    return path.replace(":str}", "}")
 
 
 def _taking_turns(handle: Handler, waits: bool) -> Handler:

@@ -122,6 +122,7 @@ async def validate_events(request: ApiRequest) -> ASGIApp:
     query=EventsQuery,
     headers=(MIN_SEQUENCE,),
     replies={200: Reply("A page of events.", list_of(EventView)), **problems(503)},
+    reveals=True,
 )
 async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
     """What producers sent. The service's own `history.*` events are listed when asked for by
@@ -147,7 +148,7 @@ async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
     )
     page = keys[: query.limit]
     events = await services.viewer.page(
-        caller, [key.position for key in page], [key.sequence for key in page]
+        caller, request.shown, [key.position for key in page], [key.sequence for key in page]
     )
     more = len(keys) > query.limit
     return listing(events, walk.cursor(page[-1].sequence) if more else None)
@@ -165,11 +166,12 @@ async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
         304: Reply("The caller has it already.", headers=("ETag",)),
         **problems(404, 405, 503),
     },
+    reveals=True,
 )
 async def get_event(request: ApiRequest) -> ASGIApp:
     """By the producer's event_id, or by the id this service gave (`oh_evt_...`)."""
     row = await find_event(request)
-    (body,) = await request.services.viewer.events(request.caller, [row])
+    (body,) = await request.services.viewer.events(request.caller, request.shown, [row])
     return resource(request, body)
 
 
@@ -200,6 +202,7 @@ async def get_event_bytes(request: ApiRequest) -> ASGIApp:
     summary="The corrections of an event",
     tag="Corrections",
     replies={200: Reply("By sequence.", list_of(EventView)), **problems(404, 503)},
+    reveals=True,
 )
 async def list_corrections_of(request: ApiRequest) -> ASGIApp:
     """Every correction that refers to this event, remarks included."""
@@ -208,7 +211,7 @@ async def list_corrections_of(request: ApiRequest) -> ASGIApp:
     event_id = msgspec.json.decode(row.state)["event_id"]
     found = await services.reader.corrections_of(request.caller.tenant_id, event_id)
     rows = await services.sight.within(request.caller, Permission.EVENTS_READ, found)
-    return listing(await services.viewer.events(request.caller, rows), None)
+    return listing(await services.viewer.events(request.caller, request.shown, rows), None)
 
 
 async def find_event(

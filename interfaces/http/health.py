@@ -94,7 +94,7 @@ async def process_health(request: ApiRequest) -> ASGIApp:
 async def subsystem_health(request: ApiRequest) -> ASGIApp:
     """The state of each part, and in words what ails it: the store, the disk, the committer, the
     key store, the jobs, the worker, its schedules, the signing and the alarms of the ledger, the
-    witnesses, and each read model as `projection.<name>`."""
+    witnesses, the spools of the access log, and each read model as `projection.<name>`."""
     answer = report(await request.services.health.check())
     store = answer.subsystems.get("store")
     status = 503 if store is None or store.status == "down" else 200

@@ -149,6 +149,7 @@ class TimelineAggregate(Struct, frozen=True):
     query=TimelineQuery,
     headers=(MIN_SEQUENCE,),
     replies={200: Reply("A page of its events.", list_of(EventView)), **problems(404, 503)},
+    reveals=True,
 )
 async def get_timeline(request: ApiRequest, query: TimelineQuery) -> ASGIApp:
     """What was recorded about the order, in the order in which it happened.
@@ -169,6 +170,7 @@ async def get_timeline(request: ApiRequest, query: TimelineQuery) -> ASGIApp:
     query=OrderEventsQuery,
     headers=(MIN_SEQUENCE,),
     replies={200: Reply("A page of its events.", list_of(EventView)), **problems(404, 503)},
+    reveals=True,
 )
 async def get_events_of_type(request: ApiRequest, query: OrderEventsQuery) -> ASGIApp:
     """`order.payment.*` stands for one or more further segments. System maintenance is left out as
@@ -211,7 +213,7 @@ async def _timeline(
         raise NotFound("there is no such order")
     page = keys[: query.limit]
     events = await services.viewer.page(
-        caller, [key.position for key in page], [key.sequence for key in page]
+        caller, request.shown, [key.position for key in page], [key.sequence for key in page]
     )
     next_cursor = None
     if len(keys) > query.limit:

@@ -111,6 +111,7 @@ _EXAMPLE: dict[str, Any] = {
     content=(Content(SearchIn, example=_EXAMPLE),),
     replies={200: Reply("A page of what is meant.", SearchOut), **problems(413, 415)},
     costly=True,
+    reveals=True,
 )
 async def search(request: ApiRequest) -> ASGIApp:
     """Words, identifiers and conditions on fields, put together with all, any and not. An email
@@ -166,9 +167,8 @@ async def answer(
 
 async def _events(request: ApiRequest, node: Node, hits: list[Hit]) -> list[bytes]:
     marker = Highlighter(node)
-    views = await request.services.viewer.page(
-        request.caller, [hit.position for hit in hits], [hit.sequence for hit in hits]
-    )
+    positions, sequences = [hit.position for hit in hits], [hit.sequence for hit in hits]
+    views = await request.services.viewer.page(request.caller, request.shown, positions, sequences)
     slices = Slices()
     items = []
     for view in views:

@@ -187,6 +187,7 @@ async def delete_search(request: ApiRequest) -> ASGIApp:
     query=ResultsQuery,
     replies={200: Reply("A page, as POST /search answers.", SearchOut), **problems(404)},
     costly=True,
+    reveals=True,
 )
 async def run_search(request: ApiRequest, query: ResultsQuery) -> ASGIApp:
     """What its caller may see of it, whoever saved it. A change of the saved search ends the walks

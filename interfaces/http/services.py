@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from application.access.api_keys import ManageApiKeys
     from application.access.roles import ManageRoles
     from application.access.seeing import Sight
+    from application.access_log.recording import AccessLog
     from application.intake.rejected import RejectedLines
     from application.intake.spool import ReceiveBulk
     from application.jobs.asking import Jobs
@@ -54,6 +55,7 @@ class Services:
     roles: ManageRoles
     api_keys: ManageApiKeys
     audit: AuditQueries
+    access_log: AccessLog
     health: Health
     metrics: Metrics
     diagnose: Diagnose

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -138,6 +137,7 @@ async def list_snapshots(request: ApiRequest, query: Page) -> ASGIApp:
         304: Reply("The caller has it already.", headers=("ETag",)),
         **problems(404, 405, 503),
     },
+    reveals=True,
 )
 async def get_snapshot(request: ApiRequest) -> ASGIApp:
     """Personal values as the caller may see them."""
@@ -146,8 +146,8 @@ async def get_snapshot(request: ApiRequest) -> ASGIApp:
     if row is None:
         raise NotFound("there is no such snapshot")
     await services.sight.require_order(caller, Permission.SNAPSHOTS_READ, row.order_id)
-    show = await services.viewer.snapshot(caller, row.order_id, row.sequence)
-    return resource(request, msgspec.json.encode(_view(row, show)))
+    show = await services.viewer.snapshot(caller, request.shown, row.order_id, row.sequence)
+    return resource(request, show(msgspec.json.encode(_view(row))))
 
 
 @endpoint(
@@ -202,7 +202,7 @@ def _item(row: SnapshotRow) -> SnapshotItem:
     )
 
 
-def _view(row: SnapshotRow, show: Callable[[bytes], bytes]) -> SnapshotView:
+def _view(row: SnapshotRow) -> SnapshotView:
     return SnapshotView(
         row.snapshot_id,
         row.order_id,
@@ -210,8 +210,8 @@ def _view(row: SnapshotRow, show: Callable[[bytes], bytes]) -> SnapshotView:
         row.source,
         row.size_bytes,
         row.sequence,
-        Raw(show(row.state)),
-        None if row.metadata is None else Raw(show(row.metadata)),
+        Raw(row.state),
+        None if row.metadata is None else Raw(row.metadata),
     )
 
 

@@ -76,6 +76,7 @@ class StateAnswer(Struct, frozen=True):
         304: Reply("The caller has it already.", headers=("ETag",)),
         **problems(404, 503),
     },
+    reveals=True,
 )
 async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
     """On two clocks: what had happened by `at`, as far as it was known here by `known_at`. The
@@ -92,7 +93,8 @@ async def get_state(request: ApiRequest, query: SnapshotQuery) -> ASGIApp:
     metadata = StateMetadata(
         answer.event_sequence, answer.events_applied, list(answer.late), answer.basis
     )
-    state = await services.viewer.state(caller, order_id, msgspec.json.encode(answer.state))
+    encoded = msgspec.json.encode(answer.state)
+    state = await services.viewer.state(caller, request.shown, order_id, encoded)
     asked = {"at": query.at, "known_at": query.known_at}
     given = {name: format_short(us) for name, us in asked.items() if us is not None}
     told = b'"state":%b,"metadata":%b}' % (state, msgspec.json.encode(metadata))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 import msgspec
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import UNSET, Meta
 
+from application.access_log.recording import Read
 from application.ports import StoredRow
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
 from domain.errors import Invalid, Unavailable
 from domain.orders.events import decode_body
+from domain.privacy.revealing import Shown
 from domain.times import parse_us
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import Header, Reply, endpoint, problems
@@ -66,6 +69,7 @@ class StreamQuery(EventsQuery, frozen=True, kw_only=True):
                    {"type": "string"}, "text/event-stream"),
         **problems(503),
     },
+    reveals=True,
 )  # fmt: skip
 async def stream_events(request: ApiRequest, query: StreamQuery) -> ASGIApp:
     """A comment every 15 s keeps the connection open. `Last-Event-ID` or `after` resumes."""
@@ -75,9 +79,35 @@ async def stream_events(request: ApiRequest, query: StreamQuery) -> ASGIApp:
         after = query.after
     if after is None:
         after = (await services.reader.head(caller.tenant_id)).sequence
+    if caller.sees_personal:
+        services.access_log.require_reason(caller, request.read)
     pages = services.tail.follow(caller.tenant_id, after, _Filter(query))
-    seeing = _Seeing(services, caller)
-    return EventStream(pages, seeing, caller, services.stopping, services.clock())
+    show = partial(_shown, services, caller, request.read)
+    return EventStream(pages, show, services.stopping, _lifetime(caller, services.clock()))
+
+
+def _lifetime(caller: Caller, now_us: int) -> float:
+    """Seconds: a stream lives no longer than the right to read it."""
+    return min(LONGEST, max(1.0, (caller.expires_us - now_us) / 1_000_000))
+
+
+async def _shown(services: Services, caller: Caller, read: Read, rows: list[StoredRow]) -> bytes:
+    """A batch as it is sent, of what the caller sees, noted in the access log if it shows anything;
+    empty if it sees none of it. Raises Behind, Unavailable."""
+    if caller.reach(Permission.EVENTS_READ).knows_channels:
+        # Whose channel is not known yet would never be sent.
+        newest = rows[-1].sequence
+        if not await services.orders.wait_for(caller.tenant_id, newest, _CATCH_UP):
+            raise Behind
+    seen, shown = await services.sight.within(caller, Permission.EVENTS_READ, rows), Shown()
+    bodies = await services.viewer.events(caller, shown, seen)
+    batch = b"".join(
+        b"id: %d\nevent: event\ndata: %b\n\n" % (row.sequence, body)
+        for row, body in zip(seen, bodies, strict=True)
+    )
+    if shown.logged:
+        await services.access_log.note(caller, read, shown, len(batch))
+    return batch
 
 
 class _Filter:
@@ -126,42 +156,21 @@ class _Filter:
         return bool(msgspec.json.decode(metadata).get("actor_id") == self._query.actor_id)
 
 
-class _Seeing:
-    """Stored events as the caller sees them, those that it does not see left out."""
-
-    def __init__(self, services: Services, caller: Caller) -> None:
-        self._services = services
-        self._caller = caller
-        self._by_channel = caller.reach(Permission.EVENTS_READ).knows_channels
-
-    async def __call__(self, rows: Sequence[StoredRow]) -> list[tuple[int, bytes]]:
-        """Sequences and JSON. Raises Behind, Unavailable."""
-        services, caller = self._services, self._caller
-        if self._by_channel:  # whose channel is not known yet would never be sent
-            newest = rows[-1].sequence
-            if not await services.orders.wait_for(caller.tenant_id, newest, _CATCH_UP):
-                raise Behind
-        seen = await services.sight.within(caller, Permission.EVENTS_READ, rows)
-        bodies = await services.viewer.events(caller, seen)
-        return [(row.sequence, body) for row, body in zip(seen, bodies, strict=True)]
-
-
 class EventStream:
-    """An ASGI response that writes pages of events until the client leaves or the server stops."""
+    """An ASGI response that writes pages of events until the client leaves, the server stops, or
+    `lifetime` seconds are over."""
 
     def __init__(
         self,
         pages: AsyncIterator[tuple[int, list[StoredRow]]],
-        seeing: _Seeing,
-        caller: Caller,
+        show: Callable[[list[StoredRow]], Awaitable[bytes]],
         stopping: asyncio.Event,
-        now_us: int,
+        lifetime: float,
     ) -> None:
         self._pages = pages
-        self._seeing = seeing
+        self._show = show
         self._stopping = stopping
-        # A stream lives no longer than the right to read it.
-        self._lifetime = min(LONGEST, max(1.0, (caller.expires_us - now_us) / 1_000_000))
+        self._lifetime = lifetime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -186,12 +195,9 @@ class EventStream:
         loop = asyncio.get_running_loop()
         spoken = loop.time()
         async for _, rows in self._pages:
-            shown = await self._seeing(rows) if rows else []
-            if shown:
-                await self._send(
-                    send,
-                    b"".join(b"id: %d\nevent: event\ndata: %b\n\n" % one for one in shown),
-                )
+            batch = await self._show(rows) if rows else b""
+            if batch:
+                await self._send(send, batch)
                 spoken = loop.time()
             elif loop.time() - spoken >= HEARTBEAT:
                 await self._send(send, b": still here\n\n")

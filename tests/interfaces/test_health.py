@@ -12,6 +12,7 @@ import pytest
 from application.ledger.figures import LedgerFigures
 from application.watching.figures import QueueFigures, ScheduleRun
 from domain.errors import Unavailable
+from infrastructure.access_log.waiting import Waiting
 from infrastructure.postgres.migrate import upgrade
 from interfaces.health import InstallationHealth, Parts
 from interfaces.settings import Settings
@@ -62,6 +63,7 @@ def parts(**changed: Any) -> Parts:
         clock=lambda: NOW_US,
         free_bytes=lambda: changed.pop("free_bytes", 2**40),
         committer=committer,
+        access=lambda: changed.get("access", Waiting(9, NOW_US - 2_000_000, 0)),
         **{name: returning(changed.get(name, value)) for name, value in given.items()},
     )
 
@@ -81,7 +83,8 @@ async def test_where_all_is_well_every_part_says_so() -> None:
     assert {name: one.status for name, one in found.items()} == dict.fromkeys(
         (
             "store", "disk", "committer", "key_store", "search", "jobs", "worker", "schedules",
-            "signing", "ledger", "witnesses", "projection.orders", "projection.ledger",
+            "signing", "ledger", "witnesses", "access_log", "projection.orders",
+            "projection.ledger",
         ),
         "ok",
     )  # fmt: skip
@@ -121,6 +124,10 @@ PUBLISHED = LedgerFigures({}, 0, 0, 61, 0, 0)
          "7 events have been waiting to be signed for 61 s"),
         ({"ledger": PUBLISHED}, "signing", "degraded",
          "61 rounds are signed and not published"),
+        ({"access": Waiting(9, NOW_US - 61_000_000, 0)}, "access_log", "degraded",
+         "entries have been waiting for 61 s"),
+        ({"access": Waiting(0, None, 1)}, "access_log", "degraded",
+         "1 files of the spool were damaged and set aside"),
         ({"troubles": ["w1 is away", "w2 lies"]}, "witnesses", "degraded",
          "w1 is away; w2 lies"),
         ({"models": [ModelStatus("orders", 9, 9, 0, 2)]}, "projection.orders", "degraded",

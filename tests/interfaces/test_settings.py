@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from interfaces.settings import (
+    AccessSettings,
     LedgerSettings,
     TracesSettings,
+    access_from,
     failed_tokens_from,
     ledger_from,
     open_metrics_from,
@@ -88,6 +90,17 @@ def test_an_authority_needs_its_roots() -> None:
 def test_a_rate_below_one_does_not_switch_the_audit_off() -> None:
     assert ledger_from({"ORDER_HISTORY_AUDIT_RATE": "0.5"}).audit_rate == 1
     assert ledger_from({"ORDER_HISTORY_AUDIT_RATE": "0"}).audit_rate == 0
+
+
+def test_how_reads_are_logged() -> None:
+    assert access_from({}) == AccessSettings()
+    given = {
+        "ORDER_HISTORY_REQUIRE_REASON": "support, tier 2,",
+        "ORDER_HISTORY_ACCESS_FSYNC": "yes",
+    }
+    assert access_from(given) == AccessSettings(("support", "tier 2"), fsync=True)
+    with pytest.raises(ValueError, match="ORDER_HISTORY_ACCESS_FSYNC must be yes or no"):
+        access_from({"ORDER_HISTORY_ACCESS_FSYNC": "on"})
 
 
 def test_the_rate_of_the_reconciler() -> None:

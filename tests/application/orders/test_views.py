@@ -17,7 +17,7 @@ from application.ports import StoredRow
 from domain import canonical
 from domain.ledger.hashing import entry
 from domain.ledger.sealing import event_bytes
-from domain.privacy.revealing import mask
+from domain.privacy.revealing import Shown, mask
 from domain.privacy.sealing import TOPIC, Opened, draft_of
 from tests.domain.ledger.drafts import content, draft
 
@@ -96,7 +96,7 @@ def test_a_masked_view_says_what_is_stored(row: StoredRow) -> None:
 
 @given(rows())
 def test_a_view_with_personal_values_says_what_is_stored(row: StoredRow) -> None:
-    view = event_view(row, revealing(DISCLOSED))
+    view = event_view(row, revealing(DISCLOSED, Shown()))
     assert json.loads(view) == told(row, DISCLOSED, {"erased": True})
     _assert_of_its_type(view)
 
@@ -109,7 +109,7 @@ def test_of_some_classes_the_others_are_masked(classes: set[str], shown: object)
     metadata = b'{"ip":{"_sd":"%b"}}' % DIGESTS[0].encode()
     state = event_bytes(draft("e1", metadata=metadata), 2, RECEIVED)
     row = StoredRow(9, 7, 2, 0, b"\x01" * 32, b"\x02" * 32, state)
-    view = json.loads(event_view(row, revealing(DISCLOSED, classes)))
+    view = json.loads(event_view(row, revealing(DISCLOSED, Shown(), classes=classes)))
     assert view["metadata"] == {"ip": shown or {"masked": True}}
 
 

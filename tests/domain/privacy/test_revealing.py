@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain import canonical
-from domain.privacy.revealing import digests, holds_personal, mask, reveal
+from domain.privacy.revealing import Shown, digests, fill, holds_personal, mask, reveal
 
 DIGESTS = ("A" * 43, "b-_9" + "C" * 39)
 VALUE = {"name": 'Ada "the first"', "é": [None, 0.5]}
@@ -28,11 +28,17 @@ SEALED = st.recursive(
 )
 
 
+def none(_: bytes) -> None:
+    """Whose it is, is not known."""
+
+
 @given(PLAIN)
 def test_where_nothing_is_sealed_nothing_is_replaced(value: Any) -> None:
     encoded = canonical.encode(value)
     assert not holds_personal(encoded)
-    assert mask(encoded) == reveal(encoded, {DIGESTS[0]: VALUE}) == encoded
+    shown = Shown()
+    assert mask(encoded) == reveal(encoded, {DIGESTS[0]: VALUE}, shown, none) == encoded
+    assert not shown.logged
     assert digests(encoded) == []
 
 
@@ -45,7 +51,28 @@ def test_each_placeholder_is_replaced_and_nothing_else(value: Any) -> None:
     masked = {digest: {"masked": True} for digest in DIGESTS}
     assert json.loads(mask(encoded)) == _replaced(value, masked)
     shown = {DIGESTS[0]: VALUE, DIGESTS[1]: {"erased": True}}
-    assert json.loads(reveal(encoded, {DIGESTS[0]: VALUE})) == _replaced(value, shown)
+    assert json.loads(fill(encoded, {DIGESTS[0]: VALUE})) == _replaced(value, shown)
+    assert reveal(encoded, {DIGESTS[0]: VALUE}, Shown(), none) == fill(encoded, {DIGESTS[0]: VALUE})
+
+
+@given(SEALED)
+def test_what_is_revealed_is_noted_and_nothing_else(value: Any) -> None:
+    encoded, shown = canonical.encode(value), Shown()
+    assume(len(digests(encoded)) == len(set(digests(encoded))))  # salts make each of them new
+    reveal(encoded, {DIGESTS[0]: VALUE}, shown, lambda _: "o1")
+    names = [name for name, digest in _named(value, "") if digest == DIGESTS[0]]
+    assert (shown.fields, shown.values) == (sorted(set(names)), len(names))
+    assert (shown.orders, shown.things) == (({"o1"}, 1) if names else (set(), 0))
+    assert shown.logged == bool(names)
+
+
+def _named(value: Any, name: str) -> list[tuple[str, str]]:
+    """(name, digest) of each placeholder; items of a list have the list's name."""
+    if isinstance(value, dict) and "_sd" in value:
+        return [(name, value["_sd"])]
+    if isinstance(value, dict):
+        return [one for key, inner in value.items() for one in _named(inner, key)]
+    return [one for item in value for one in _named(item, name)] if isinstance(value, list) else []
 
 
 def _placed(value: Any) -> list[str]:

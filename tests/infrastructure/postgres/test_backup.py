@@ -27,6 +27,9 @@ def data_dir(tmp_path: Path) -> Path:
     (path / "published" / "acme" / "1" / "checkpoint").mkdir(parents=True)
     (path / "published" / "acme" / "1" / "checkpoint" / "1").write_text("a note")
     (path / "issuer.pem").write_text("the issuer's key")
+    (path / "access").mkdir(mode=0o700)
+    (path / "access" / "spool.00000001").write_text("entries of the access log")
+    (path / "access" / "spool.lock").touch()
     (path / "postgres" / "base").mkdir(parents=True)
     (path / "postgres.lock").touch()
     return path
@@ -55,6 +58,7 @@ def test_what_is_restored_is_what_was_there(
     keys = FileKeyStore(restored / "keys")
     assert keys.bucket("acme", 3) == FileKeyStore(data_dir / "keys").bucket("acme", 3)
     assert (restored / "issuer.pem").read_text() == "the issuer's key"
+    assert [one.name for one in (restored / "access").iterdir()] == ["spool.00000001"]
     origin = FileLogKeys(data_dir / "signing", lambda: 1).service_origin
     signing = FileLogKeys(restored / "signing", lambda: 1)
     assert signing.service_origin == origin
@@ -105,7 +109,8 @@ def test_the_manifest_covers_every_file(taken: Path) -> None:
     there = {one.relative_to(taken).as_posix() for one in taken.rglob("*") if one.is_file()}
     assert set(files) == there - {"manifest.json"}
     assert set(files) == {
-        "database.dump", "data/issuer.pem", "data/keys/tenants/acme.keys", "data/signing/keys",
+        "database.dump", "data/access/spool.00000001", "data/issuer.pem",
+        "data/keys/tenants/acme.keys", "data/signing/keys",
     }  # fmt: skip
 
 

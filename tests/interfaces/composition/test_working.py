@@ -38,12 +38,14 @@ async def test_a_sweep_is_noted_where_health_looks(
         return 0
 
     runs = ScheduleRuns(pool, lambda: NOW_US)
-    scheduler = _schedule(cast(Sweep, sweep), PruneTraces(pool, NAMES), runs)
+    scheduler = _schedule(cast(Sweep, sweep), PruneTraces(pool, NAMES), sweep, runs)
     try:
-        pruning, job = scheduler.get_jobs()  # the next one first
-        due: Any = pruning.trigger
-        assert due.interval == timedelta(minutes=1)
-        pruning.remove()
+        pruning, access, job = scheduler.get_jobs()  # the next ones first
+        due: Any
+        for one in (pruning, access):
+            due = one.trigger
+            assert due.interval == timedelta(minutes=1)
+            one.remove()
         due = job.trigger
         assert due.interval == timedelta(minutes=5)
         # Now, by the scheduler itself, however late this machine gets to it.

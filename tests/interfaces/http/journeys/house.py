@@ -36,9 +36,16 @@ class House:
         self._issuer = issuer(settings.data_dir)
 
     def token(
-        self, role: str, tenants: Sequence[str], *, subject: str | None = None, ttl: int = 3600
+        self,
+        role: str,
+        tenants: Sequence[str],
+        *,
+        subject: str | None = None,
+        ttl: int = 3600,
+        more: Sequence[str] = (),
     ) -> str:
-        return self._issuer.mint(subject or f"a {role}", tenants, [role], ttl)
+        """`more`: roles."""
+        return self._issuer.mint(subject or f"a {role}", tenants, [role, *more], ttl)
 
     def client(
         self, role: str | None, *tenants: str, address: str = "127.0.0.1", **token: Any

@@ -30,8 +30,8 @@ async def test_every_part_can_be_measured(shop: Shop) -> None:
     found = await gauges(shop)
     parts = {name: value for name, value in found.items() if name.startswith("collected/")}
     sources = (
-        "ledger", "models", "reconciler", "store", "jobs", "schedules", "storage", "health",
-        "process",
+        "ledger", "models", "reconciler", "store", "jobs", "schedules", "storage", "access",
+        "health", "process",
     )  # fmt: skip
     assert parts == {f"collected/{source}": 1 for source in sources}
     assert found["ledger_alarms/audit"] == 0

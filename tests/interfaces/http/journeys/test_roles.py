@@ -57,6 +57,7 @@ get_checkpoint                                                auditor admin
 get_tile                                                      auditor admin
 get_global_checkpoint                                         auditor admin
 get_global_tile                                               auditor admin
+list_access_logs                                              auditor admin
 subsystem_health                                                      admin operator
 get_metrics                                                           admin operator
 get_diagnostics                                                       admin operator

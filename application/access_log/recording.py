@@ -1,0 +1,137 @@
+"""Noting what an answer shows of personal data, before it goes out; and reading what was noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from application.access_log.ports import Asked, Logged, LogReader, Place, Spool
+from application.ports import Clock
+from domain.access.caller import Caller
+from domain.access.log import Entry, Kept, entry_id
+from domain.errors import Forbidden
+from domain.privacy.revealing import ERASED, MASKED, Shown
+from domain.privacy.sealing import disclose
+from domain.times import format_us
+
+_ID_BYTES = 10
+
+
+class Read(Struct, frozen=True):
+    """A request that reads: which operation, at which endpoint (method and path), and, of who asks,
+    the reason given and the network address, where there is one."""
+
+    operation: str
+    endpoint: str
+    reason: str | None
+    address: str | None
+
+
+class AccessLog:
+    """The one way into the log and out of it. `reasoned`: roles whose holders are shown personal
+    values only with a reason."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        reader: LogReader,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        reasoned: Collection[str] = (),
+    ) -> None:
+        self._spool = spool
+        self._reader = reader
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._reasoned = frozenset(reasoned)
+
+    def require_reason(self, caller: Caller, read: Read) -> None:
+        """Raises Forbidden where the caller may be shown nothing without a reason, and gave none.
+        For who is to be shown personal values."""
+        roles = self._reasoned & caller.roles
+        if roles and read.reason is None:
+            raise Forbidden(
+                f"Who holds the role {min(roles)} is shown personal values only with a reason: "
+                "send it as X-Access-Reason."
+            )
+
+    async def note(self, caller: Caller, read: Read, shown: Shown, size_bytes: int) -> None:
+        """An answer of so many bytes is about to show this. Raises Forbidden as `require_reason`,
+        NotLogged: then it must not go out."""
+        if shown.values:
+            self.require_reason(caller, read)
+        now_us = self._clock()
+        given = {"reason": read.reason, "address": read.address}
+        values = {name: value for name, value in given.items() if value is not None}
+        digests, disclosures = disclose(values, self._random_bytes) if values else ({}, "")
+        entry = Entry(
+            entry_id=entry_id(now_us, self._random_bytes(_ID_BYTES)),
+            tenant_id=caller.tenant_id,
+            at_us=now_us,
+            subject=caller.subject,
+            # A token's roles are whatever its issuer writes, and no column holds U+0000.
+            roles=tuple(sorted(filter(str.isprintable, caller.roles))),
+            operation=read.operation,
+            endpoint=read.endpoint,
+            orders=tuple(sorted(shown.orders)),
+            fields=tuple(shown.fields),
+            events=shown.things,
+            personal_values=shown.values,
+            size_bytes=size_bytes,
+            reason=digests.get("reason"),
+            address=digests.get("address"),
+        )
+        await self._spool.append(Kept(entry, disclosures))
+
+    async def listed(
+        self, caller: Caller, shown: Shown, asked: Asked, before: Place | None, limit: int
+    ) -> tuple[list[bytes], Place | None]:
+        """Entries as JSON, the newest first, and the place of the last if there are more; those of
+        all answers that went out before are among them. The read is to be logged itself. Raises
+        Unavailable."""
+        shown.logged = True
+        await self._spool.drained()
+        found = await self._reader.listed(
+            caller.tenant_id, asked, before, limit + 1, disclosing=caller.sees_personal
+        )
+        page = found[:limit]
+        last = page[-1].entry if len(found) > limit else None
+        views = [_view(caller, shown, one) for one in page]
+        return views, None if last is None else (last.at_us, last.entry_id)
+
+
+def _view(caller: Caller, shown: Shown, logged: Logged) -> bytes:
+    entry = logged.entry
+    personal: dict[str, Any] = {"reason": entry.reason, "address": entry.address}
+    told: dict[str, Any] = {}
+    for name, digest in personal.items():
+        if digest is None:
+            told[name] = None
+        elif not caller.sees_personal:
+            told[name] = msgspec.Raw(MASKED)
+        elif digest in logged.disclosed:
+            told[name] = logged.disclosed[digest]
+        else:
+            told[name] = msgspec.Raw(ERASED)
+    names = [name for name, value in told.items() if type(value) is str]
+    if names:
+        shown.note(names, len(names))
+    return msgspec.json.encode(
+        {
+            "entry_id": entry.entry_id,
+            "at": format_us(entry.at_us),
+            "subject": entry.subject,
+            "roles": entry.roles,
+            "operation": entry.operation,
+            "endpoint": entry.endpoint,
+            "orders": entry.orders,
+            "fields": entry.fields,
+            "events": entry.events,
+            "personal_values": entry.personal_values,
+            "size_bytes": entry.size_bytes,
+            **told,
+        }
+    )

@@ -1,0 +1,99 @@
+"""The files of a spool: sealed entries behind each other, and a tail that a killed write may tear.
+
+    <directory>/.lock              held while a spool is begun or looked at
+    <directory>/<id>.lock          flocked by the process that owns the spool, as long as it lives
+    <directory>/<id>.<8 digits>    a segment: frames, in the order in which they were appended
+
+A frame is length (u32be) || nonce (12) || ciphertext || tag (16): msgpack of a Kept under
+AES-256-GCM, bound to its segment and its place there, so that no frame can be damaged, moved,
+repeated or left out in the middle unnoticed. The key is a job's key of the key store, of the
+purpose "access", and goes with the spool.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct as Layout
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
+
+from domain.access.log import Kept
+
+PURPOSE = "access"
+LOCK = ".lock"
+DAMAGED = ".damaged"
+
+_HEAD = Layout(">I")
+_NONCE = 12
+_SEGMENT = re.compile(r"([0-9a-f]{32})\.([0-9]{8})", re.ASCII)
+_OWNER = re.compile(r"([0-9a-f]{32})\.lock", re.ASCII)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Kept).decode
+
+
+class Contents(Struct, frozen=True):
+    """What a segment holds. torn: bytes of a frame that was not written whole; damaged: a whole
+    frame does not open, and what is behind it was not looked at."""
+
+    kept: list[Kept]
+    torn: int = 0
+    damaged: bool = False
+
+
+def segment_path(directory: Path, spool_id: str, number: int) -> Path:
+    return directory / f"{spool_id}.{number:08}"
+
+
+def owner_path(directory: Path, spool_id: str) -> Path:
+    return directory / f"{spool_id}{LOCK}"
+
+
+def segments(directory: Path) -> Iterator[tuple[str, Path]]:
+    """(spool id, path) of each segment that is there, in the order in which they were begun."""
+    for path in sorted(directory.iterdir()):
+        if found := _SEGMENT.fullmatch(path.name):
+            yield found[1], path
+
+
+def spool_ids(directory: Path) -> set[str]:
+    """The spools of which anything is there."""
+    owned = {found[1] for path in directory.iterdir() if (found := _OWNER.fullmatch(path.name))}
+    return owned | {spool_id for spool_id, _ in segments(directory)}
+
+
+def damaged(directory: Path) -> list[Path]:
+    """Segments that were set aside because they do not open."""
+    return sorted(directory.glob(f"*{DAMAGED}"))
+
+
+def frame(cipher: AESGCM, segment: str, place: int, kept: Kept) -> bytes:
+    """The bytes to append to the segment of this name, as its frame number `place`, from 0 on."""
+    nonce = os.urandom(_NONCE)
+    sealed = nonce + cipher.encrypt(nonce, _encode(kept), f"{segment}/{place}".encode())
+    return _HEAD.pack(len(sealed)) + sealed
+
+
+def read(path: Path, key: bytes) -> Contents:
+    """What the segment at a path holds. Raises FileNotFoundError."""
+    cipher, raw, at = AESGCM(key), path.read_bytes(), 0
+    kept: list[Kept] = []
+    while len(raw) - at >= _HEAD.size:
+        (length,) = _HEAD.unpack_from(raw, at)
+        begin = at + _HEAD.size
+        sealed = raw[begin : begin + length]
+        if len(sealed) < length or length == 0:
+            break
+        bound = f"{path.name}/{len(kept)}".encode()
+        try:
+            plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound)
+            kept.append(_decode(plain))
+        except (InvalidTag, ValueError, msgspec.MsgspecError):
+            return Contents(kept, damaged=True)
+        at = begin + length
+    return Contents(kept, torn=len(raw) - at)

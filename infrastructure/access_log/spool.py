@@ -1,0 +1,148 @@
+"""What is shown of personal data is noted here first: one write to a file of this process.
+
+Once write(2) has returned the page cache has the entry, and no end of this process loses it; a
+power cut may lose the last moments, unless each answer waits for a flush (`fsync`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from pathlib import Path
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from application.access_log.ports import NotLogged
+from application.ports import KeyStore
+from domain.access.log import Kept
+from infrastructure.access_log.segments import LOCK, PURPOSE, frame, owner_path, segment_path
+from infrastructure.key_store import durable
+
+
+class OwnSpool:
+    """A process's own. `append` and `turn` are for one event loop; no other thread.
+
+    Segments are begun when something is appended, so that none is empty.
+    """
+
+    def __init__(self, directory: Path, key_store: KeyStore, *, fsync: bool = False) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+        self.spool_id = uuid4().hex
+        self._directory = directory
+        self._fsync = fsync
+        with durable.locked(directory / LOCK):
+            self._owner = _lock(owner_path(directory, self.spool_id))
+        self._cipher = AESGCM(key_store.job_key(self.spool_id, PURPOSE))
+        self._number = 0
+        self._segment: _Segment | None = None
+        self._unflushed: list[_Segment] = []
+        self._appended = self._flushed = 0
+        self._flushing = asyncio.Lock()
+
+    @property
+    def current(self) -> str | None:
+        """The name of the segment that is appended to; None: the next entry begins one."""
+        return self._segment.name if self._segment is not None else None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the segment that is appended to."""
+        return self._segment.size if self._segment is not None else 0
+
+    async def append(self, kept: Kept) -> None:
+        """See `application.access_log.ports.Spool`."""
+        self._write(kept)
+        if self._fsync:
+            await self._flush()
+
+    def turn(self) -> None:
+        """End the segment that is appended to; what comes goes into a new one."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.ended = True
+            if not self._fsync:
+                segment.close()
+
+    async def close(self) -> None:
+        """Give it up; what it holds is drained by whoever finds it without an owner. Nothing may be
+        appended any more."""
+        await self._flush()
+        self.turn()
+        for segment in self._unflushed:
+            segment.close()
+        os.close(self._owner)
+
+    def _write(self, kept: Kept) -> None:
+        try:
+            segment = self._segment or self._begin()
+            data = frame(self._cipher, segment.name, segment.frames, kept)
+            written = os.write(segment.descriptor, data)
+        except OSError as error:
+            raise NotLogged from error
+        if written != len(data):
+            # A torn tail: nothing may stand behind it.
+            self.turn()
+            raise NotLogged
+        segment.frames += 1
+        segment.size += written
+        self._appended += 1
+
+    def _begin(self) -> _Segment:
+        self._number += 1
+        segment = _Segment(segment_path(self._directory, self.spool_id, self._number))
+        self._segment = segment
+        if self._fsync:
+            self._unflushed.append(segment)
+        return segment
+
+    async def _flush(self) -> None:
+        """Until all that is appended now is flushed; whoever comes while a flush is under way waits
+        for the next, together."""
+        wanted = self._appended
+        async with self._flushing:
+            if self._flushed >= wanted:
+                return
+            reached, segments = self._appended, list(self._unflushed)
+            try:
+                await asyncio.to_thread(_flush, self._directory, segments)
+            except OSError as error:
+                raise NotLogged from error
+            self._flushed = reached
+            for segment in segments:
+                if segment.ended:
+                    self._unflushed.remove(segment)
+                    segment.close()
+
+
+class _Segment:
+    """An open file that is only appended to. new: its name is not flushed."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self.descriptor = os.open(path, flags, 0o600)
+        self.name = path.name
+        self.frames = self.size = 0
+        self.ended = False
+        self.new = True
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def _flush(directory: Path, segments: list[_Segment]) -> None:
+    for segment in segments:
+        os.fdatasync(segment.descriptor)
+    if any(segment.new for segment in segments):
+        durable.flush_directory(directory)
+        for segment in segments:
+            segment.new = False
+
+
+def _lock(path: Path) -> int:
+    """A descriptor that holds the lock file, made; it falls with the process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
