@@ -19,7 +19,7 @@ _ASCII = bytes(range(128))
 
 _SHORTEST = b"0" * SHORTEST
 _NAME = re.compile(
-    rb"""c (?: v                                                           # cvv, cvc2, cvv_code
+    rb"""c (?: v [vcdx0]                                                   # cvv, cvc2, cv2
              | i[dc] (?: code | value | dumber )? ["'\\]{0,3} [:=]        # cid, csc, pin_number
              | idblock                                                     # pin_block
              | k0 (?: ["'\\]{0,3} [:=] | data | equiv )                   # track1, track_2_data

@@ -32,8 +32,9 @@ _CARD_NAME = re.compile(r"card|(?:^|_)(?:pan|cc)(?:_|$)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9 ._/-]{1,100}")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
+_HINT = re.compile("[cCpP]")  # one of them is in any name of interest
 _CARD_WORD = re.compile(
-    r"(?:.*_)?(?:[a-z]*card(?:s|number|num|no|holder)?|amex|(?:pan|cc)(?:number|num|no)?)(?:_.*)?"
+    r"(?:.*_)?(?:[a-z]*card(?:s|number|num|no|holder)?|(?:pan|cc)(?:number|num|no)?)(?:_.*)?"
 )
 _CODE = re.compile(
     r"""(?:.*_|[a-z]*card|cc)?(?:
@@ -48,9 +49,9 @@ _PIN = re.compile(r"(?:card)?pin(?:_?(?:number|value))?")
 _CARD_PIN = re.compile(r"(?:.*_)?pin(?:_?(?:code|number|value))?")
 _PIN_BLOCK = re.compile(r"(?:.*_)?pin_?block(?:_?data)?")
 _TRACK = re.compile(r"(?:.*_)?track_?[123](?:_?equivalent)?(?:_?data)?")
-_HINT = re.compile("cv|csc|cid|pin|code|verif|valid|track|cav", re.IGNORECASE)
 _SHORT, _LONG = re.compile(r"\s*\d{3,4}\s*"), re.compile(r"\s*\d{3,12}\s*")
 _DIGITS = re.compile(r"\d")
+_NONE: frozenset[str] = frozenset()
 
 _OF_NUMBER = re.compile(
     r"""(?:
@@ -74,9 +75,9 @@ def secret(name: str, value: Any, container: str | None) -> str | None:
     kind = type(value)
     if (kind is not str and kind is not int) or value == "" or value in CODE_MARKS:
         return None
-    if not _HINT.search(name):  # before anything is kept of names that somebody made up
-        return None
     kinds = _kinds(name)
+    if not kinds:
+        return None
     text = str(value)
     of_card = "card" in kinds or (container is not None and "card" in _kinds(container))
     if "code" in kinds or ("cid" in kinds and of_card):
@@ -118,14 +119,13 @@ def split_elements(items: list[Any], name: str, container: str | None) -> dict[i
 
 def part_of(name: str, container: str | None) -> tuple[str, int] | None:
     """Which number a field is a part of, and its place there; None if its name does not say so."""
+    if "card" not in _kinds(name) and (container is None or not _is_of_number(container)):
+        return None
     series, _, index = _joined(name).rpartition("_")
-    if not index.isdigit() or not _OF_NUMBER.fullmatch(series):
-        return None
-    if "card" not in _kinds(series) and (container is None or not _is_of_number(container)):
-        return None
-    return series, int(index)
+    return (series, int(index)) if index.isdigit() and _OF_NUMBER.fullmatch(series) else None
 
 
+@lru_cache(maxsize=4096)
 def _is_of_number(name: str, container: str | None = None) -> bool:
     if not _OF_NUMBER.fullmatch(_joined(name) or "?"):
         return False
@@ -151,9 +151,13 @@ def _joined(name: str) -> str:
     return "_".join(_WORD.findall(name)).lower() if _NAME.fullmatch(name) else ""
 
 
-@lru_cache(maxsize=4096)
 def _kinds(name: str) -> frozenset[str]:
     """What a name may be the name of, and "card" if it says that it is a card's."""
+    return _known_kinds(name) if _HINT.search(name) else _NONE
+
+
+@lru_cache(maxsize=4096)
+def _known_kinds(name: str) -> frozenset[str]:
     joined = _joined(name)
     patterns = {
         "card": _CARD_WORD,

@@ -97,7 +97,9 @@ def mask_text(text: str) -> str:
 
 def find(text: str) -> list[Found]:
     """Every card number, track and security code, in order, none overlapping."""
-    found = [(*match.span("code"), CVV) for match in _CODE.finditer(text)]
+    if _DIGIT.search(text) is None:
+        return []
+    found = list(_codes(text))
     if _RUN.search(text) is None:
         return found
     known = sorted([*found, *_tracks(text), *_ibans(text)])
@@ -148,6 +150,12 @@ def _tracks(text: str) -> Iterator[Found]:
         digits = ascii_digits((match["one"] or match["two"]).replace(" ", ""))
         if len(digits) in _LENGTHS and _is_card(digits):
             yield *match.span(), f"{TRACK}{digits[-4:].decode()}]"
+
+
+def _codes(text: str) -> Iterator[Found]:
+    if "cv" in (lower := text.lower()) or "security" in lower:
+        for match in _CODE.finditer(text):
+            yield *match.span("code"), CVV
 
 
 def _ibans(text: str) -> Iterator[Found]:

@@ -72,41 +72,52 @@ class _Masking:
         for key, value in body.items():
             if len(key) >= SHORTEST and holds_card(key):
                 _note(self._keys, pointer)
-            mark = parts.get(key) or secret(key, value, name)
-            if mark is not None:
-                _note(self._found, child(pointer, key))
-                changed[key] = mark
-                continue
-            masked = self._value(value, child(pointer, key), key, name)
+            masked = self._value(value, (pointer, key), key, name, parts.get(key))
             if masked is not value:
                 changed[key] = masked
         return {**body, **changed} if changed else body
 
-    def _value(self, value: Any, pointer: str, name: str, around: str | None) -> Any:
+    def _value(
+        self,
+        value: Any,
+        place: tuple[str, str | int],
+        name: str,
+        around: str | None,
+        part: str | None,
+    ) -> Any:
+        """`around`: the name around that name. `part`: the mark of what is a part of a number."""
         kind = type(value)
         if kind is dict:
-            return self.body(value, pointer, name)
+            return self.body(value, child(*place), name)
         if kind is list:
-            return self._list(value, pointer, name, around)
-        if is_exempt(name) or (kind is not str and kind is not int):
+            return self._list(value, child(*place), name, around)
+        if kind is not str and kind is not int:
             return value
-        text = value if kind is str else str(value)
-        replaced = mask_text(text)
-        if any(mark in replaced for mark in _IN_TEXT) or replaced in CODE_MARKS:
-            _note(self._found, pointer)
-        return value if replaced == text else replaced
+        masked = part or _masked(value, name, around)
+        if masked is None:
+            return value
+        _note(self._found, child(*place))
+        return value if masked == value else masked
 
     def _list(self, items: list[Any], pointer: str, name: str, around: str | None) -> list[Any]:
         parts = split_elements(items, name, around)
-        masked = []
-        for index, item in enumerate(items):
-            here = child(pointer, index)
-            mark = parts.get(index) or secret(name, item, around)
-            if mark is not None:
-                _note(self._found, here)
-            masked.append(self._value(item, here, name, around) if mark is None else mark)
+        masked = [
+            self._value(item, (pointer, index), name, around, parts.get(index))
+            for index, item in enumerate(items)
+        ]
         same = all(new is old for new, old in zip(masked, items, strict=True))
         return items if same else masked
+
+
+def _masked(value: str | int, name: str, around: str | None) -> str | None:
+    """What to write for a value in which is something of a card, or was; None for any other."""
+    mark = secret(name, value, around)
+    if mark is not None or is_exempt(name):
+        return mark
+    text = str(value)
+    masked = mask_text(text)
+    was_masked = "[" in text and (any(mark in text for mark in _IN_TEXT) or text in CODE_MARKS)
+    return masked if was_masked or masked != text else None
 
 
 def _note(places: list[str], pointer: str) -> None:
