@@ -131,7 +131,8 @@ class ManageApiKeys:
         return self._made(caller, keys, key_id, secret)
 
     async def rotate(self, caller: Caller, doer: Doer, key_id: str, value: Any) -> Made:
-        """A further secret; the one before it holds for the overlap. Raises NotFound, Invalid."""
+        """A further secret; the one before it holds for the overlap. Raises NotFound, Invalid,
+        Forbidden for a key that permits more than the caller may do itself."""
         now_us = self._clock()
         overlap_us, expires_us = read_rotation(value, now_us)
         text = self._secret()
@@ -140,7 +141,7 @@ class ManageApiKeys:
             caller.tenant_id,
             doer,
             ApiKeys,
-            lambda all_: all_.rotate(key_id, secret, now_us + overlap_us, now_us),
+            lambda all_: all_.rotate(key_id, secret, caller, now_us + overlap_us, now_us),
         )
         return self._made(caller, keys, key_id, text)
 

@@ -140,10 +140,14 @@ class ApiKeys:
         }
         return Act(CREATED, f"api_key/{key.key_id}", None, after)
 
-    def rotate(self, key_id: str, secret: Secret, until_us: int, now_us: int) -> Act:
+    def rotate(
+        self, key_id: str, secret: Secret, caller: Caller, until_us: int, now_us: int
+    ) -> Act:
         """Give a key a further secret; those before it end at `until_us` at the latest. Raises
-        NotFound, Invalid for a key that holds no more."""
+        NotFound, Invalid for a key that holds no more, and Forbidden for one that permits more than
+        the caller may do itself: who gets the new secret can use it."""
         key = self.key(key_id)
+        refuse_more_than_own(f"The key {key.label!r}", key.permissions, key.scope, caller)
         if not key.holds(now_us):
             raise Invalid.field("", "the key has expired or was revoked: make a new one")
         still = [one for one in key.secrets if now_us < one.expires_us][-(MOST_SECRETS - 1) :]

@@ -111,7 +111,7 @@ def test_no_key_holds_no_secret() -> None:
 
 def test_after_a_rotation_both_secrets_hold_for_the_overlap() -> None:
     new = Secret(sha256("n" * 43), NOW + YEAR)
-    keys = done(created(), done(created()).rotate(KEY_ID, new, NOW + 60 * SECOND, NOW))
+    keys = done(created(), done(created()).rotate(KEY_ID, new, ADMIN, NOW + 60 * SECOND, NOW))
     rotated = keys.key(KEY_ID)
     assert rotated.expiry_of(SECRET, NOW) == NOW + 60 * SECOND
     assert rotated.expiry_of(SECRET, NOW + 60 * SECOND) is None
@@ -121,9 +121,9 @@ def test_after_a_rotation_both_secrets_hold_for_the_overlap() -> None:
 
 def test_a_rotation_never_lengthens_and_a_third_secret_ends_the_first() -> None:
     second, third = Secret(sha256("2"), NOW + YEAR), Secret(sha256("3"), NOW + YEAR)
-    keys = done(created(), done(created()).rotate(KEY_ID, second, NOW + YEAR, NOW))
+    keys = done(created(), done(created()).rotate(KEY_ID, second, ADMIN, NOW + YEAR, NOW))
     assert keys.key(KEY_ID).expiry_of(SECRET, NOW) == NOW + DAY
-    twice = keys.rotate(KEY_ID, third, NOW + YEAR, NOW)
+    twice = keys.rotate(KEY_ID, third, ADMIN, NOW + YEAR, NOW)
     keys.apply(Fact(twice.type, 3, 3, NOW, None, twice.target, twice.before, twice.after))
     assert keys.key(KEY_ID).expiry_of(SECRET, NOW) is None
     assert [one.sha256 for one in keys.key(KEY_ID).secrets] == [sha256("2"), sha256("3")]
@@ -133,9 +133,9 @@ def test_what_expired_or_was_revoked_is_not_rotated() -> None:
     keys = done(created())
     new = Secret(sha256("n"), NOW + YEAR)
     with pytest.raises(Invalid, match="make a new one"):
-        keys.rotate(KEY_ID, new, NOW, NOW + DAY)
+        keys.rotate(KEY_ID, new, ADMIN, NOW, NOW + DAY)
     with pytest.raises(Invalid, match="make a new one"):
-        done(created(), keys.revoke(KEY_ID)).rotate(KEY_ID, new, NOW, NOW)
+        done(created(), keys.revoke(KEY_ID)).rotate(KEY_ID, new, ADMIN, NOW, NOW)
 
 
 def test_nobody_makes_a_key_that_may_more_than_itself() -> None:

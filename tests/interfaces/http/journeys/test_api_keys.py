@@ -165,6 +165,16 @@ async def test_who_may_not_append_everything_makes_no_such_key(shop: Shop) -> No
     assert "further than you have it" in answer.json()["detail"]
 
 
+async def test_who_may_not_append_everything_gets_no_secret_of_such_a_key(shop: Shop) -> None:
+    key = await made(shop)
+    role = {"role": "keys", "permissions": ["api_keys.manage"]}
+    assert (await shop.as_role("admin").post(f"{BASE}/roles", json=role)).status_code == 201
+    answer = await shop.as_role("keys").post(f"{PATH}/{key['key_id']}/rotate", json={})
+    assert answer.status_code == 403
+    assert "further than you have it" in answer.json()["detail"]
+    assert (await shop.read(f"/api-keys/{key['key_id']}", "admin"))["secrets"] == 1
+
+
 async def test_what_is_wrong_is_told(shop: Shop) -> None:
     client = shop.as_role("admin")
     body = {"label": "", "permissions": ["roles.manage"], "expires_at": "2020-01-01T00:00:00Z"}
