@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from application.ports import StoredRow
@@ -14,6 +14,8 @@ from domain.orders.events import decode_body
 
 _Place = tuple[str, str, str | None]
 """Source, type and order of an event."""
+_Has = Callable[[str, str, str | None], bool]
+"""Whether a reach has what is of a source, a type and a channel."""
 
 
 class OrderChannels(Protocol):
@@ -35,14 +37,25 @@ class Sight:
     ) -> Sequence[StoredRow]:
         """Those of the rows that the caller may see."""
         reach = caller.reach(permission)
+        return await self._those(caller.tenant_id, reach, rows, reach.covers)
+
+    async def own(
+        self, tenant_id: str, reach: Reach, rows: Sequence[StoredRow]
+    ) -> Sequence[StoredRow]:
+        """Those of the rows that who records within this reach could have recorded."""
+        return await self._those(tenant_id, reach, rows, reach.takes)
+
+    async def _those(
+        self, tenant_id: str, reach: Reach, rows: Sequence[StoredRow], has: _Has
+    ) -> Sequence[StoredRow]:
         if reach.is_of_all_events:
             return rows
         places = [_place(row) for row in rows]
-        channels = await self.channels(caller.tenant_id, reach, {place[2] for place in places})
+        channels = await self.channels(tenant_id, reach, {place[2] for place in places})
         return [
             row
             for row, (source, event_type, order_id) in zip(rows, places, strict=True)
-            if reach.covers(source, event_type, channels.get(order_id))
+            if has(source, event_type, channels.get(order_id))
         ]
 
     async def require(self, caller: Caller, permission: Permission, row: StoredRow) -> None:

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct, field
 
 from application.intake.scrubbing import Line
-from application.orders.record import OUTSIDE, Preparer, takes
+from application.orders.admitting import OUTSIDE, takes
+from application.orders.record import Preparer
 from domain.access.scope import ANYTHING, Reach
 from domain.errors import EventConflict, FieldError, Invalid, OrderHistoryError, Unavailable
 from domain.orders.events import Draft, Incoming

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -20,6 +21,7 @@ from application.intake.overlapping import under_way
 from application.intake.ports import KeptLine, SpoolStore, Tally
 from application.intake.preparing import PreparedLines, Preparing, reasons
 from application.intake.scrubbing import Line
+from application.orders.admitting import Admission
 from application.orders.record import Comparer
 from application.ports import Accepted, Door, Duplicate, Lane, Outcome, Statement
 from domain.access.scope import ANYTHING, Reach
@@ -55,11 +57,12 @@ _decode = msgspec.msgpack.Decoder(Settlement).decode
 
 class PreparedChunk(Struct, frozen=True):
     """A chunk and what its lines come to. `settlement` is known already if an earlier attempt got
-    that far."""
+    that far. `reach`: of who sends it."""
 
     chunk: Chunk
     events: PreparedLines
     settlement: Settlement | None = None
+    reach: Reach = ANYTHING
 
 
 class Recording:
@@ -70,12 +73,14 @@ class Recording:
         preparing: Preparing,
         door: Door,
         comparer: Comparer,
+        admission: Admission,
         spool: SpoolStore,
         cipher: JobCipher,
     ) -> None:
         self._preparing = preparing
         self._door = door
         self._comparer = comparer
+        self._admission = admission
         self._spool = spool
         self._cipher = cipher
 
@@ -87,8 +92,32 @@ class Recording:
         reach: Reach = ANYTHING,
     ) -> PreparedChunk:
         """Read and seal every line that is within reach. Raises Unavailable."""
-        events = await self._preparing.prepare(tenant_id, chunk.lines, reach)
-        return PreparedChunk(chunk, events, None if outcome is None else _decode(outcome))
+        lines: Sequence[Line] = chunk.lines
+        if not reach.is_of_all_events:
+            lines = await self._admitted(tenant_id, lines, reach)
+        events = await self._preparing.prepare(tenant_id, lines, reach)
+        settlement = None if outcome is None else _decode(outcome)
+        return PreparedChunk(chunk, events, settlement, reach)
+
+    async def _admitted(
+        self, tenant_id: str, lines: Sequence[Line], reach: Reach
+    ) -> Sequence[Line]:
+        """The lines; refused is what is about something out of reach."""
+        events: dict[int, Incoming] = {}
+        for index, line in enumerate(lines):
+            await asyncio.sleep(0)
+            with suppress(OrderHistoryError):  # what is wrong with it is told when it is prepared
+                events[index] = self._preparing.read(line)
+        refusals = await self._admission.refusals(tenant_id, reach, list(events.values()))
+        why = {
+            index: tuple(reasons(refusal))
+            for index, refusal in zip(events, refusals, strict=True)
+            if refusal is not None
+        }
+        return [
+            msgspec.structs.replace(line, refused=line.refused or why.get(index, ()))
+            for index, line in enumerate(lines)
+        ]
 
     async def submitted(
         self,
@@ -191,7 +220,7 @@ class Recording:
                 # What was valid when it was submitted is so no more: there is no comparing it.
                 found[index] = reasons(error)
         if pairs:
-            all_pointers = await self._comparer.differing(tenant_id, pairs)
+            all_pointers = await self._comparer.differing(tenant_id, pairs, prepared.reach)
             for index, (incoming, _), pointers in zip(indexes, pairs, all_pointers, strict=True):
                 if pointers:
                     found[index] = reasons(EventConflict(incoming.event_id, pointers))

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from application.access.seeing import Sight
+from application.orders.admitting import Admission
 from application.orders.views import Show, event_view
 from application.ports import (
     Accepted,
@@ -21,8 +23,8 @@ from application.ports import (
 )
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
-from domain.access.scope import Reach
-from domain.errors import EventConflict, Forbidden
+from domain.access.scope import ANYTHING, Reach
+from domain.errors import EventConflict
 from domain.orders.compare import differing_pointers
 from domain.orders.events import Draft, Incoming, Recorded, decode_body
 from domain.orders.incoming import SchemaValidator, check_event, read_event
@@ -87,21 +89,29 @@ class Preparer:
 class Comparer:
     """Tells whether a re-delivered event says what is recorded."""
 
-    def __init__(self, reader: EventReader, disclosures: Disclosures) -> None:
+    def __init__(self, reader: EventReader, disclosures: Disclosures, sight: Sight) -> None:
         self._reader = reader
         self._disclosures = disclosures
+        self._sight = sight
 
     async def differing(
-        self, tenant_id: str, pairs: Sequence[tuple[Incoming, int]]
+        self,
+        tenant_id: str,
+        pairs: Sequence[tuple[Incoming, int]],
+        reach: Reach = ANYTHING,
     ) -> list[list[str]]:
         """For each (event, position of the recorded one): the pointers at which they differ.
 
-        Personal values are compared by their disclosures; erased ones are not compared.
+        Personal values are compared by their disclosures; erased ones are not compared. Of what is
+        recorded out of reach it is told that it has the id, and no more.
         """
         rows = await self._reader.bodies(tenant_id, [position for _, position in pairs])
         disclosed = await self._disclosures.of(tenant_id, [row.sequence for row in rows])
+        seen = {row.sequence for row in await self._sight.own(tenant_id, reach, rows)}
         return [
-            differing_pointers(
+            ["/event_id"]
+            if row.sequence not in seen
+            else differing_pointers(
                 incoming,
                 decode_body(row.state),
                 disclosed,
@@ -109,17 +119,6 @@ class Comparer:
             )
             for (incoming, _), row in zip(pairs, rows, strict=True)
         ]
-
-
-OUTSIDE = "The source, the type or the channel of the event is none that your roles let you record."
-
-
-def takes(reach: Reach, incoming: Incoming) -> bool:
-    """Whether an event that comes in is within reach."""
-    channel = incoming.payload.get("channel")
-    return reach.takes(
-        incoming.source, incoming.type, channel if isinstance(channel, str) else None
-    )
 
 
 class RecordedAnswer(Struct, frozen=True):
@@ -134,12 +133,18 @@ class RecordEvent:
     """The command behind POST /events and POST /corrections."""
 
     def __init__(
-        self, door: Door, reader: EventReader, disclosures: Disclosures, comparer: Comparer
+        self,
+        door: Door,
+        reader: EventReader,
+        disclosures: Disclosures,
+        comparer: Comparer,
+        admission: Admission,
     ) -> None:
         self._door = door
         self._reader = reader
         self._disclosures = disclosures
         self._comparer = comparer
+        self._admission = admission
 
     async def __call__(
         self,
@@ -150,8 +155,13 @@ class RecordEvent:
     ) -> RecordedAnswer:
         """Record one event durably. Raises Forbidden for one that this permission of the caller
         does not reach, EventConflict, Invalid, Unavailable, Overloaded."""
-        if not takes(caller.reach(permission), prepared.incoming):
-            raise Forbidden(OUTSIDE)
+        reach = caller.reach(permission)
+        if not reach.is_of_all_events:
+            (refusal,) = await self._admission.refusals(
+                caller.tenant_id, reach, [prepared.incoming]
+            )
+            if refusal is not None:
+                raise refusal
         idempotency = (caller.subject, idempotency_key) if idempotency_key else None
         (outcome,) = await self._door.submit([prepared.draft], idempotency=idempotency)
         if isinstance(outcome, Accepted):
@@ -165,13 +175,13 @@ class RecordEvent:
             return RecordedAnswer(row.sequence, event_view(row, show), replayed=False)
         if isinstance(outcome, Refused):
             raise outcome.error
-        return await self._replay(caller, prepared, outcome)
+        return await self._replay(caller, prepared, outcome, reach)
 
     async def _replay(
-        self, caller: Caller, prepared: Prepared, duplicate: Duplicate
+        self, caller: Caller, prepared: Prepared, duplicate: Duplicate, reach: Reach
     ) -> RecordedAnswer:
         pair = (prepared.incoming, duplicate.position)
-        (pointers,) = await self._comparer.differing(caller.tenant_id, [pair])
+        (pointers,) = await self._comparer.differing(caller.tenant_id, [pair], reach)
         if pointers:
             raise EventConflict(prepared.incoming.event_id, pointers)
         (row,) = await self._reader.bodies(caller.tenant_id, [duplicate.position])

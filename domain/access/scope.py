@@ -107,13 +107,13 @@ class Reach(Struct, frozen=True):
         """Whether the channel of an order decides anything."""
         return not self.is_of_all_events and any(one.channels is not None for one in self.scopes)
 
-    def takes(self, source: str, event_type: str, channel: str | None) -> bool:
-        """Whether an event that comes in is within one of the scopes. `channel`: what it says of
-        its order's; None: nothing, and then no channel limits it."""
+    def takes(self, source: str, event_type: str, *channels: str | None) -> bool:
+        """Whether an event that comes in is within one of the scopes. `channels`: what it says of
+        its order's, and what that is now; a None says nothing, and limits nothing."""
+        known = {channel for channel in channels if channel is not None}
         return any(
-            scope.covers(source, event_type, channel)
-            if channel is not None
-            else structs.replace(scope, channels=None).covers(source, event_type, None)
+            structs.replace(scope, channels=None).covers(source, event_type, None)
+            and (scope.channels is None or known <= set(scope.channels))
             for scope in self.scopes
         )
 

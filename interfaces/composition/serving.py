@@ -12,7 +12,6 @@ from pathlib import Path
 from application.access.api_keys import KnowKeys, ManageApiKeys
 from application.access.authenticate import Authenticator, TokenVerifier
 from application.access.roles import ManageRoles
-from application.access.seeing import Sight
 from application.audit.newest import Newest
 from application.intake.fingerprint import Fingerprinter
 from application.intake.rejected import RejectedLines
@@ -82,7 +81,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         key_uses = StoredKeyUses(side.pool)
         stack.push_async_callback(key_uses.aclose)
         orders = OrderQueries(side.pool)
-        sight = Sight(orders)
+        sight = side.sight
         access_log = await stack.enter_async_context(logging_access(side))
         yield Services(
             access_log=access_log,
@@ -105,7 +104,9 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             cursor_key=cursor_key,
             clock=clock,
             preparer=traced.preparer(side.preparer),
-            record=RecordEvent(side.door, side.reader, side.disclosures, side.comparer),
+            record=RecordEvent(
+                side.door, side.reader, side.disclosures, side.comparer, side.admission
+            ),
             validate=ValidateEvents(RecordedIds(side.pool), side.schemas, clock),
             reader=side.reader,
             sight=sight,

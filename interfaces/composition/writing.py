@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from application.access.seeing import Sight
 from application.audit.acts import Acts
 from application.intake.chunks import JobCipher
 from application.intake.recording import Recording
+from application.orders.admitting import Admission
 from application.orders.as_of import AsOfQueries
 from application.orders.record import Comparer, Preparer
 from application.ports import Door
@@ -35,6 +37,7 @@ from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.proving import LedgerSide, ledger_side, stay_ahead
 from interfaces.composition.tracing import OFF, Tracing
 from interfaces.settings import Settings
+from projections.orders.queries import OrderQueries
 
 
 @dataclass(slots=True)
@@ -51,7 +54,9 @@ class WriteSide:
     disclosures: StoredDisclosures
     schemas: PayloadSchemas
     preparer: Preparer
+    sight: Sight
     comparer: Comparer
+    admission: Admission
     as_of: AsOfQueries
     acts: Acts
     snapshots: Snapshots
@@ -125,7 +130,8 @@ def _put_together(
     disclosures = StoredDisclosures(pool, keyring)
     schemas = PayloadSchemas()
     preparer = Preparer(schemas, clock, os.urandom, keyring.warm)
-    comparer = Comparer(reader, disclosures)
+    sight = Sight(OrderQueries(pool))
+    comparer, admission = Comparer(reader, disclosures, sight), Admission(reader, sight)
     histories = Histories(pool)
     as_of = AsOfQueries(histories, reader)
     snapshots = Snapshots(pool)
@@ -144,7 +150,9 @@ def _put_together(
         disclosures=disclosures,
         schemas=schemas,
         preparer=preparer,
+        sight=sight,
         comparer=comparer,
+        admission=admission,
         as_of=as_of,
         acts=Acts(door, histories, clock, os.urandom, keyring.warm),
         snapshots=snapshots,
@@ -155,6 +163,6 @@ def _put_together(
         spool=spool,
         job_cipher=cipher,
         preparing=preparing,
-        recording=Recording(preparing, committer, comparer, spool, cipher),
+        recording=Recording(preparing, committer, comparer, admission, spool, cipher),
         ledger=ledger,
     )

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
+from application.access.seeing import Sight
 from application.intake.bulk import BulkIngest
 from application.intake.chunks import JobCipher
 from application.intake.fingerprint import Fingerprinter
@@ -23,6 +24,7 @@ from application.intake.spool import BULK_INGEST, ReceiveBulk
 from application.intake.sweeping import Sweep
 from application.jobs.ports import Job
 from application.jobs.running import RunJob
+from application.orders.admitting import Admission
 from application.orders.record import Comparer, Preparer
 from domain.access.caller import Caller
 from domain.access.permissions import permissions_of
@@ -36,6 +38,7 @@ from infrastructure.postgres.connect import Pool
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
 from infrastructure.schemas import PayloadSchemas
+from projections.orders.queries import OrderQueries
 
 _tenants = itertools.count(1)
 
@@ -80,10 +83,12 @@ class Intake:
         self.cipher = JobCipher(key_store)
         keyring = Keyring(key_store)
         reader = Reader(pool)
+        sight = Sight(OrderQueries(pool))
         self.recording = Recording(
             PrepareHere(Preparer(PayloadSchemas(), self.clock, os.urandom, keyring.warm)),
             committer,
-            Comparer(reader, StoredDisclosures(pool, keyring)),
+            Comparer(reader, StoredDisclosures(pool, keyring), sight),
+            Admission(reader, sight),
             self.spool,
             self.cipher,
         )

@@ -181,7 +181,9 @@ async def test_a_job_that_is_cancelled_stops_the_import(
             return await super().count(job, *args, **kwargs)
 
     own = intake.recording
-    recording = Cancelling(own._preparing, own._door, own._comparer, own._spool, own._cipher)
+    recording = Cancelling(
+        own._preparing, own._door, own._comparer, own._admission, own._spool, own._cipher
+    )
     watched = Watched()
     stopped = await intake.importer(recording)(
         intake.tenant, path, submitted_by="import", progress=watched, stopping=watched.stopping
@@ -242,7 +244,9 @@ async def test_an_import_is_not_taken_for_dead_while_it_runs(
             return await super().count(*args, **kwargs)
 
     own = intake.recording
-    recording = Sweeping(own._preparing, own._door, own._comparer, own._spool, own._cipher)
+    recording = Sweeping(
+        own._preparing, own._door, own._comparer, own._admission, own._spool, own._cipher
+    )
     watched = Watched()
     await intake.importer(recording)(
         intake.tenant, path, submitted_by="import", progress=watched, stopping=watched.stopping

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from application.orders.admitting import Admission
 from application.orders.record import Comparer, Preparer, RecordedAnswer, RecordEvent
 from domain.access.caller import Caller
 from domain.access.permissions import permissions_of
@@ -45,8 +46,9 @@ class Shop:
         self._world = world
         self.tenant = tenant
         self._preparer = Preparer(PayloadSchemas(), now_us, os.urandom, lambda _tenant: None)
-        comparer = Comparer(world.reader, world.disclosures)
-        self._record = RecordEvent(world.door, world.reader, world.disclosures, comparer)
+        comparer = Comparer(world.reader, world.disclosures, world.sight)
+        admission = Admission(world.reader, world.sight)
+        self._record = RecordEvent(world.door, world.reader, world.disclosures, comparer, admission)
 
     def send(self, *, role: str = "producer", key: str | None = None, **changes: Any) -> Any:
         return self._world.run(self.sending(role=role, key=key, **changes))

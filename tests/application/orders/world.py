@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from application.access.seeing import Sight
 from application.orders.as_of import AsOfQueries
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.framework import OrderLedger
@@ -17,6 +18,7 @@ from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool, address
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
+from projections.orders.queries import OrderQueries
 
 
 class World:
@@ -27,6 +29,7 @@ class World:
         target = address(url, "cell_0", name="test snapshots")
         self.door = committer
         self.reader = Reader(pool)
+        self.sight = Sight(OrderQueries(pool))
         self.disclosures = StoredDisclosures(pool, Keyring(keys))
         self.as_of = AsOfQueries(Histories(pool), self.reader)
         self.ledger = OrderLedger(lambda: psycopg.connect(target, autocommit=True))
