@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import structs
+
 from application.ports import StoredRow
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
@@ -26,11 +28,20 @@ class OrderChannels(Protocol):
         ...
 
 
+class Corrections(Protocol):
+    """Which corrections an event has."""
+
+    async def corrections_of(self, tenant_id: str, event_id: str) -> Sequence[StoredRow]:
+        """By sequence. Raises Unavailable."""
+        ...
+
+
 class Sight:
     """Tells what is within reach. What is not is not there: NotFound, as for what never was."""
 
-    def __init__(self, orders: OrderChannels) -> None:
+    def __init__(self, orders: OrderChannels, events: Corrections) -> None:
         self._orders = orders
+        self._events = events
 
     async def within(
         self, caller: Caller, permission: Permission, rows: Sequence[StoredRow]
@@ -38,6 +49,22 @@ class Sight:
         """Those of the rows that the caller may see."""
         reach = caller.reach(permission)
         return await self._those(caller.tenant_id, reach, rows, reach.covers)
+
+    async def corrections(self, caller: Caller, rows: Sequence[StoredRow]) -> Sequence[StoredRow]:
+        """The rows, each with those alone of its corrections that the caller may read somewhere."""
+        events, orders = map(caller.reach, (Permission.EVENTS_READ, Permission.ORDERS_READ))
+        reach = Reach(events.scopes + orders.scopes)
+        if reach.is_of_all_events or not any(row.corrected_by for row in rows):
+            return rows
+        return [await self._corrected(caller.tenant_id, reach, row) for row in rows]
+
+    async def _corrected(self, tenant_id: str, reach: Reach, row: StoredRow) -> StoredRow:
+        if not row.corrected_by:
+            return row
+        found = await self._events.corrections_of(tenant_id, decode_body(row.state).event_id)
+        seen = await self._those(tenant_id, reach, found, reach.covers)
+        ids = tuple(decode_body(one.state).event_id for one in seen)
+        return structs.replace(row, corrected_by=ids)
 
     async def own(
         self, tenant_id: str, reach: Reach, rows: Sequence[StoredRow]
@@ -63,15 +90,17 @@ class Sight:
         if not await self.within(caller, permission, [row]):
             raise NotFound("there is no such event")
 
-    async def require_order(self, caller: Caller, permission: Permission, order_id: str) -> None:
-        """For what tells of a whole order. Raises Forbidden for who may see parts of orders alone,
+    async def require_order(
+        self, caller: Caller, permission: Permission, order_id: str, what: str = "order"
+    ) -> None:
+        """For `what` tells of a whole order. Raises Forbidden for who may see parts of orders,
         NotFound for an order of another channel than the caller's."""
         channels = caller.reach_of_orders(permission).channels
         if channels is None:
             return
         found = await self._orders.channels(caller.tenant_id, [order_id])
         if found.get(order_id) not in channels:
-            raise NotFound("there is no such order")
+            raise NotFound(f"there is no such {what}")
 
     async def personal(self, caller: Caller, rows: Sequence[StoredRow]) -> Sequence[frozenset[str]]:
         """The classes of personal data that the caller may see of each event."""

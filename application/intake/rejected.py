@@ -29,13 +29,14 @@ class RejectedLines:
         """(line number, JSON of {line, outcome, reason, text}) of lines after `after`, in order;
         `base64` in place of `text` for bytes that are not UTF-8.
 
-        Lines hold personal data: they are for who sent them, and for who may see such data. Raises
-        Forbidden for who sees the job alone, NotFound for anybody else.
+        Lines hold personal data, of any event: they are for who sent them, and for who may see all
+        of both. Raises Forbidden for who sees the job alone, NotFound for anybody else.
         """
         job = await self._jobs.get(caller.tenant_id, job_id)
         if job is None:
             raise NotFound
-        if job.submitted_by != caller.subject and not caller.sees_all_personal:
+        reads_all = caller.reach(Permission.EVENTS_READ).is_of_all_events
+        if job.submitted_by != caller.subject and not (reads_all and caller.sees_all_personal):
             raise Forbidden if caller.may(Permission.JOBS_READ) else NotFound
         kept = await self._spool.kept((caller.tenant_id, job_id), after, limit)
         return [(line.line, self._view(caller.tenant_id, job_id, line)) for line in kept]

@@ -156,6 +156,7 @@ class Viewer:
     async def _views(
         self, caller: Caller, shown: Shown, rows: Sequence[StoredRow], disclosed: Opened
     ) -> list[bytes]:
+        rows = await self._sight.corrections(caller, rows)
         if not caller.sees_personal:
             return [event_view(row, mask) for row in rows]
         if caller.sees_all_personal:

@@ -130,7 +130,7 @@ def _put_together(
     disclosures = StoredDisclosures(pool, keyring)
     schemas = PayloadSchemas()
     preparer = Preparer(schemas, clock, os.urandom, keyring.warm)
-    sight = Sight(OrderQueries(pool))
+    sight = Sight(OrderQueries(pool), reader)
     comparer, admission = Comparer(reader, disclosures, sight), Admission(reader, sight)
     histories = Histories(pool)
     as_of = AsOfQueries(histories, reader)

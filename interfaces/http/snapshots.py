@@ -142,10 +142,11 @@ async def list_snapshots(request: ApiRequest, query: Page) -> ASGIApp:
 async def get_snapshot(request: ApiRequest) -> ASGIApp:
     """Personal values as the caller may see them."""
     services, caller = request.services, request.caller
+    caller.reach_of_orders(Permission.SNAPSHOTS_READ)  # refused alike, whether it is there or not
     row = await services.snapshots.get(caller.tenant_id, request.path_value("snapshot_id"))
     if row is None:
         raise NotFound("there is no such snapshot")
-    await services.sight.require_order(caller, Permission.SNAPSHOTS_READ, row.order_id)
+    await services.sight.require_order(caller, Permission.SNAPSHOTS_READ, row.order_id, "snapshot")
     show = await services.viewer.snapshot(caller, request.shown, row.order_id, row.sequence)
     return resource(request, show(msgspec.json.encode(_view(row))))
 

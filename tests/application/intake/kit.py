@@ -83,7 +83,7 @@ class Intake:
         self.cipher = JobCipher(key_store)
         keyring = Keyring(key_store)
         reader = Reader(pool)
-        sight = Sight(OrderQueries(pool))
+        sight = Sight(OrderQueries(pool), reader)
         self.recording = Recording(
             PrepareHere(Preparer(PayloadSchemas(), self.clock, os.urandom, keyring.warm)),
             committer,

@@ -29,7 +29,7 @@ class World:
         target = address(url, "cell_0", name="test snapshots")
         self.door = committer
         self.reader = Reader(pool)
-        self.sight = Sight(OrderQueries(pool))
+        self.sight = Sight(OrderQueries(pool), self.reader)
         self.disclosures = StoredDisclosures(pool, Keyring(keys))
         self.as_of = AsOfQueries(Histories(pool), self.reader)
         self.ledger = OrderLedger(lambda: psycopg.connect(target, autocommit=True))

@@ -117,6 +117,46 @@ async def test_what_is_out_of_reach_is_as_what_never_was(told: Shop) -> None:
     assert hidden.json()["detail"] == nowhere.json()["detail"]
 
 
+async def test_a_snapshot_out_of_reach_is_as_one_that_never_was(told: Shop) -> None:
+    for role, status in (("web", 404), ("payments", 403)):
+        hidden = await told.get("/snapshots/snap_ord_store", role)
+        nowhere = await told.get("/snapshots/snap_nowhere", role)
+        assert (hidden.status_code, nowhere.status_code) == (status, status)
+        assert hidden.json()["detail"] == nowhere.json()["detail"]
+
+
+async def test_corrections_out_of_reach_are_not_named(shop: Shop) -> None:
+    for name, source in (("a", "stripe"), ("b", "desk"), ("c", "stripe")):
+        target = {} if name == "a" else {"type": "order.correction", "correction_of": "a"}
+        await shop.record(
+            event_id=name, source=source, payload=target and {"correction": "x"}, **target
+        )
+    role = {"role": "payments", "permissions": READS, "scope": {"sources": ["stripe"]}}
+    assert (await shop.as_role("admin").post(f"{BASE}/roles", json=role)).status_code == 201
+    assert (await shop.read("/events/a"))["corrected_by"] == ["b", "c"]
+    for path in ("/events", "/orders/ord_1/timeline"):
+        first = (await shop.read(path, "payments"))["items"][0]
+        assert (first["event_id"], first["corrected_by"]) == ("a", ["c"])
+    assert (await shop.read("/events/a", "payments"))["corrected_by"] == ["c"]
+
+
+async def test_rejected_lines_of_others_are_for_who_may_read_all(shop: Shop) -> None:
+    body = "{bad"
+    made = await shop.as_role("producer").post(f"{BASE}/events/bulk", content=body, headers=NDJSON)
+    path = f"/jobs/{made.json()['job_id']}/rejected"
+    for name, permissions, scope in (
+        ("payments", ["events.read", "jobs.own"], {"sources": ["stripe"]}),
+        ("persons", ["personal.read"], None),
+    ):
+        role = {"role": name, "permissions": permissions, "scope": scope}
+        assert (await shop.as_role("admin").post(f"{BASE}/roles", json=role)).status_code == 201
+    token = shop.house._issuer.mint("both", [shop.tenant], ["payments", "persons"], 60)
+    client = shop.house.client(None)
+    client.headers["Authorization"] = f"Bearer {token}"
+    assert (await client.get(BASE + path)).status_code == 404
+    assert (await shop.get(path, "investigator")).status_code == 200
+
+
 @EACH
 async def test_search(told: Shop, role: str) -> None:
     everything = await ask(told, role, "/search", {"query": {"all": []}, "sort": ["sequence"]})
