@@ -11,6 +11,7 @@ from application.ports import StoredRow
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
 from domain.access.scope import Reach
+from domain.audit.acts import is_act
 from domain.errors import NotFound
 from domain.orders.events import decode_body
 
@@ -48,6 +49,8 @@ class Sight:
     ) -> Sequence[StoredRow]:
         """Those of the rows that the caller may see."""
         reach = caller.reach(permission)
+        if not caller.may(Permission.AUDIT_READ):
+            rows = [row for row in rows if not is_act(decode_body(row.state).type)]
         return await self._those(caller.tenant_id, reach, rows, reach.covers)
 
     async def corrections(self, caller: Caller, rows: Sequence[StoredRow]) -> Sequence[StoredRow]:

@@ -24,6 +24,17 @@ from domain.times import format_us
 Values = Mapping[str, Any]
 
 
+HISTORY = "history."
+OF_ORDERS = "history.snapshot."
+"""What of the service's own events tells of orders, and is read as these are."""
+
+
+def is_act(event_type: str) -> bool:
+    """Whether an event tells what was done to the service: who may do what, what was erased, what
+    is amiss. It is for who may read the audit log."""
+    return event_type.startswith(HISTORY) and not event_type.startswith(OF_ORDERS)
+
+
 class Doer(Struct, frozen=True):
     """Who acts, and from where: the address that the request came from, None if it came by none.
     `subject` is no email address."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from domain.access.scope import Reach, Scope
+from domain.audit.acts import HISTORY, OF_ORDERS
 from domain.search.fields import FIELDS
-from domain.search.query import All, Any, Match, Node
+from domain.search.query import All, Any, Match, Node, Not
 
 _TYPE, _SOURCE, _CHANNEL = FIELDS["type"], FIELDS["source"], FIELDS["order.channel"]
 
@@ -22,6 +23,12 @@ def within_orders(node: Node, reach: Reach) -> Node:
     if channels is None:
         return node
     return All((node, Match(_CHANNEL, "in", tuple(sorted(channels)))))
+
+
+def without_acts(node: Node) -> Node:
+    """The question, about all but what was done to the service: `acts.is_act`."""
+    own, of_orders = Match(_TYPE, "prefix", HISTORY), Match(_TYPE, "prefix", OF_ORDERS)
+    return All((node, Any((Not(own), of_orders))))
 
 
 def _scope(scope: Scope) -> Node:

@@ -20,9 +20,10 @@ from domain.search.fields import Field
 from domain.search.narrowing import conditions
 from domain.search.query import All, Node
 from domain.search.reading import read_query
-from domain.search.within import within, within_orders
+from domain.search.within import within, within_orders, without_acts
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
+from projections.search.shapes import asks_history
 
 ANYTHING: Node = All(())
 _SMALL = 2048
@@ -103,6 +104,8 @@ def seen(caller: Caller, node: Node, *, of_orders: bool) -> Node:
     Raises as `Caller.reach_of_orders`."""
     if of_orders:
         node = within_orders(node, caller.reach_of_orders(Permission.ORDERS_READ))
+    if not caller.may(Permission.AUDIT_READ) and asks_history(node):
+        node = without_acts(node)
     return within(node, caller.reach(Permission.EVENTS_READ))
 
 

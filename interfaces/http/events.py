@@ -126,7 +126,8 @@ async def validate_events(request: ApiRequest) -> ASGIApp:
 )
 async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
     """What producers sent. The service's own `history.*` events are listed when asked for by
-    type. No event has attachments yet, so `has_attachments=true` lists none."""
+    type: those of snapshots to all, the others, which tell what was done to the service, to who may
+    read the audit log. No event has attachments yet, so `has_attachments=true` lists none."""
     services, caller = request.services, request.caller
     await await_sequence(request)
     walk = Walk(services.cursor_key, caller.tenant_id, "events", query)
@@ -144,6 +145,7 @@ async def list_events(request: ApiRequest, query: EventsQuery) -> ASGIApp:
         after_sequence=after or 0,
         limit=query.limit + 1,
         history=query.type is not None and query.type.startswith("history."),
+        acts=caller.may(Permission.AUDIT_READ),
         reach=caller.reach(Permission.EVENTS_READ),
     )
     page = keys[: query.limit]

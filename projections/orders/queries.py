@@ -139,10 +139,12 @@ class OrderQueries:
         after_sequence: int | None = None,
         limit: int = 50,
         history: bool = False,
+        acts: bool = True,
         reach: Reach = ANYTHING,
     ) -> list[EventKey]:
         """A tenant's events by sequence. `type` may be a pattern (`order.payment.*`); `history`
-        lets the service's own events in, for those who asked for them by type."""
+        lets the service's own events in, for those who asked for them by type; `acts`: whether
+        those of them that tell what was done to the service, too."""
         values = given(
             {
                 "order_id": order_id,
@@ -164,7 +166,7 @@ class OrderQueries:
             span = "short" if last - first < sql.SHORT else "long"
             values |= {"first_sequence": first, "last_sequence": last}
         within, bound = events_within(reach)
-        text = sql.events(names, history, span, within)
+        text = sql.events(names, history, span, within, acts=acts or not history)
         values |= bound
         rows = await self._rows(text, tenant, values, limit, skewed=True)
         return [EventKey(*row) for row in rows]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Literal
 
+from domain.audit.acts import OF_ORDERS
 from domain.search.calendar import HOUR_US
 from projections.orders.filters import (
     EVENT_CONDITIONS,
@@ -104,11 +105,21 @@ def span(filters: Names) -> str:
 
 
 @cache
-def events(filters: Names, history: bool, span: Span | None = None, within: str = "") -> str:
-    """A tenant's events by sequence, `within` a condition; `history`: the service's own among them.
-    span: of a window of time, whose first and last sequence are bound."""
+def events(
+    filters: Names,
+    history: bool,
+    span: Span | None = None,
+    within: str = "",
+    *,
+    acts: bool = True,
+) -> str:
+    """A tenant's events by sequence, `within` a condition; `history`: the service's own among them,
+    `acts`: what was done to it, too. span: of a window of time, whose first and last sequence are
+    bound."""
     conditions = [EVENT_CONDITIONS[name] for name in sorted(filters)]
     conditions += [within] * bool(within)
+    if not acts:
+        conditions.append(f"(order_id is not null or starts_with(type, '{OF_ORDERS}'))")
     if span is not None:
         conditions.append("sequence between %(first_sequence)s and %(last_sequence)s")
     if span == "short":
