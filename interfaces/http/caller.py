@@ -15,7 +15,7 @@ from application.access_log.recording import Read
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
 from domain.audit.acts import Doer
-from domain.errors import Invalid, Unreadable
+from domain.errors import AccessError, Invalid, Unreadable
 from domain.privacy.revealing import Shown
 from interfaces.http.problems import ParameterError
 from interfaces.http.services import Services
@@ -96,13 +96,26 @@ async def authorize(request: ApiRequest, permission: Permission) -> None:
     or Forbidden (403) for a tenant that the token does not hold and for a permission that no role
     of the caller gives.
     """
-    authorization, tenant = request.header(b"authorization"), request.header(b"x-tenant-id")
-    peer = request.scope.get("client")
-    address = peer[0] if peer else None
     try:
-        caller = await request.services.authenticator.authenticate(authorization, tenant, address)
+        caller = await _authenticated(request)
     except Invalid as error:
         detail = error.errors[0].detail
         raise Invalid([ParameterError("/X-Tenant-ID", detail, place="header")]) from None
     caller.require(permission)
     request.scope["user"] = caller
+
+
+async def is_unchanged(request: ApiRequest) -> bool:
+    """Whether the caller of this request still has the rights that it came with. Raises
+    Unavailable."""
+    try:
+        return await _authenticated(request) == request.caller
+    except AccessError:
+        return False
+
+
+async def _authenticated(request: ApiRequest) -> Caller:
+    authorization, tenant = request.header(b"authorization"), request.header(b"x-tenant-id")
+    peer = request.scope.get("client")
+    address = peer[0] if peer else None
+    return await request.services.authenticator.authenticate(authorization, tenant, address)

@@ -19,7 +19,7 @@ from domain.errors import Invalid, Unavailable
 from domain.orders.events import decode_body
 from domain.privacy.revealing import Shown
 from domain.times import parse_us
-from interfaces.http.caller import ApiRequest
+from interfaces.http.caller import ApiRequest, is_unchanged
 from interfaces.http.endpoint import Header, Reply, endpoint, problems
 from interfaces.http.events import EventsQuery
 from interfaces.http.params import MAX_INTEGER
@@ -72,7 +72,8 @@ class StreamQuery(EventsQuery, frozen=True, kw_only=True):
     reveals=True,
 )  # fmt: skip
 async def stream_events(request: ApiRequest, query: StreamQuery) -> ASGIApp:
-    """A comment every 15 s keeps the connection open. `Last-Event-ID` or `after` resumes."""
+    """A comment every 15 s keeps the connection open. `Last-Event-ID` or `after` resumes. A stream
+    ends after an hour, and when the caller's rights change."""
     services, caller = request.services, request.caller
     after = _last_event_id(request)
     if after is None:
@@ -83,7 +84,9 @@ async def stream_events(request: ApiRequest, query: StreamQuery) -> ASGIApp:
         services.access_log.require_reason(caller, request.read)
     pages = services.tail.follow(caller.tenant_id, after, _Filter(query))
     show = partial(_shown, services, caller, request.read)
-    return EventStream(pages, show, services.stopping, _lifetime(caller, services.clock()))
+    holds = partial(is_unchanged, request)
+    lifetime = _lifetime(caller, services.clock())
+    return EventStream(pages, show, holds, services.stopping, lifetime)
 
 
 def _lifetime(caller: Caller, now_us: int) -> float:
@@ -158,17 +161,19 @@ class _Filter:
 
 class EventStream:
     """An ASGI response that writes pages of events until the client leaves, the server stops, or
-    `lifetime` seconds are over."""
+    `lifetime` seconds are over, or the rights to read them change."""
 
     def __init__(
         self,
         pages: AsyncIterator[tuple[int, list[StoredRow]]],
         show: Callable[[list[StoredRow]], Awaitable[bytes]],
+        holds: Callable[[], Awaitable[bool]],
         stopping: asyncio.Event,
         lifetime: float,
     ) -> None:
         self._pages = pages
         self._show = show
+        self._holds = holds
         self._stopping = stopping
         self._lifetime = lifetime
 
@@ -195,6 +200,8 @@ class EventStream:
         loop = asyncio.get_running_loop()
         spoken = loop.time()
         async for _, rows in self._pages:
+            if not await self._holds():
+                return  # whoever may still read comes back, with the rights of then
             batch = await self._show(rows) if rows else b""
             if batch:
                 await self._send(send, batch)

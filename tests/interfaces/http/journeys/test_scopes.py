@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -276,6 +277,26 @@ async def test_the_stream(told: Shop) -> None:
                         break
             numbers = {event["event_id"]: str(n) for n, event in enumerate(STORY, 1)}
             assert seen == [numbers[one] for one in SEEN[role]]
+
+
+async def test_a_stream_ends_with_the_right_to_it(shop: Shop) -> None:
+    role = {"role": "follower", "permissions": ["events.read"]}
+    admin, path = shop.as_role("admin"), f"{BASE}/roles/follower"
+    assert (await admin.post(f"{BASE}/roles", json=role)).status_code == 201
+    headers = {"Authorization": f"Bearer {shop.house.token('follower', [shop.tenant])}"}
+    async with (
+        shop.house.served() as url,
+        httpx.AsyncClient(headers=headers, timeout=20) as client,
+        client.stream("GET", f"{url}{BASE}/events/stream?after=0") as stream,
+    ):
+        lines = stream.aiter_lines()
+        assert await anext(lines) == ": connected"
+        limited = {"permissions": ["events.read"], "scope": {"sources": ["stripe"]}}
+        assert (await admin.put(path, json=limited)).status_code == 200
+        await shop.record(source="shop", payload={"sku": "secret"})
+        async with asyncio.timeout(15):
+            rest = [line async for line in lines]
+        assert not any("secret" in line for line in rest)
 
 
 async def test_who_may_record_some_sources_records_no_others(shop: Shop) -> None:
