@@ -19,6 +19,7 @@ MOST_OF_A_KIND = 100
 
 TYPE_PATTERN = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?", re.ASCII)
 _PERMISSIONS = {permission.value: permission for permission in Permission}
+_CARD = "must not hold a card number"
 _ROLE = ("role", "permissions", "scope")
 _SCOPE = ("sources", "channels", "types", "personal")
 
@@ -35,6 +36,8 @@ def read_role(value: Any, name: str | None = None) -> Role:
         wrong.append(FieldError("/role", detail if "role" in body or name else "is required"))
     elif name is not None and given != name:
         wrong.append(FieldError("/role", f"must be {name}, as in the path, or left out"))
+    elif holds_card(given):
+        wrong.append(FieldError("/role", _CARD))
     permissions = read_permissions(body.get("permissions"), "/permissions", wrong)
     scope = read_scope(body.get("scope"), "/scope", wrong)
     refuse_unlimitable(permissions, scope, wrong)
@@ -150,6 +153,8 @@ def _permission(text: str) -> str | None:
 
 
 def _pattern(text: str) -> str | None:
+    if holds_card(text):
+        return _CARD
     fits = TYPE_PATTERN.fullmatch(text)
     return None if fits else "is no event type, such as order.shipped or order.payment.*"
 
@@ -160,4 +165,4 @@ def _class(text: str) -> str | None:
 
 
 def _no_text_of_a_person(text: str) -> str | None:
-    return "must not hold a card number" if holds_card(text) else None
+    return _CARD if holds_card(text) else None

@@ -14,6 +14,7 @@ from domain.access.permissions import Permission
 from domain.access.roles import Role
 from domain.access.scope import Scope
 from domain.errors import Invalid
+from domain.privacy.cards import holds_card
 from interfaces.http.answers import (
     READ_HEADERS,
     created,
@@ -244,6 +245,8 @@ def _subject(request: ApiRequest) -> str:
     if not 1 <= len(subject) <= MAX_SUBJECT or not subject.isprintable():
         detail = f"must have 1 to {MAX_SUBJECT} printable characters"
         raise Invalid([ParameterError("/subject", detail, place="path")])
+    if holds_card(subject):
+        raise Invalid([ParameterError("/subject", "must not hold a card number", place="path")])
     return subject
 
 

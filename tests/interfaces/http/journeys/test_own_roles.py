@@ -130,6 +130,18 @@ async def test_what_is_wrong_is_told(shop: Shop, body: Any, pointer: str) -> Non
     assert pointers(answer) == [pointer]
 
 
+async def test_no_card_number_gets_onto_the_ledger(shop: Shop) -> None:
+    card = "4111111111111111"
+    for answer, pointer in (
+        (await put(shop, f"/role-assignments/{card}", {"roles": ["auditor"]}), "/subject"),
+        (await post(shop, {**DESK, "role": f"c-{card}"}), "/role"),
+        (await post(shop, {**DESK, "scope": {"types": [f"a.{card}"]}}), "/scope/types/0"),
+    ):
+        assert (answer.status_code, pointers(answer)) == (422, [pointer])
+        assert card not in str(answer.json()["errors"])
+    assert await shop.head() == 0
+
+
 async def test_names_that_are_taken(shop: Shop) -> None:
     answer = await post(shop, {"role": "admin", "permissions": ["events.read"]})
     assert answer.status_code == 409
