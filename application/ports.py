@@ -6,13 +6,14 @@ Durability and concurrency are stated here, once, and hold for every adapter.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
 
 from domain.errors import KeyUnavailable, OrderHistoryError
+from domain.ledger.append import Unmoved
 from domain.orders.events import Draft, Recorded
 from domain.privacy.sealing import Opened
 
@@ -61,12 +62,16 @@ class Door(Protocol):
         beside: Beside | None = None,
         idempotency: tuple[str, str] | None = None,
         lane: Lane | None = None,
+        unless_moved: Unmoved = (),
     ) -> list[Outcome]:
         """Commit drafts of one tenant, in order, in one transaction; one outcome each.
 
         At most 250 drafts. Returns only after the commit is flushed to disk. `beside` runs under
         the lock, once per attempt, and must be pure. `idempotency` is (caller, key) of a request
-        with one draft. Any number of callers at once, from one event loop.
+        with one draft. `unless_moved` are (originator, version) of streams: if one has another
+        version under the lock, nothing is written, nothing of `beside` either; each draft is
+        Refused with HoldsMoved, or a Duplicate.
+        Any number of callers at once, from one event loop.
         Raises Unavailable (nothing acknowledged; it may or may not be recorded, and the same
         event_ids may be sent again), Overloaded when the queue is full.
         """
@@ -189,6 +194,15 @@ class KeyStore(Protocol):
     def bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> bytes:
         """A given bucket key. Raises KeyMissing when it is not there, KeyUnavailable when that
         cannot be told."""
+        ...
+
+    def rotate_buckets(self, tenant_id: str, buckets: Collection[int]) -> None:
+        """Give each of these buckets a new current key; the old ones stay."""
+        ...
+
+    def destroy_retired(self, tenant_id: str, buckets: Collection[int]) -> None:
+        """Remove the keys that others have replaced in these buckets, beyond recovery. Nothing may
+        be wrapped under them any more."""
         ...
 
     def job_key(self, job_id: str, purpose: str) -> bytes:

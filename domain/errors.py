@@ -7,7 +7,8 @@
     │   └── TooCostly              a question that cannot be answered within its time
     ├── NotFound                   no such thing in this tenant
     ├── Conflict                   the id is taken by something with other content
-    │   └── EventConflict
+    │   ├── EventConflict
+    │   └── OnHold                 a legal hold forbids it
     ├── AccessError
     │   ├── Unauthenticated        a token that does not hold
     │   │   └── TokenMissing       none at all
@@ -16,6 +17,7 @@
     ├── TooManyAtOnce              the caller's tenant asks more at once than it may
     └── Unavailable                a store is away or full; asking again later may work
         ├── Overloaded             a bounded queue is full
+        ├── HoldsMoved             a hold was placed or released since it was asked what is held
         └── KeyUnavailable         the key store does not answer, or lacks a key it once gave
 
 The docstring of a class is its default message. HTTP maps them in `interfaces/http/problems.py`,
@@ -99,6 +101,26 @@ class EventConflict(Conflict):
         )
 
 
+class HoldNamed(Struct, frozen=True):
+    """A legal hold, and the case that it was placed for."""
+
+    hold_id: str
+    case_id: str
+
+
+class OnHold(Conflict):
+    """A legal hold forbids this."""
+
+    def __init__(self, holds: Sequence[HoldNamed]) -> None:
+        self.holds = tuple(holds)
+        named = ", ".join(f"{hold.hold_id} (case {hold.case_id})" for hold in holds[:_MOST_TOLD])
+        more = f" and {len(holds) - _MOST_TOLD} more" if len(holds) > _MOST_TOLD else ""
+        super().__init__(f"Nothing was deleted: it is under legal hold by {named}{more}.")
+
+
+_MOST_TOLD = 5
+
+
 class AccessError(OrderHistoryError):
     """The caller may not do this."""
 
@@ -137,6 +159,10 @@ class Unavailable(OrderHistoryError):
 
 class Overloaded(Unavailable):
     """Too much is waiting to be recorded. Try again shortly."""
+
+
+class HoldsMoved(Unavailable):
+    """What is under legal hold has changed meanwhile; nothing was deleted. Try again shortly."""
 
 
 class KeyUnavailable(Unavailable):

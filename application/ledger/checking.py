@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -141,9 +142,24 @@ class VerifyEvent:
             return [], False
         erased: frozenset[str] = frozenset()
         if any(one.state == "missing" for one in checked):
-            erased = await self._ledger.erased(caller.tenant_id, row.sequence)
+            erased = await self._erased(row, checked, caller.tenant_id)
         agree = all(getattr(row, name) == value for name, value in said.items())
         return told(checked, erased, shown=caller.sees_all_personal), agree
+
+    async def _erased(
+        self, row: LedgerRow, checked: Sequence[Checked], tenant_id: str
+    ) -> frozenset[str]:
+        """The pointers at which nothing is there because it was erased, or came after all of its
+        order was."""
+        erased = await self._ledger.erased(tenant_id, row.sequence)
+        missing = {one.pointer for one in checked if one.state == "missing"} - erased
+        order_id = decode(row.state).order_id
+        later = frozenset(one for one in missing if one.startswith("/payload/"))
+        if not later or order_id is None:
+            return erased
+        if await self._ledger.order_erased(tenant_id, order_id, row.sequence):
+            return erased | later
+        return erased
 
 
 _open = lru_cache(maxsize=64)(open_checkpoint)

@@ -61,7 +61,7 @@ class DecidingOrders:
                     met.add(hit.order_id)
                     new[hit.order_id] = hit
             if start is not None and new:
-                for order_id in await self._having(plan, list(new), start):
+                for order_id in await self.having(plan, list(new), start):
                     del new[order_id]
             found |= new
             if len(hits) < limit:
@@ -79,7 +79,7 @@ class DecidingOrders:
             last = {hit.order_id: hit for hit in hits if hit.order_id is not None}
             if last:
                 behind = (hits[-1].occurred_us, hits[-1].sequence + 1)
-                for order_id in await self._having(plan, list(last), behind):
+                for order_id in await self.having(plan, list(last), behind):
                     del last[order_id]
                 found += sorted(last.values(), key=lambda hit: (hit.occurred_us, hit.sequence))
             if len(hits) < count:
@@ -112,7 +112,7 @@ class DecidingOrders:
         while len(found) < limit:
             orders = await self._index.orders(plan, order, after, _AT_ONCE)
             ids = [hit.order_id for hit in orders if hit.order_id is not None]
-            having = await self._having(plan, ids, None)
+            having = await self.having(plan, ids, None)
             found += [hit for hit in orders if hit.order_id in having]
             if len(orders) < _AT_ONCE:
                 break
@@ -120,7 +120,7 @@ class DecidingOrders:
             _in_time(end)
         return found[:limit]
 
-    async def _having(self, plan: Plan, order_ids: Sequence[str], since: Key | None) -> set[str]:
+    async def having(self, plan: Plan, order_ids: Sequence[str], since: Key | None) -> set[str]:
         """Which of these orders have a match, one as new as `since` or newer if that is given."""
 
         async def fetch(key: Key | None, count: int) -> list[Hit]:

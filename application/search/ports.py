@@ -117,6 +117,10 @@ class SearchIndex(Protocol):
         """The hits of these orders, newest first; those as new as `since` or newer, if given."""
         ...
 
+    async def having(self, plan: Plan, order_ids: Sequence[str]) -> list[str]:
+        """Which of these orders have a hit, of a plan with nothing left to decide."""
+        ...
+
     async def states(self, plan: Plan, hits: Sequence[Hit]) -> list[bytes]:
         """The bytes of these events, in their order."""
         ...

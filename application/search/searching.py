@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from application.search.deciding import Deciding
@@ -49,6 +51,14 @@ class Search:
         plan = await self._index.plan(tenant_id, node)
         orders = self._index.orders if plan.decide is None else self._deciding_orders.orders
         return _page(await orders(plan, order, after, limit + 1), order, limit)
+
+    async def having(self, tenant_id: str, node: Node, order_ids: Sequence[str]) -> set[str]:
+        """Which of these orders, a few hundred at the most, have an event that the question is true
+        of."""
+        plan = await self._index.plan(tenant_id, node)
+        if plan.decide is None:
+            return set(await self._index.having(plan, order_ids))
+        return await self._deciding_orders.having(plan, order_ids, None)
 
     async def explain(
         self, tenant_id: str, node: Node, order: Order, *, orders: bool, limit: int

@@ -1,4 +1,4 @@
-"""Keeping, computing and deleting snapshots of an order's state."""
+"""Keeping and computing snapshots of an order's state."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from application.ports import (
 )
 from application.snapshots.ports import SnapshotRow, SnapshotStore
 from domain import canonical
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, Invalid
 from domain.privacy.revealing import fill
 from domain.privacy.sealing import sealed_places
-from domain.snapshots.events import SOURCE, Captured, captured, deleted
+from domain.snapshots.events import SOURCE, Captured, captured
 from domain.snapshots.incoming import SnapshotBody, check_snapshot, read_snapshot
 from domain.times import format_us
 
@@ -117,26 +117,6 @@ class CaptureSnapshot:
         return structs.replace(
             check_snapshot(value, now_us=now), state=state, marks=sealed_places(answer.state)
         )
-
-    async def delete(self, tenant_id: str, actor: str, snapshot_id: str) -> None:
-        """Remove the state and its personal values; leave a tombstone. Raises NotFound."""
-        row = await self._store.get(tenant_id, snapshot_id)
-        if row is None:
-            raise NotFound("there is no such snapshot")
-        now_us = self._clock()
-        draft = deleted(
-            tenant_id,
-            row.order_id,
-            snapshot_id,
-            actor=actor,
-            now=format_us(now_us),
-            now_us=now_us,
-            random_bytes=self._random_bytes,
-        )
-        removal = self._store.removal(tenant_id, snapshot_id, row.sequence)
-        (outcome,) = await self._door.submit([draft], beside=lambda _: removal)
-        if isinstance(outcome, Refused):
-            raise outcome.error
 
     async def _keep(
         self, tenant_id: str, actor: str, order_id: str, body: SnapshotBody

@@ -42,7 +42,10 @@ class Permission(StrEnum):
     ACCESS_LOGS_READ = "access_logs.read"
     DISPUTES_MANAGE = "disputes.manage"
     EXPORTS_RUN = "exports.run"
+    HOLDS_READ = "holds.read"
+    """See which legal holds there are, and were."""
     HOLDS_MANAGE = "holds.manage"
+    """Place and release legal holds."""
     ERASURE_MANAGE = "erasure.manage"
     RETENTION_MANAGE = "retention.manage"
     ROLES_READ = "roles.read"
@@ -96,8 +99,9 @@ BUILT_IN: Mapping[str, frozenset[Permission]] = {
     "history_reader": _READ,
     "support": _SUPPORT,
     "investigator": _SUPPORT
-    | {_P.DISPUTES_MANAGE, _P.SNAPSHOTS_COMPUTE, _P.EXPORTS_RUN, _P.JOBS_OWN},
-    "auditor": _READ | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ, _P.ROLES_READ},
+    | {_P.DISPUTES_MANAGE, _P.SNAPSHOTS_COMPUTE, _P.EXPORTS_RUN, _P.JOBS_OWN, _P.HOLDS_READ},
+    "auditor": _READ
+    | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ, _P.ROLES_READ, _P.HOLDS_READ},
     "admin": frozenset(Permission),
     "operator": frozenset(
         {_P.HEALTH_READ, _P.METRICS_READ, _P.JOBS_OWN, _P.JOBS_READ, _P.JOBS_RUN}

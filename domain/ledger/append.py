@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from domain.errors import EventConflict, Forbidden, Invalid, OrderHistoryError
+from domain.errors import EventConflict, Forbidden, HoldsMoved, Invalid, OrderHistoryError
 from domain.ledger.hashing import GENESIS, chain, entry
 from domain.ledger.sealing import event_bytes
 from domain.orders.events import Draft, Recorded
@@ -65,6 +65,13 @@ class Repeated(Struct, frozen=True):
 
 
 Placed = Recorded | Repeated | OrderHistoryError
+Unmoved = Sequence[tuple[bytes, int]]
+"""Streams by their originators, and the versions that they must still have."""
+
+
+def has_moved(end: LedgerEnd, unless_moved: Unmoved) -> bool:
+    """Whether one of the streams has another version by now; `end` knows each that has an event."""
+    return any(end.versions.get(stream, 0) != version for stream, version in unless_moved)
 
 
 def place(
@@ -73,15 +80,20 @@ def place(
     *,
     atomic: bool = False,
     idempotency: tuple[str, str] | None = None,
+    unless_moved: Unmoved = (),
 ) -> list[Placed]:
     """Append the drafts of one request, all of one tenant, to the end of the ledger; one result
     each, in order.
 
     `atomic`: if one draft cannot be placed, none is, and each result is its error; drafts that are
     all there already are each Repeated. `idempotency` is (caller, key): a key used before for
-    another event is an error.
+    another event is an error. `unless_moved`: if one of these streams has moved on, none is placed;
+    what is there already is Repeated, and all others are HoldsMoved.
     """
     end.tenants.setdefault(drafts[0].tenant_id, TenantEnd())
+    if has_moved(end, unless_moved):
+        located = end.tenants[drafts[0].tenant_id].located
+        return [_repeated(located.get(draft.event_id)) or HoldsMoved() for draft in drafts]
     if not atomic:
         return _place(end, drafts, idempotency)
     tried = _place(_copy(end, drafts[0].tenant_id), drafts, idempotency)
@@ -129,10 +141,14 @@ def _decide(
         used_for = tenant.idempotency.get(idempotency)
         if used_for is not None and used_for != draft.event_id:
             return Invalid.field(IDEMPOTENCY_KEY, "was used for another event; send a new key")
-    there = tenant.located.get(draft.event_id)
+    there = _repeated(tenant.located.get(draft.event_id))
     if there is not None:
-        return Repeated(there.position, there.sequence, there.entry)
+        return there
     return _check_target(tenant, draft) if draft.correction_of is not None else None
+
+
+def _repeated(there: Located | None) -> Repeated | None:
+    return None if there is None else Repeated(there.position, there.sequence, there.entry)
 
 
 def _check_target(tenant: TenantEnd, draft: Draft) -> OrderHistoryError | None:

@@ -22,7 +22,8 @@ from domain.privacy.sealing import PLACEHOLDER
 
 ERASED = "history.subject.erased"
 """The service's own event that tells of an erasure: payload {"job_id", "events": [{"sequence",
-"pointers": ["/payload/...", "/metadata/..."]}]}; it names no person."""
+"pointers": ["/payload/...", "/metadata/..."]}], "orders": [ids of orders of whose payloads later
+values are not kept, either]}; it names no person."""
 
 FAILURES = frozenset({"differs", "missing"})
 
@@ -55,6 +56,7 @@ class _Covered(Struct):
 
 class _Erasure(Struct):
     events: list[_Covered]
+    orders: list[str] = []
 
 
 class _Told(Struct):
@@ -94,14 +96,25 @@ def check(state: bytes, kept: Kept) -> list[Checked]:
 def erased_pointers(state: bytes, sequence: int) -> frozenset[str]:
     """Which pointers of the event with this sequence an event tells to be erased; none where it
     tells of no erasure."""
+    erasure = _erasure_of(state)
+    covered = (one.pointers for one in erasure.events if one.sequence == sequence)
+    return frozenset(pointer for pointers in covered for pointer in pointers)
+
+
+def erases_order(state: bytes, order_id: str) -> bool:
+    """Whether an event tells that of an order nothing is kept from then on."""
+    return order_id in _erasure_of(state).orders
+
+
+def _erasure_of(state: bytes) -> _Erasure:
+    """What an event tells to be erased; nothing, if it tells of no erasure."""
     try:
         told = _decode_told(state)
     except msgspec.DecodeError:
-        return frozenset()
+        return _Erasure([])
     if told.type != ERASED or told.order_id is not None:  # an order's events are producers'
-        return frozenset()
-    covered = (one.pointers for one in told.payload.events if one.sequence == sequence)
-    return frozenset(pointer for pointers in covered for pointer in pointers)
+        return _Erasure([])
+    return told.payload
 
 
 def told(checked: Sequence[Checked], erased: Collection[str], *, shown: bool) -> list[Checked]:

@@ -8,7 +8,7 @@ Base64url is without padding throughout.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha1, sha256
 from typing import Any
@@ -163,6 +163,16 @@ def open_disclosures(text: str) -> Opened:
         opened[digest] = value
         opened.names[digest] = name
     return opened
+
+
+def without(text: str, digests: Collection[str]) -> str:
+    """The disclosures of a `Disclosed` but for those with these digests; "" if none is left."""
+    kept = (
+        raw
+        for raw in text.split(".")
+        if _base64url(sha256(raw.encode("ascii")).digest()) not in digests
+    )
+    return ".".join(kept)
 
 
 def disclosed_names(text: str) -> dict[str, str]:

@@ -13,7 +13,15 @@ from msgspec import Struct, field
 
 from application.ports import Accepted, Beside, Clock, Duplicate, Lane, Outcome, Refused
 from domain.errors import OrderHistoryError
-from domain.ledger.append import LedgerEnd, Located, Repeated, TenantEnd, place
+from domain.ledger.append import (
+    LedgerEnd,
+    Located,
+    Repeated,
+    TenantEnd,
+    Unmoved,
+    has_moved,
+    place,
+)
 from domain.orders.events import Draft, Recorded
 from infrastructure.event_store import statements as sql
 from infrastructure.postgres.arrays import (
@@ -40,6 +48,10 @@ class Request(Struct, eq=False):
     idempotency: tuple[str, str] | None = None
     atomic: bool = False
     lane: Lane | None = None
+    unless_moved: Unmoved = ()
+    moved: bool = False
+    """A stream of `unless_moved` had moved on when this was tried last: nothing of it is written,
+    nor what its sender wants beside it."""
     attempted: dict[int, Recorded] = field(default_factory=dict)
     written: bool = False
     """An earlier attempt had succeeded, and with it what its sender wanted beside it."""
@@ -92,6 +104,8 @@ class Appending:
         ids = {(draft.tenant_id, draft.event_id) for draft in drafts}
         ids |= {(d.tenant_id, d.correction_of) for d in drafts if d.correction_of is not None}
         owners = owners_of(drafts)
+        streams = {draft.originator for draft in drafts}
+        streams |= {stream for request in requests for stream, _ in request.unless_moved}
         once = {(r.tenant_id, *r.idempotency) for r in requests if r.idempotency}
         tenants = TextColumn(sorted({request.tenant_id for request in requests}))
         part = wire.part()
@@ -100,9 +114,7 @@ class Appending:
         answers = {
             "last": part.run(sql.LOAD_LAST),
             "heads": part.run(sql.LOAD_HEADS, tenants),
-            "versions": part.run(
-                sql.LOAD_VERSIONS, UuidColumn(list({draft.originator for draft in drafts}))
-            ),
+            "versions": part.run(sql.LOAD_VERSIONS, UuidColumn(list(streams))),
             "located": part.run(sql.LOAD_LOCATED, *_texts(ids)),
         }
         if owners:
@@ -126,6 +138,7 @@ class Appending:
         results: list[list[Outcome]] = []
         for request in loading.requests:
             outcomes: list[Outcome] = []
+            request.moved = has_moved(end, request.unless_moved)
             for drafts in _slices(request):
                 outcomes += _place(end, request, drafts, len(outcomes), placed)
                 if len(placed.events) >= _SLICE:
@@ -181,9 +194,11 @@ class Appending:
 
 
 def _slices(request: Request) -> Iterator[Sequence[Draft]]:
-    """All or none is decided about all at once."""
+    """All or none is decided about all at once; so is whether a stream has moved on, which a draft
+    of the request itself may move."""
     drafts = request.drafts
-    size = len(drafts) if request.atomic else _SLICE
+    whole = request.atomic or bool(request.unless_moved)
+    size = len(drafts) if whole else _SLICE
     return (drafts[start : start + size] for start in range(0, len(drafts), size))
 
 
@@ -192,7 +207,13 @@ def _place(
 ) -> list[Outcome]:
     """The outcomes of some drafts of a request, of which `first` is the index of the first."""
     outcomes: list[Outcome] = []
-    placed = place(end, drafts, atomic=request.atomic, idempotency=request.idempotency)
+    placed = place(
+        end,
+        drafts,
+        atomic=request.atomic,
+        idempotency=request.idempotency,
+        unless_moved=request.unless_moved,
+    )
     for index, (draft, result) in enumerate(zip(drafts, placed, strict=True), first):
         if isinstance(result, Recorded):
             request.attempted[index] = result
@@ -224,7 +245,7 @@ def _run_beside(part: Part, requests: Sequence[Request], results: Sequence[list[
             if sequence is not None:
                 event_id = request.drafts[0].event_id
                 keys.append((request.tenant_id, *request.idempotency, event_id, sequence))
-        if request.beside is not None and not request.written:
+        if request.beside is not None and not request.written and not request.moved:
             for statement, parameters in request.beside(outcomes):
                 part.run(statement, *parameters)
     if keys:

@@ -21,6 +21,7 @@ import structlog
 
 from application.ports import Beside, Lane, Outcome
 from domain.errors import Invalid, OrderHistoryError, Overloaded, Unavailable
+from domain.ledger.append import Unmoved
 from domain.orders.events import Draft
 from infrastructure.event_store.appending import Appending, Loading, Request
 from infrastructure.postgres.wire import Wire
@@ -94,6 +95,7 @@ class Committer:
         idempotency: tuple[str, str] | None = None,
         atomic: bool = False,
         lane: Lane | None = None,
+        unless_moved: Unmoved = (),
     ) -> list[Outcome]:
         """See `application.ports.Door`. `atomic`: all drafts or none."""
         if not 0 < len(drafts) <= BATCH_EVENTS:
@@ -105,7 +107,7 @@ class Committer:
         size = sum(draft.size for draft in drafts)
         if self._events + len(drafts) > QUEUE_EVENTS or self._bytes + size > QUEUE_BYTES:
             raise Overloaded
-        request = Request(drafts, size, beside, idempotency, atomic, lane)
+        request = Request(drafts, size, beside, idempotency, atomic, lane, unless_moved)
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(drafts[0].tenant_id, deque()).append((request, future))
         self._events += len(drafts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
@@ -86,6 +87,28 @@ class FileKeyStore:
             fresh = tenant.buckets[bucket] = _new_key()
             durable.write(self._path(tenant_id), msgspec.json.encode(tenant))
         return fresh.id, fresh.key
+
+    def rotate_buckets(self, tenant_id: str, buckets: Collection[int]) -> None:
+        """Give each of these buckets a new current key, in one write; the old ones stay until they
+        are destroyed. The tenant must be known."""
+        with self._alone():
+            tenant = self._load(tenant_id) or _new_tenant(tenant_id)
+            for bucket in buckets:
+                retired = tenant.retired.setdefault(_checked(bucket), [])
+                retired.append(tenant.buckets[bucket])
+                tenant.buckets[bucket] = _new_key()
+            durable.write(self._path(tenant_id), msgspec.json.encode(tenant))
+
+    def destroy_retired(self, tenant_id: str, buckets: Collection[int]) -> None:
+        """Remove the keys that others have replaced in these buckets, in one write that leaves
+        nothing of them. Nothing may be wrapped under them any more."""
+        with self._alone():
+            tenant = self._load(tenant_id)
+            if tenant is None:
+                return
+            for bucket in buckets:
+                tenant.retired.pop(_checked(bucket), None)
+            durable.write(self._path(tenant_id), msgspec.json.encode(tenant), wipe=True)
 
     def destroy_bucket_key(self, tenant_id: str, bucket: int, key_id: UUID) -> None:
         """Remove a key that `rotate_bucket` replaced; one that is gone already is no error.

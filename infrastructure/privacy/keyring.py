@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
+from collections.abc import Callable
+from time import monotonic
 from uuid import UUID, uuid4
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +25,8 @@ from domain.errors import KeyUnavailable
 BUCKETS = 1024
 _NONCE = 12
 _CACHED_KEYS = 10_000
+KEPT_SECONDS = 60.0
+"""So long an unwrapped key is remembered: after an erasure, no process has it longer."""
 
 Owner = tuple[str, str, str]
 """(tenant, "order" or "actor", its id)."""
@@ -68,9 +72,11 @@ class Keyring:
     memory only saves the unwrapping.
     """
 
-    def __init__(self, key_store: KeyStore) -> None:
+    def __init__(self, key_store: KeyStore, now: Callable[[], float] = monotonic) -> None:
         self._key_store = key_store
+        self._now = now
         self._ciphers: OrderedDict[UUID, AESGCM] = OrderedDict()
+        self._until = now() + KEPT_SECONDS
 
     def warm(self, tenant_id: str) -> None:
         """Have the key store make the tenant's bucket keys now, not under the committer's lock."""
@@ -86,6 +92,8 @@ class Keyring:
 
     def cipher(self, row: KeyRow) -> AESGCM:
         """The cipher of a live data key. Raises KeyUnavailable."""
+        if self._now() >= self._until:
+            self.forget()
         cached = self._ciphers.get(row.key_id)
         if cached is not None:
             self._ciphers.move_to_end(row.key_id)
@@ -96,8 +104,9 @@ class Keyring:
         return self._keep(row.key_id, unseal(AESGCM(bucket_key), row.wrapped, row.key_id.bytes))
 
     def forget(self) -> None:
-        """Drop every unwrapped key (after an erasure)."""
+        """Drop every unwrapped key."""
         self._ciphers.clear()
+        self._until = self._now() + KEPT_SECONDS
 
     def _keep(self, key_id: UUID, data_key: bytes) -> AESGCM:
         cipher = self._ciphers[key_id] = AESGCM(data_key)

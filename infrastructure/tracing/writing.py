@@ -9,6 +9,7 @@ from opentelemetry.trace import Tracer, get_current_span
 
 from application.orders.record import Prepared, Prepares
 from application.ports import Accepted, Beside, Door, Lane, Outcome, Statement
+from domain.ledger.append import Unmoved
 from domain.orders.events import Draft
 from infrastructure.tracing.spans import TRACE_CONTEXT, span
 
@@ -49,12 +50,17 @@ class TracedDoor:
         beside: Beside | None = None,
         idempotency: tuple[str, str] | None = None,
         lane: Lane | None = None,
+        unless_moved: Unmoved = (),
     ) -> list[Outcome]:
         if get_current_span().get_span_context().trace_flags.sampled:
             beside = _keeping(_traceparent(), beside)
         with span(self._tracer, "commit"):
             return await self._door.submit(
-                drafts, beside=beside, idempotency=idempotency, lane=lane
+                drafts,
+                beside=beside,
+                idempotency=idempotency,
+                lane=lane,
+                unless_moved=unless_moved,
             )
 
 

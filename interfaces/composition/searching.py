@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from application.holds.choke import ChokePoint
 from application.search.aggregating import Aggregate
 from application.search.saving import SavedSearches
 from application.search.searching import Search
@@ -12,6 +13,7 @@ from infrastructure.search.saved import PostgresSavedSearches
 from infrastructure.search.secret import search_key
 from interfaces.composition.connections import clock
 from interfaces.composition.writing import WriteSide
+from projections.orders.queries import OrderQueries
 from projections.search.aggregations import AggregationQueries
 from projections.search.queries import SearchQueries
 
@@ -22,6 +24,11 @@ class Searching(Struct, frozen=True):
     search: Search
     aggregate: Aggregate
     saved: SavedSearches
+
+
+def choke_point(side: WriteSide, search: Search) -> ChokePoint:
+    """What every deletion asks first, in whichever process."""
+    return ChokePoint(side.acts, search, OrderQueries(side.pool), side.reader, clock)
 
 
 def searching(side: WriteSide) -> Searching:

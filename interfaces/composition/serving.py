@@ -13,6 +13,7 @@ from application.access.api_keys import KnowKeys, ManageApiKeys
 from application.access.authenticate import Authenticator, TokenVerifier
 from application.access.roles import ManageRoles
 from application.audit.newest import Newest
+from application.holds.managing import ManageHolds
 from application.intake.fingerprint import Fingerprinter
 from application.intake.rejected import RejectedLines
 from application.intake.spool import ReceiveBulk
@@ -23,6 +24,7 @@ from application.orders.tail import Tail
 from application.orders.validate import ValidateEvents
 from application.orders.views import Viewer
 from application.snapshots.computing import RequestSnapshot
+from application.snapshots.deleting import DeleteSnapshot
 from domain.access.api_keys import ApiKeys
 from domain.access.roles import Roles
 from domain.errors import OrderHistoryError
@@ -37,10 +39,12 @@ from infrastructure.jobs.queue import ProcrastinateQueue
 from infrastructure.key_store import durable
 from interfaces.composition.access_log import logging_access
 from interfaces.composition.connections import clock, connecting
+from interfaces.composition.endings import on_release
+from interfaces.composition.erasing import asking_for_erasure
 from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
-from interfaces.composition.searching import searching
+from interfaces.composition.searching import choke_point, searching
 from interfaces.composition.tracing import tracing
 from interfaces.composition.writing import writing
 from interfaces.http.services import Services
@@ -122,10 +126,15 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             prove=proving.prove,
             verify=proving.verify,
             capture=side.capture,
+            delete_snapshot=DeleteSnapshot(
+                side.door, side.snapshots, choke_point(side, asking.search), clock, os.urandom
+            ),
+            holds=ManageHolds(side.acts, asking.search, clock, on_release(side, jobs)),
             compute=RequestSnapshot(jobs, side.capture, clock),
             snapshots=side.snapshots,
             jobs=jobs,
             maintain=RequestMaintenance(jobs, clock),
+            erase=asking_for_erasure(side, jobs),
             bulk=ReceiveBulk(
                 side.jobs,
                 queue,

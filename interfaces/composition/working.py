@@ -11,6 +11,7 @@ import structlog
 import uvloop
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from application.erasure.requests import ERASURE
 from application.intake.bulk import BulkIngest
 from application.intake.spool import BULK_INGEST
 from application.intake.sweeping import Sweep
@@ -26,6 +27,8 @@ from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.collector import spare_the_collector
 from interfaces.composition.access_log import tending_access
 from interfaces.composition.connections import blocking, clock, connecting
+from interfaces.composition.endings import tell_endings
+from interfaces.composition.erasing import erasing
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
@@ -42,6 +45,7 @@ from projections.traces import PruneTraces
 SWEEP_MINUTES = 5
 PRUNE_MINUTES = 1
 ACCESS_MINUTES = 1
+HOLDS_MINUTES = 1
 
 Loop = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -56,6 +60,7 @@ def handlers(side: WriteSide) -> dict[str, Handler]:
     return {
         BULK_INGEST: BulkIngest(side.recording, side.spool, side.job_cipher),
         SNAPSHOT_COMPUTE: ComputeSnapshot(side.capture),
+        ERASURE: erasing(side),
         **maintenance_handlers(side),
     }
 
@@ -76,8 +81,14 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         run_job = RunJob(side.jobs, handlers(side))
         runner = JobRunner(settings.database_url, settings.cell, run_job, side.jobs)
         sweep = Sweep(side.spool, side.job_cipher, lifelines(side), clock)
-        pruning, runs = PruneTraces(side.pool, NAMES), ScheduleRuns(side.pool, clock)
-        scheduler = _schedule(sweep, pruning, tending_access(side), runs)
+        runs = ScheduleRuns(side.pool, clock)
+        scheduler = _schedule(
+            runs,
+            sweep=(SWEEP_MINUTES, sweep),
+            traces=(PRUNE_MINUTES, PruneTraces(side.pool, NAMES)),
+            access=(ACCESS_MINUTES, tending_access(side)),
+            holds=(HOLDS_MINUTES, tell_endings(side)),
+        )
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)
         auditing = self_audit(settings, side.ledger)
@@ -112,17 +123,12 @@ async def _work(settings: Settings) -> None:
 
 
 def _schedule(
-    sweep: Sweep,
-    prune: PruneTraces,
-    tend_access: Callable[[], Awaitable[object]],
-    runs: ScheduleRuns,
+    runs: ScheduleRuns, **chores: tuple[int, Callable[[], Awaitable[object]]]
 ) -> AsyncIOScheduler:
-    sweeping = Scheduled("sweep", SWEEP_MINUTES * 60 * SECOND, sweep, runs)
-    pruning = Scheduled("traces", PRUNE_MINUTES * 60 * SECOND, prune, runs)
-    access = Scheduled("access", ACCESS_MINUTES * 60 * SECOND, tend_access, runs)
+    """Each chore by its name, every so many minutes; its runs are noted, for health."""
     scheduler = AsyncIOScheduler()
-    scheduler.add_job(sweeping.run, "interval", minutes=SWEEP_MINUTES, max_instances=1)
-    scheduler.add_job(pruning.run, "interval", minutes=PRUNE_MINUTES, max_instances=1)
-    scheduler.add_job(access.run, "interval", minutes=ACCESS_MINUTES, max_instances=1)
+    for name, (minutes, chore) in chores.items():
+        noted = Scheduled(name, minutes * 60 * SECOND, chore, runs)
+        scheduler.add_job(noted.run, "interval", minutes=minutes, max_instances=1)
     scheduler.start()
     return scheduler

@@ -27,7 +27,9 @@ from interfaces.http import (
     corrections,
     diagnostics,
     events,
+    gdpr,
     health,
+    holds,
     jobs,
     ledger,
     metrics,
@@ -71,6 +73,8 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *diagnostics.HANDLERS,
     *roles.HANDLERS,
     *api_keys.HANDLERS,
+    *holds.HANDLERS,
+    *gdpr.HANDLERS,
     *audit.HANDLERS,
     *redactions.HANDLERS,
 )

@@ -2,7 +2,8 @@
 
 Every problem has type, title, status, detail and instance; one with invalid fields has `errors` as
 well. A `pointer` there is a JSON pointer into the body, or, with `in`, into the query, the headers
-or the path: `{"in": "query", "pointer": "/limit", "detail": "..."}`.
+or the path: `{"in": "query", "pointer": "/limit", "detail": "..."}`. One of a legal hold has
+`holds`: `[{"hold_id", "case_id"}]`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from domain import errors
 from domain.errors import (
     EventConflict,
     FieldError,
+    HoldNamed,
     Invalid,
+    OnHold,
     OrderHistoryError,
     TooManyAtOnce,
     TooManyFailures,
@@ -75,6 +78,7 @@ class Problem(Struct, omit_defaults=True):
     detail: str
     instance: str
     errors: list[FieldProblem] | UnsetType = UNSET
+    holds: list[HoldNamed] | UnsetType = UNSET
     request_id: str | UnsetType = UNSET
 
 
@@ -84,6 +88,7 @@ KINDS: dict[type[OrderHistoryError], Kind] = {
     errors.Forbidden: Kind("forbidden", 403, "The token does not give this right"),
     errors.NotFound: Kind("not-found", 404, "Not found"),
     errors.Conflict: Kind("conflict", 409, "The id is taken by other content"),
+    errors.OnHold: Kind("on-hold", 409, "It is under a legal hold"),
     errors.EventConflict: Kind("event-conflict", 409, "The event is recorded with other content"),
     errors.TooLarge: Kind("too-large", 413, "The body is too large"),
     errors.Invalid: Kind("invalid", 422, "The request is not valid"),
@@ -113,6 +118,7 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
         problem = Problem(
             f"{TYPE_PATH}/{kind.name}", kind.title, kind.status, str(error), instance,
             errors=_field_errors(error),
+            holds=list(error.holds) if isinstance(error, OnHold) else UNSET,
         )  # fmt: skip
         return _respond(problem, _headers_of(error))
     if isinstance(error, HTTPException) and error.status_code < 500:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from application.access.roles import ManageRoles
     from application.access.seeing import Sight
     from application.access_log.recording import AccessLog
+    from application.erasure.requests import RequestErasure
+    from application.holds.managing import ManageHolds
     from application.intake.rejected import RejectedLines
     from application.intake.spool import ReceiveBulk
     from application.jobs.asking import Jobs
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from application.search.searching import Search
     from application.snapshots.capture import CaptureSnapshot
     from application.snapshots.computing import RequestSnapshot
+    from application.snapshots.deleting import DeleteSnapshot
     from application.snapshots.ports import SnapshotStore
     from application.watching.diagnostics import Diagnose
     from interfaces.http.caller import Authenticator
@@ -80,9 +83,12 @@ class Services:
     verify: VerifyEvent
     capture: CaptureSnapshot
     compute: RequestSnapshot
+    delete_snapshot: DeleteSnapshot
+    holds: ManageHolds
     snapshots: SnapshotStore
     jobs: Jobs
     maintain: RequestMaintenance
+    erase: RequestErasure
     bulk: ReceiveBulk
     rejected: RejectedLines
     times: RequestTimes = field(default_factory=RequestTimes)

@@ -157,13 +157,14 @@ async def get_snapshot(request: ApiRequest) -> ASGIApp:
     permission=Permission.SNAPSHOTS_DELETE,
     summary="Delete a snapshot",
     tag="Snapshots",
-    replies={204: Reply("Deleted; a tombstone is on the ledger."), **problems(404, 405, 503)},
-)
+    replies={204: Reply("Deleted; a tombstone is on the ledger."),
+             **problems(404, 405, 409, 503)},
+)  # fmt: skip
 async def delete_snapshot(request: ApiRequest) -> ASGIApp:
-    """The state and its personal values go; that it was there stays."""
-    caller = request.caller
-    await request.services.capture.delete(
-        caller.tenant_id, caller.subject, request.path_value("snapshot_id")
+    """The state and its personal values go; that it was there stays. Under a legal hold it is 409,
+    naming the holds; that it was asked for is then on the ledger."""
+    await request.services.delete_snapshot(
+        request.caller.tenant_id, request.doer, request.path_value("snapshot_id")
     )
     return no_content()
 

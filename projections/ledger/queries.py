@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from application.ledger.ports import (
     GLOBAL,
     Anchoring,
@@ -22,7 +24,7 @@ from domain.ledger.hashing import GENESIS, entry
 from domain.ledger.merkle import HASH
 from domain.ledger.recompute import LedgerRow
 from domain.ledger.tiles import WIDTH, Tile, tile_root
-from domain.privacy.disclosing import ERASED, erased_pointers
+from domain.privacy.disclosing import ERASED, erased_pointers, erases_order
 from infrastructure.postgres.arrays import BigintColumn, IntColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.postgres.wire import Answer, Part
@@ -106,6 +108,12 @@ class LedgerQueries:
         # One whose bytes were changed tells nothing.
         told = (state for digest, state in rows if entry(state) == digest)
         return frozenset().union(*(erased_pointers(state, sequence) for state in told))
+
+    async def order_erased(self, tenant_id: str, order_id: str, sequence: int) -> bool:
+        needle = msgspec.json.encode(order_id)
+        rows = await self._rows(sql.ORDER_ERASURES, tenant_id, sequence, ERASED, needle)
+        told = (state for digest, state in rows if entry(state) == digest)
+        return any(erases_order(state, order_id) for state in told)
 
     async def _found(self, tenant_id: str, tiles: Sequence[Tile]) -> dict[Tile, bytes]:
         """Those that one trip gives."""

@@ -75,6 +75,20 @@ select entry, state from told where position(%s::bytea in state) > 0
 """
 
 
+# Before an event that is asked about, the read model has all.
+ORDER_ERASURES = """
+with asked(tenant_id, sequence, type) as (values (%s::text, %s::bigint, %s::text))
+select e.entry, e.state
+  from asked a
+  join order_events o on o.tenant_id = a.tenant_id and o.type = a.type
+   and o.sequence < a.sequence and o.order_id is null
+ cross join lateral (
+       select entry, state from events
+        where tenant_id = o.tenant_id and sequence = o.sequence limit 1) as e
+ where position(%s::bytea in e.state) > 0
+"""
+
+
 class Log(Struct, frozen=True):
     """Where the hashes of a log lie. Each text takes the tenant_id first, and gives bytes one
     behind the other, by index: `entries` from an index up to one, `roots` of a level's tiles

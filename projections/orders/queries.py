@@ -218,6 +218,11 @@ class OrderQueries:
         rows = await self._rows(sql.CHANNELS, tenant, {"order_ids": list(order_ids)}, skewed=True)
         return dict(rows)
 
+    async def of_customer(self, tenant: str, customer_id: str) -> list[str]:
+        """All orders whose customer this is now."""
+        values = {"customer_id": customer_id}
+        return [row[0] for row in await self._rows(sql.OF_CUSTOMER, tenant, values, skewed=True)]
+
     async def reached(self, tenant: str, sequence: int) -> bool:
         """Whether the read model holds the tenant's events up to this sequence."""
         if sequence <= 0:
@@ -236,6 +241,10 @@ class OrderQueries:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_LOOK)
         return True
+
+    async def left_out(self, tenant: str) -> bool:
+        """Whether the read model lacks events of the tenant that it could not take."""
+        return bool(await self._rows(sql.LEFT_OUT, tenant, {"model": NAME}))
 
     async def _rows(
         self,

@@ -32,6 +32,9 @@ _SORT_COLUMNS: Mapping[Sort, str] = {
 ORDER_EXISTS = f"select 1 from orders {where(['order_id = %(order_id)s'])}"
 BY_IDS = f"select {_ORDER} from orders {where(['order_id = any(%(order_ids)s::text[])'])}"
 
+OF_CUSTOMER = (
+    f"select order_id from orders {where(['customer_id = %(customer_id)s'])} order by order_id"
+)
 CHANNELS = (
     f"select order_id, channel from orders {where(['order_id = any(%(order_ids)s::text[])'])}"
 )
@@ -53,6 +56,8 @@ select 1
   join tracking t on t.model = %(model)s and t.position >= e.position
  where e.tenant_id = %(tenant)s and e.sequence = %(sequence)s
 """
+
+LEFT_OUT = "select 1 from dead_letters where model = %(model)s and tenant_id = %(tenant)s limit 1"
 
 
 @cache

@@ -36,6 +36,12 @@ select position, tenant_id, sequence, originator_id, originator_version, receive
  where tenant_id = %s and sequence > %s and sequence <= %s and position <= %s
  order by sequence limit %s
 """
+READ_THESE = """
+select position, tenant_id, sequence, originator_id, originator_version, received_us, topic, state
+  from events
+ where tenant_id = %s and sequence = any(%s::bigint[]) and position <= %s
+ order by sequence
+"""
 READ_ROWS = """
 select sequence, terms, amount_minor, currency
   from order_events where tenant_id = %s and sequence = any(%s::bigint[])
@@ -107,6 +113,34 @@ async def reindex(
             progress(after - first_sequence + 1, last_sequence - first_sequence + 1)
 
 
+async def reindex_these(
+    connection: Connection, indexing: Indexing, tenant_id: str, sequences: Sequence[int]
+) -> Differences:
+    """As `reindex`, of the tenant's events with these sequences."""
+    found = Differences()
+    async with _beside_no_rebuild(connection):
+        for start in range(0, len(sequences), _BATCH):
+            some = list(sequences[start : start + _BATCH])
+            async with connection.transaction():
+                await require_key(connection, indexing.fingerprint)
+                part = await _these(connection, indexing, tenant_id, some, _STAND_STILL)
+                await _change(connection, tenant_id, part)
+                _count(found, part)
+    return found
+
+
+async def check_these(
+    connection: Connection, indexing: Indexing, tenant_id: str, sequences: Sequence[int]
+) -> Differences:
+    """As `check`, of the tenant's events with these sequences."""
+    found = Differences()
+    await require_key(connection, indexing.fingerprint)
+    for start in range(0, len(sequences), _BATCH):
+        some = list(sequences[start : start + _BATCH])
+        _count(found, await _these(connection, indexing, tenant_id, some, _PLACE))
+    return found
+
+
 async def check(
     connection: Connection,
     indexing: Indexing,
@@ -138,7 +172,31 @@ async def _read(
     """The next events up to a position, and which rows differ; rows that are not there do not."""
     parameters = tenant_id, after, last_sequence, place, _BATCH
     cursor = await connection.execute(READ, parameters, binary=True)
+    return await _compared(connection, indexing, tenant_id, await cursor.fetchall(), after)
+
+
+async def _these(
+    connection: Connection,
+    indexing: Indexing,
+    tenant_id: str,
+    sequences: list[int],
+    place_sql: str,
+) -> _Part:
+    place = await _value(connection, place_sql)
+    cursor = await connection.execute(READ_THESE, (tenant_id, sequences, place), binary=True)
     stored = await cursor.fetchall()
+    return await _compared(connection, indexing, tenant_id, stored, sequences[-1])
+
+
+async def _compared(
+    connection: Connection,
+    indexing: Indexing,
+    tenant_id: str,
+    stored: Sequence[tuple[Any, ...]],
+    after: int,
+) -> _Part:
+    """Stored events and which of their rows differ. after: the part's last sequence where nothing
+    is stored."""
     events = decode_batch(0, stored).events
     entries = await indexing.entries(connection, events)
     sequences = [event.sequence for event in events]

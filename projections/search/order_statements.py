@@ -124,6 +124,14 @@ def in_orders(asked: Condition, *, since: bool, after: bool) -> str:
     )
 
 
+def having(asked: Condition) -> str:
+    """Which of some orders have a hit."""
+    match = where(["e.order_id = listed.order_id", asked.sql])
+    return f"""
+select listed.order_id from unnest(%(order_ids)s::text[]) as listed(order_id)
+ where exists (select from order_events e {match})"""
+
+
 def _found(asked: Condition) -> str:
     return (
         f"select {HIT} from order_events e {where([asked.sql, 'order_id is not null'])}"

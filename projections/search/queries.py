@@ -14,7 +14,7 @@ from domain.search.query import Node
 from infrastructure.postgres.connect import Pool
 from projections.search import statements as sql
 from projections.search.conditions import Condition, compile_query
-from projections.search.order_statements import in_orders
+from projections.search.order_statements import having, in_orders
 from projections.search.orders import OrdersFound
 from projections.search.running import Rows, Running
 from projections.search.shapes import asks_history, parts_of
@@ -115,6 +115,11 @@ class SearchQueries:
             since_us=since_us,
             since_sequence=since_sequence,
         )
+
+    async def having(self, plan: Plan, order_ids: Sequence[str]) -> list[str]:
+        values = {**plan.condition.parameters, "order_ids": list(order_ids)}
+        rows = await self.rows(having(plan.condition), plan.tenant_id, values)
+        return [order_id for (order_id,) in rows]
 
     async def explain(self, plan: Plan, order: Order, *, orders: bool, limit: int) -> list[str]:
         if orders and (plan.decide is None or order.by in _OF_ORDERS):

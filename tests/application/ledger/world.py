@@ -129,6 +129,9 @@ class LedgerWorld:
                 return StoredEvent(row, before, await self.newest(tenant_id, trusted=True))
         return None
 
+    async def order_erased(self, tenant_id: str, order_id: str, sequence: int) -> bool:
+        return False
+
     async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
         states = [row.state for row in self.rows[tenant_id][sequence:]]
         return frozenset().union(*(erased_pointers(state, sequence) for state in states))

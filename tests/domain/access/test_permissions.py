@@ -29,6 +29,7 @@ audit.read         auditor                                          admin
 access_logs.read   auditor                                          admin
 disputes.manage    investigator                                     admin
 exports.run        investigator                                     admin
+holds.read         investigator auditor                             admin
 holds.manage                                                        admin
 erasure.manage                                                      admin
 retention.manage                                                    admin

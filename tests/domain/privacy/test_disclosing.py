@@ -15,6 +15,7 @@ from domain.privacy.disclosing import (
     Kept,
     check,
     erased_pointers,
+    erases_order,
     told,
 )
 from domain.privacy.sealing import conceal, disclosed_names
@@ -122,6 +123,15 @@ def erasure(**changes: Any) -> bytes:
     ]
     body = {"type": ERASED, "payload": {"job_id": "j", "events": events}}
     return json.dumps(body | changes).encode()
+
+
+def test_an_erasure_may_be_of_all_that_an_order_will_say() -> None:
+    events = [{"sequence": 4, "pointers": ["/payload/note"]}]
+    payload = {"job_id": "j", "events": events, "orders": ["ord_1"]}
+    assert erases_order(erasure(payload=payload), "ord_1")
+    assert not erases_order(erasure(payload=payload), "ord_2")
+    assert not erases_order(erasure(payload=payload, order_id="ord_9"), "ord_1")
+    assert not erases_order(erasure(), "ord_1")
 
 
 def test_an_erasure_names_events_and_pointers() -> None:

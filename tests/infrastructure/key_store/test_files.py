@@ -204,3 +204,23 @@ def test_a_medium_that_fails_is_unavailable_without_its_path(
     with pytest.raises(KeyUnavailable) as raised:
         store.bucket("acme", 0)
     assert str(directory) not in str(raised.value)
+
+
+def test_many_buckets_are_renewed_in_one_write(store: FileKeyStore, directory: Path) -> None:
+    was = {bucket: store.bucket("acme", bucket) for bucket in (1, 2, 3)}
+    store.rotate_buckets("acme", [1, 2])
+    for bucket in (1, 2):
+        assert store.bucket("acme", bucket) != was[bucket]
+        assert store.bucket_key("acme", bucket, was[bucket][0]) == was[bucket][1]
+    assert store.bucket("acme", 3) == was[3]
+    store.destroy_retired("acme", [1])
+    with pytest.raises(KeyMissing):
+        store.bucket_key("acme", 1, was[1][0])
+    assert store.bucket_key("acme", 2, was[2][0]) == was[2][1]
+    store.destroy_retired("acme", [1, 2])
+    content = b"".join(one.read_bytes() for one in _files(directory))
+    assert str(was[1][0]).encode() not in content
+    assert str(was[2][0]).encode() not in content
+    store.destroy_retired("nobody", [1])
+    with pytest.raises(ValueError, match="a bucket is"):
+        store.rotate_buckets("acme", [1024])

@@ -126,3 +126,17 @@ def test_only_the_newest_keys_are_remembered(
     rows = [keyring.create(("acme", "order", f"o{n}"))[0] for n in range(5)]
     assert list(keyring._ciphers) == [row.key_id for row in rows[3:]]
     assert all(keyring.cipher(row) for row in rows)
+
+
+def test_an_unwrapped_key_is_remembered_for_a_minute(key_store: FileKeyStore) -> None:
+    """So that after an erasure no process has it longer."""
+    now = 0.0
+    keyring = Keyring(key_store, lambda: now)
+    row, made = keyring.create(OWNER)
+    key_store.rotate_bucket("acme", row.bucket)
+    key_store.destroy_bucket_key("acme", row.bucket, row.bucket_key_id)
+    now = 59.9
+    assert keyring.cipher(row) is made
+    now = 60.0
+    with pytest.raises(KeyUnavailable):
+        keyring.cipher(row)

@@ -3,18 +3,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from application.intake.sweeping import Sweep
 from application.watching.figures import ScheduleRun
 from domain.errors import Unavailable
 from infrastructure.postgres.connect import Pool, open_pool
 from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.composition.working import _schedule
-from projections.registry import NAMES
-from projections.traces import PruneTraces
 
 pytestmark = pytest.mark.anyio
 
@@ -38,14 +35,16 @@ async def test_a_sweep_is_noted_where_health_looks(
         return 0
 
     runs = ScheduleRuns(pool, lambda: NOW_US)
-    scheduler = _schedule(cast(Sweep, sweep), PruneTraces(pool, NAMES), sweep, runs)
+    minutely = {"traces": (1, sweep), "access": (1, sweep), "holds": (1, sweep)}
+    scheduler = _schedule(runs, sweep=(5, sweep), **minutely)
     try:
-        pruning, access, job = scheduler.get_jobs()  # the next ones first
+        *each_minute, job = scheduler.get_jobs()  # the next ones first
         due: Any
-        for one in (pruning, access):
-            due = one.trigger
+        for other in each_minute:
+            due = other.trigger
             assert due.interval == timedelta(minutes=1)
-            one.remove()
+            other.remove()
+        assert len(each_minute) == 3
         due = job.trigger
         assert due.interval == timedelta(minutes=5)
         # Now, by the scheduler itself, however late this machine gets to it.

@@ -74,6 +74,12 @@ list_api_keys                                                         admin
 get_api_key                                                           admin
 rotate_api_key                                                        admin
 revoke_api_key                                                        admin
+place_hold                                                            admin
+list_holds                                       investigator auditor admin
+get_hold                                         investigator auditor admin
+release_hold                                                          admin
+request_erasure                                                       admin
+get_erasure                                                           admin
 list_acts                                                     auditor admin
 list_redactions                                               auditor admin
 """

@@ -1,0 +1,69 @@
+"""What a job has erased, as the ledger tells it: whatever attempts that took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from application.ports import OrderHistories, Window
+from domain.erasure.places import placeholders
+from domain.erasure.subjects import stream_of
+from domain.orders.events import decode_body
+from domain.privacy.sealing import history_originator
+
+
+class Facts(Struct):
+    """pointers: of each event, by sequence; orders: of which everything is erased; sequences: of
+    the facts themselves."""
+
+    pointers: dict[int, set[str]] = field(default_factory=dict)
+    orders: set[str] = field(default_factory=set)
+    sequences: list[int] = field(default_factory=list)
+
+    @property
+    def values(self) -> int:
+        """How many values."""
+        return sum(map(len, self.pointers.values()))
+
+
+class _Event(Struct):
+    sequence: int
+    pointers: list[str]
+
+
+class _Fact(Struct):
+    events: list[_Event]
+    orders: list[str] = []
+
+
+_decode = msgspec.json.Decoder(_Fact).decode
+
+
+async def facts_of(histories: OrderHistories, tenant_id: str, job_id: str) -> Facts:
+    """Raises Unavailable."""
+    stream = history_originator(tenant_id, stream_of(job_id))
+    _, rows = await histories.load(stream, Window())
+    facts = Facts()
+    for row in rows:
+        fact = _decode(decode_body(row.state).payload)
+        facts.sequences.append(row.sequence)
+        facts.orders.update(fact.orders)
+        for event in fact.events:
+            facts.pointers.setdefault(event.sequence, set()).update(event.pointers)
+    return facts
+
+
+def digests_of(facts: Facts, states: Mapping[int, bytes]) -> dict[int, Sequence[str]]:
+    """The digests at these pointers, by sequence."""
+    found: dict[int, Sequence[str]] = {}
+    for sequence, pointers in facts.pointers.items():
+        body = decode_body(states[sequence])
+        bodies: dict[str, Any] = {"payload": msgspec.json.decode(body.payload)}
+        if body.metadata is not msgspec.UNSET:
+            bodies["metadata"] = msgspec.json.decode(body.metadata)
+        at = placeholders(bodies)
+        found[sequence] = [at[pointer] for pointer in pointers if pointer in at]
+    return found

@@ -1,0 +1,84 @@
+"""Finding all that is kept of a person, by the read models, once they have all that is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from application.ports import EventReader
+from application.search.ports import Key, Order
+from application.search.searching import Search
+from domain.erasure.subjects import Subject
+from domain.errors import Unavailable
+from domain.search.fields import FIELDS
+from domain.search.query import Any, Match, Node
+from domain.search.values import read_ident
+
+_PATIENCE = 30.0
+_PAGE = 1000
+_BY_SEQUENCE = Order("sequence", descending=False)
+
+
+class CustomersOrders(Protocol):
+    """The orders read model, as far as it is asked here."""
+
+    async def wait_for(self, tenant: str, sequence: int, timeout: float) -> bool: ...
+
+    async def of_customer(self, tenant: str, customer_id: str) -> Sequence[str]:
+        """All orders whose customer this is now."""
+        ...
+
+
+class Found(Struct, frozen=True):
+    """whole: orders of the person's own. named: others in which the person is, or may be, named.
+    actor: the id under which the person may have acted."""
+
+    whole: list[str]
+    named: list[str]
+    actor: str | None
+
+
+def merged(one: Found, other: Found) -> Found:
+    """What either has."""
+    whole = list(dict.fromkeys((*one.whole, *other.whole)))
+    own = set(whole)
+    named = dict.fromkeys((*one.named, *other.named))
+    return Found(whole, [order for order in named if order not in own], other.actor or one.actor)
+
+
+class FindSubject:
+    """Finds orders and actors. Free texts of other persons' orders are not looked through: they are
+    found by no index."""
+
+    def __init__(self, orders: CustomersOrders, search: Search, reader: EventReader) -> None:
+        self._orders = orders
+        self._search = search
+        self._reader = reader
+
+    async def __call__(self, tenant_id: str, subject: Subject) -> Found:
+        """Raises Unavailable while the read models have not all that is recorded by now."""
+        head = (await self._reader.head(tenant_id)).sequence
+        if not await self._orders.wait_for(tenant_id, head, _PATIENCE):
+            raise Unavailable("the read models have not all that is recorded yet")
+        if subject.email is not None:
+            node: Node = read_ident(subject.email, exact=True, personal=True)
+            return Found([], await self._named(tenant_id, node), None)
+        assert subject.id is not None, "a subject is one of the two"
+        whole = list(await self._orders.of_customer(tenant_id, subject.id))
+        fields = FIELDS["payload.customer_id"], FIELDS["payload.customer.id"]
+        node = Any(tuple(Match(field, "eq", subject.id) for field in fields))
+        named = await self._named(tenant_id, node)
+        own = set(whole)
+        return Found(whole, [one for one in named if one not in own], subject.id)
+
+    async def _named(self, tenant_id: str, node: Node) -> list[str]:
+        found: dict[str, None] = {}
+        after: Key | None = None
+        while True:
+            page = await self._search.events(tenant_id, node, _BY_SEQUENCE, after, _PAGE)
+            found.update((hit.order_id, None) for hit in page.hits if hit.order_id is not None)
+            if page.next is None:
+                return list(found)
+            after = page.next

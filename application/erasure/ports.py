@@ -1,0 +1,86 @@
+"""What erasing needs from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from application.ports import Statement
+from domain.privacy.sealing import Opened
+
+Owner = tuple[str, str]
+"""("order", order id) or ("actor", actor id): whose data key hides a value."""
+
+
+class Owned(Struct, frozen=True):
+    """What an owner's data key hides. texts: sequence -> disclosures, as in a `Disclosed`; opened:
+    the same, by sequence."""
+
+    owner: Owner
+    key_id: UUID
+    bucket: int
+    texts: Mapping[int, str]
+    opened: Mapping[int, Opened]
+
+
+class OwnedStore(Protocol):
+    """The side tables of personal values, by owner. Raises KeyUnavailable, Unavailable."""
+
+    async def load(self, tenant_id: str, owner: Owner) -> Owned | None:
+        """What is disclosed of an owner; None if nothing ever was, or it was erased."""
+        ...
+
+    async def states(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, bytes]:
+        """The stored bytes of these events, by sequence."""
+        ...
+
+    def erasing(self, tenant_id: str, owned: Owned) -> list[Statement]:
+        """Deletes all of it, and the key: later values of the owner get no disclosure."""
+        ...
+
+    def erasing_some(
+        self, tenant_id: str, owned: Owned, digests: Mapping[int, Collection[str]]
+    ) -> list[Statement]:
+        """Deletes these digests' values, by sequence, and gives what is left a new key."""
+        ...
+
+    async def left(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:
+        """How many of these values, by sequence, can still be disclosed, the store being read
+        again."""
+        ...
+
+
+class Rewraps(Protocol):
+    """Renews bucket keys, so that deleted data keys open nowhere any more."""
+
+    async def __call__(self, tenant_id: str, buckets: Collection[int]) -> int:
+        """How many data keys were wrapped anew. Raises KeyUnavailable, Unavailable."""
+        ...
+
+
+class SearchTerms(Protocol):
+    """The search index, as far as it has terms made of personal values."""
+
+    async def renew(self, tenant_id: str, order_ids: Sequence[str]) -> int:
+        """Make the terms of these orders' events anew, of what is disclosed now; how many events
+        differed. Raises Unavailable."""
+        ...
+
+    async def stale(self, tenant_id: str, order_ids: Sequence[str]) -> int:
+        """How many of these orders' events have other terms than what is disclosed of them."""
+        ...
+
+
+class KeptLines(Protocol):
+    """The lines of bulk jobs that were not recorded, which are kept for 30 days."""
+
+    async def erase(self, tenant_id: str, needles: Sequence[str]) -> int:
+        """Delete those that hold one of these texts; how many. Raises KeyUnavailable."""
+        ...
+
+    async def holding(self, tenant_id: str, needles: Sequence[str]) -> int:
+        """How many hold one of these texts."""
+        ...

@@ -1,0 +1,174 @@
+"""Asking for an erasure: the job that it becomes says nothing of whom it is about."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from application.audit.acts import Acts
+from application.jobs.asking import Jobs
+from application.jobs.ports import LIVE, Job, JobStore, Submitted, new_job_id
+from application.ports import Clock, KeyStore
+from domain.access.caller import Caller
+from domain.audit.acts import Act, Doer, Fact
+from domain.erasure.subjects import REQUESTED, Asked, Subject, read_request
+
+ERASURE = "erasure"
+_PURPOSE = "subject"
+_NONCE = 12
+_PAGE = 100
+
+
+class SealedSubjects:
+    """Seals whom a job is about under a key of the job, which goes with its end: a job's row is
+    kept for ever."""
+
+    def __init__(self, key_store: KeyStore) -> None:
+        self._key_store = key_store
+
+    def seal(self, job_id: str, subject: Subject) -> str:
+        """Raises KeyUnavailable."""
+        nonce = os.urandom(_NONCE)
+        cipher = AESGCM(self._key_store.job_key(job_id, _PURPOSE))
+        sealed = cipher.encrypt(nonce, msgspec.json.encode(subject), job_id.encode())
+        return b64encode(nonce + sealed).decode()
+
+    def open(self, job: Job) -> Subject | None:
+        """Whom the job is about; None once its key is gone. Raises KeyUnavailable."""
+        raw = b64decode(job.request["subject"])
+        cipher = AESGCM(self._key_store.job_key(job.job_id, _PURPOSE))
+        try:
+            plain = cipher.decrypt(raw[:_NONCE], raw[_NONCE:], job.job_id.encode())
+        except InvalidTag:
+            self.destroy(job.job_id)  # asking for it has made another
+            return None
+        return msgspec.json.decode(plain, type=Subject)
+
+    def destroy(self, job_id: str) -> None:
+        """Nobody reads any more whom the job was about. Raises KeyUnavailable."""
+        self._key_store.destroy_job_key(job_id, _PURPOSE)
+
+
+class Request:
+    """A job's stream on the ledger, as far as asking goes: it is asked for once."""
+
+    def __init__(self, job_id: str) -> None:
+        self.stream = f"erasure-request/{job_id}"
+        self.version = 0
+
+    def apply(self, fact: Fact) -> None:
+        """There is nothing to know of it."""
+
+
+class RequestErasure:
+    """The command behind POST /gdpr/erase-request."""
+
+    def __init__(
+        self, jobs: Jobs, store: JobStore, acts: Acts, subjects: SealedSubjects, clock: Clock
+    ) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._acts = acts
+        self._subjects = subjects
+        self._clock = clock
+
+    async def __call__(self, caller: Caller, doer: Doer, value: Any) -> Submitted:
+        """Make the job, or join one that is under way for the same person and scope. Raises
+        Invalid, Unavailable."""
+        asked = read_request(value)
+        there = await self._under_way(caller.tenant_id, asked)
+        if there is not None:
+            return Submitted(there, replayed=True)
+        job_id = new_job_id()
+        after = {"job_id": job_id, "scope": asked.scope}
+        if asked.reason is not None:
+            after["reason"] = asked.reason
+        act = Act(REQUESTED, f"erasure/{job_id}", None, after)
+        await self._acts.act(caller.tenant_id, doer, lambda: Request(job_id), lambda _: act)
+        return await self._jobs.submit(
+            job_of(
+                self._subjects,
+                caller.tenant_id,
+                job_id,
+                caller.subject,
+                self._clock(),
+                asked.subject,
+                asked.scope,
+            )
+        )
+
+    async def _under_way(self, tenant_id: str, asked: Asked) -> Job | None:
+        for status in LIVE:
+            live = await self._store.listed(tenant_id, kind=ERASURE, status=status, limit=_PAGE)
+            for job in live:
+                same = job.request.get("scope") == asked.scope
+                if same and self._subjects.open(job) == asked.subject:
+                    return job
+        return None
+
+
+def job_of(
+    subjects: SealedSubjects,
+    tenant_id: str,
+    job_id: str,
+    submitted_by: str,
+    now_us: int,
+    subject: Subject,
+    scope: str,
+) -> Job:
+    """The job that erases a person. Raises KeyUnavailable."""
+    return Job(
+        tenant_id=tenant_id,
+        job_id=job_id,
+        kind=ERASURE,
+        submitted_by=submitted_by,
+        submitted_us=now_us,
+        request={"subject": subjects.seal(job_id, subject), "scope": scope},
+    )
+
+
+class ResumeErasures:
+    """Implements `application.holds.ending.OnRelease`: what was retained under a hold is erased by
+    a job of its own once that has ended."""
+
+    def __init__(self, jobs: Jobs, store: JobStore, subjects: SealedSubjects, clock: Clock) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._subjects = subjects
+        self._clock = clock
+
+    async def released(self, tenant_id: str, hold_id: str) -> None:
+        """Called any number of times: the job for an earlier one and a hold is made once."""
+        before: tuple[int, str] | None = None
+        while True:
+            page = await self._store.listed(
+                tenant_id, kind=ERASURE, status="succeeded", before=before, limit=_PAGE
+            )
+            for job in page:
+                if _retained_under(job, hold_id):
+                    await self._resume(job, hold_id)
+            if len(page) < _PAGE:
+                return
+            before = page[-1].submitted_us, page[-1].job_id
+
+    async def _resume(self, job: Job, hold_id: str) -> None:
+        subject = self._subjects.open(job)
+        if subject is None:  # resumed before
+            return
+        key = f"after {hold_id} {job.job_id}"
+        if await self._store.with_key(job.tenant_id, job.submitted_by, key) is None:
+            again = job_of(
+                self._subjects, job.tenant_id, new_job_id(), job.submitted_by, self._clock(),
+                subject, job.request["scope"],
+            )  # fmt: skip
+            await self._jobs.submit(msgspec.structs.replace(again, idempotency_key=key))
+        self._subjects.destroy(job.job_id)
+
+
+def _retained_under(job: Job, hold_id: str) -> bool:
+    return any(hold_id in one["hold_ids"] for one in job.result.get("retained", ()))

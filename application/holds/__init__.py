@@ -1,0 +1,1 @@
+"""Placing and releasing legal holds, and asking them before anything is deleted."""

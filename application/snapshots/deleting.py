@@ -1,0 +1,89 @@
+"""Deleting snapshots, as far as no legal hold forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from application.holds.choke import ChokePoint, Held
+from application.ports import Clock, Door, Outcome, Refused, Statement
+from application.snapshots.ports import SnapshotRow, SnapshotStore
+from domain.audit.acts import Doer
+from domain.errors import NotFound
+from domain.holds.holds import Hold
+from domain.orders.events import Draft
+from domain.snapshots.events import deleted
+from domain.times import format_us
+
+ASKED = "snapshot.delete"
+
+
+class DeleteSnapshot:
+    """State and tombstone go and come in one transaction, at the choke point's guard."""
+
+    def __init__(
+        self,
+        door: Door,
+        store: SnapshotStore,
+        choke: ChokePoint,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._door = door
+        self._store = store
+        self._choke = choke
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    async def __call__(self, tenant_id: str, doer: Doer, snapshot_id: str) -> None:
+        """Remove the state and its personal values; leave a tombstone. Raises NotFound; OnHold
+        while the order or the state's customer is held, and then the ledger has that it was asked;
+        Unavailable."""
+        row = await self._store.get(tenant_id, snapshot_id)
+        if row is None:
+            raise NotFound("there is no such snapshot")
+        removal = self._store.removal(tenant_id, snapshot_id, row.sequence)
+
+        def beside(outcomes: Sequence[Outcome]) -> Sequence[Statement]:
+            return () if isinstance(outcomes[0], Refused) else removal
+
+        async def attempt(held: Held) -> Sequence[Outcome]:
+            holds = _holding(held, row)
+            if holds:
+                what = f"snapshot/{snapshot_id}"
+                raise await self._choke.refuse(tenant_id, doer, what, ASKED, holds)
+            draft = self._tombstone(tenant_id, doer, row)
+            return await self._door.submit([draft], beside=beside, unless_moved=held.guard)
+
+        (outcome,) = await self._choke.past(tenant_id, [row.order_id], attempt)
+        if isinstance(outcome, Refused):
+            raise outcome.error
+
+    def _tombstone(self, tenant_id: str, doer: Doer, row: SnapshotRow) -> Draft:
+        now_us = self._clock()
+        return deleted(
+            tenant_id,
+            row.order_id,
+            row.snapshot_id,
+            actor=doer.subject,
+            now=format_us(now_us),
+            now_us=now_us,
+            random_bytes=self._random_bytes,
+        )
+
+
+def _holding(held: Held, row: SnapshotRow) -> list[Hold]:
+    """Those that hold its order, or the customer that the state itself names: a snapshot may be of
+    an order without events."""
+    hold_ids = set(held.by_order.get(row.order_id, ()))
+    for customer_id in _customers(msgspec.json.decode(row.state)):
+        hold_ids.update(held.of_subject(customer_id))
+    return held.named(hold_ids)
+
+
+def _customers(state: dict[str, Any]) -> list[str]:
+    customer = state.get("customer")
+    inner = customer.get("id") if isinstance(customer, dict) else None
+    return [one for one in (state.get("customer_id"), inner) if isinstance(one, str)]

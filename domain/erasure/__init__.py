@@ -1,0 +1,1 @@
+"""Which values of which events are a person's, and the fact that they were erased."""

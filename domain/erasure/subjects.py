@@ -1,0 +1,122 @@
+"""Who is to be forgotten, and the facts about it on the ledger.
+
+history.erasure.requested   who asked for what, and why; never about whom
+history.subject.erased      which values of which events are gone (`domain.privacy.disclosing`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, cast, get_args
+
+from msgspec import Struct
+
+from domain.errors import FieldError, Invalid
+from domain.ledger.acts import own_event
+from domain.orders.envelope import refuse_unknown
+from domain.orders.events import Draft
+from domain.privacy.cards import holds_card
+from domain.privacy.disclosing import ERASED
+from domain.search.words import email as as_email
+
+REQUESTED = "history.erasure.requested"
+MAX_SUBJECT = 320
+MAX_REASON = 1000
+_EVENTS_A_FACT = 100
+_FIELDS = ("subject_id", "scope", "reason")
+
+Scope = Literal["order_data", "attachments"]
+
+
+class Subject(Struct, frozen=True):
+    """A person: the id of a customer, which may be that of an actor as well, or an email address,
+    as `domain.search.words.email` gives it."""
+
+    id: str | None = None
+    email: str | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """By what the person is told in plain text."""
+        return [text for text in (self.id, self.email) if text is not None]
+
+
+class Asked(Struct, frozen=True):
+    """A request for erasure."""
+
+    subject: Subject
+    scope: Scope
+    reason: str | None
+
+
+def read_request(value: Any) -> Asked:
+    """Of decoded JSON. Raises Invalid with all that is wrong, which repeats nothing of whom it is
+    about."""
+    if type(value) is not dict:
+        raise Invalid.field("", "must be a JSON object: whom to erase")
+    wrong: list[FieldError] = []
+    refuse_unknown(value, _FIELDS, "a request for erasure", wrong)
+    subject = _subject(value.get("subject_id"), wrong)
+    scope = value.get("scope") or "order_data"
+    if scope not in get_args(Scope):
+        wrong.append(FieldError("/scope", f"must be {' or '.join(get_args(Scope))}"))
+    reason = value.get("reason")
+    if reason is not None and not (isinstance(reason, str) and 1 <= len(reason) <= MAX_REASON):
+        wrong.append(FieldError("/reason", f"must be a text of at most {MAX_REASON} characters"))
+    elif reason is not None and holds_card(reason):
+        wrong.append(FieldError("/reason", "must not hold a card number"))
+    if wrong:
+        raise Invalid(wrong)
+    return Asked(subject, cast(Scope, scope), reason)
+
+
+def _subject(given: Any, wrong: list[FieldError]) -> Subject:
+    if given is None:
+        wrong.append(FieldError("/subject_id", "is required: a customer id or an email address"))
+    elif not isinstance(given, str) or not 1 <= len(given) <= MAX_SUBJECT:
+        wrong.append(FieldError("/subject_id", f"must have 1 to {MAX_SUBJECT} characters"))
+    elif not given.isprintable():
+        wrong.append(FieldError("/subject_id", "must not hold control characters"))
+    elif "@" in given:
+        address = as_email(given)
+        if address is not None:
+            return Subject(email=address)
+        wrong.append(FieldError("/subject_id", "is neither a customer id nor an email address"))
+    else:
+        return Subject(id=given)
+    return Subject()
+
+
+def stream_of(job_id: str) -> str:
+    """Where the ledger tells what a job has erased."""
+    return f"erasure/{job_id}"
+
+
+def erased(
+    tenant_id: str,
+    job_id: str,
+    pointers: Mapping[int, Sequence[str]],
+    orders: Sequence[str],
+    name: str,
+    *,
+    now: str,
+    random_bytes: Callable[[int], bytes],
+) -> list[Draft]:
+    """The facts that these values are gone, by sequence; of `orders` everything is, and later
+    values are not kept. name: tells the facts of a job apart."""
+    sequences = sorted(pointers)
+    drafts = []
+    for start in range(0, max(1, len(sequences)), _EVENTS_A_FACT):
+        some = sequences[start : start + _EVENTS_A_FACT]
+        events = [{"sequence": one, "pointers": list(pointers[one])} for one in some]
+        payload: dict[str, object] = {"job_id": job_id, "events": events}
+        if start == 0 and orders:
+            payload["orders"] = list(orders)
+        stream = stream_of(job_id)
+        event_id = f"oh_evt_{stream}/{name}/{start}"
+        drafts.append(
+            own_event(
+                tenant_id, stream, ERASED, event_id, payload, now=now, random_bytes=random_bytes
+            )
+        )
+    return drafts

@@ -1,0 +1,1 @@
+"""What erasing a person does to the database and the key store."""

@@ -1,0 +1,107 @@
+"""What is disclosed of an order or an actor, loaded and deleted by its data key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from application.erasure.ports import Owned, Owner
+from application.ports import Statement
+from domain.privacy.sealing import open_disclosures, without
+from infrastructure.postgres.arrays import BigintColumn, BytesColumn
+from infrastructure.postgres.connect import Pool, store_errors
+from infrastructure.privacy.disclosures import StoredDisclosures
+from infrastructure.privacy.encrypting import disclosure_place
+from infrastructure.privacy.keyring import Keyring, KeyRow, seal, unseal
+
+KEY = """
+select key_id, bucket, bucket_key_id, wrapped from data_keys
+ where tenant_id = %s and kind = %s and subject = %s
+"""
+ROWS = "select sequence, sealed from disclosures where tenant_id = %s and key_id = %s"
+STATES = "select sequence, state from events where tenant_id = %s and sequence = any(%s::bigint[])"
+DELETE_ROWS = "delete from disclosures where tenant_id = %s and key_id = %s::uuid"
+DELETE_KEY = """
+update data_keys set wrapped = null
+ where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
+"""
+REPLACE_KEY = """
+update data_keys set key_id = %s::uuid, bucket_key_id = %s::uuid, wrapped = %s::bytea
+ where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
+"""
+INSERT_ROWS = """
+insert into disclosures (tenant_id, key_id, sequence, sealed)
+select %s, %s::uuid, * from unnest(%s::bigint[], %s::bytea[])
+"""
+
+
+class StoredOwned:
+    """Implements `application.erasure.ports.OwnedStore`."""
+
+    def __init__(self, pool: Pool, keyring: Keyring) -> None:
+        self._pool = pool
+        self._keyring = keyring
+        self._disclosures = StoredDisclosures(pool, keyring)
+
+    async def load(self, tenant_id: str, owner: Owner) -> Owned | None:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(KEY, (tenant_id, *owner), binary=True)
+                row = await cursor.fetchone()
+                if row is None or row[3] is None:
+                    return None
+                key = KeyRow((tenant_id, *owner), *row)
+                cursor = await connection.execute(ROWS, (tenant_id, key.key_id), binary=True)
+                sealed = await cursor.fetchall()
+        cipher = self._keyring.cipher(key)
+        texts = {
+            sequence: unseal(cipher, one, disclosure_place(tenant_id, sequence)).decode("ascii")
+            for sequence, one in sealed
+        }
+        opened = {sequence: open_disclosures(text) for sequence, text in texts.items()}
+        return Owned(owner, key.key_id, key.bucket, texts, opened)
+
+    async def states(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, bytes]:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                parameters = tenant_id, BigintColumn(sequences)
+                cursor = await connection.execute(STATES, parameters, binary=True)
+                return dict(await cursor.fetchall())
+
+    def erasing(self, tenant_id: str, owned: Owned) -> list[Statement]:
+        key_id = str(owned.key_id)
+        return [
+            (DELETE_ROWS, (tenant_id, key_id)),
+            (DELETE_KEY, (tenant_id, *owned.owner, key_id)),
+        ]
+
+    def erasing_some(
+        self, tenant_id: str, owned: Owned, digests: Mapping[int, Collection[str]]
+    ) -> list[Statement]:
+        left = {
+            sequence: text
+            for sequence, whole in owned.texts.items()
+            if (text := without(whole, digests.get(sequence, ())))
+        }
+        key, cipher = self._keyring.create((tenant_id, *owned.owner))
+        assert key.wrapped is not None, "it was just made"
+        sealed = [
+            seal(cipher, text.encode(), disclosure_place(tenant_id, sequence))
+            for sequence, text in left.items()
+        ]
+        new, old = str(key.key_id), str(owned.key_id)
+        return [
+            (DELETE_ROWS, (tenant_id, old)),
+            (
+                REPLACE_KEY,
+                (new, str(key.bucket_key_id), key.wrapped, tenant_id, *owned.owner, old),
+            ),
+            (
+                INSERT_ROWS,
+                (tenant_id, new, BigintColumn(list(left)), BytesColumn(sealed)),
+            ),
+        ]
+
+    async def left(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:
+        disclosed = await self._disclosures.of(tenant_id, list(digests))
+        wanted = {digest for some in digests.values() for digest in some}
+        return sum(digest in disclosed for digest in wanted)

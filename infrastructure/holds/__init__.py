@@ -1,0 +1,1 @@
+"""What the use cases of legal holds need from the database."""

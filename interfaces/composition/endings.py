@@ -1,0 +1,30 @@
+"""What waits for the end of a legal hold, and who tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from application.erasure.requests import ResumeErasures, SealedSubjects
+from application.holds.ending import OnRelease, TellEndings
+from application.jobs.asking import Jobs
+from infrastructure.holds.tenants import StoredHoldingTenants
+from interfaces.composition.connections import clock
+from interfaces.composition.writing import WriteSide
+
+
+class FoundByItself:
+    """A queue for a worker: it looks for jobs that nobody told it of, within seconds."""
+
+    async def enqueue(self, tenant_id: str, job_id: str) -> None:
+        """There is nobody to tell."""
+
+
+def on_release(side: WriteSide, jobs: Jobs) -> Sequence[OnRelease]:
+    """What goes on when a hold has ended; a further one is one line more."""
+    return (ResumeErasures(jobs, side.jobs, SealedSubjects(side.key_store), clock),)
+
+
+def tell_endings(side: WriteSide) -> TellEndings:
+    """A worker's."""
+    told = on_release(side, Jobs(side.jobs, FoundByItself()))
+    return TellEndings(side.acts, StoredHoldingTenants(side.pool), clock, told)

@@ -1,0 +1,84 @@
+"""Section 9: forgetting a person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from litestar.types import ASGIApp
+from msgspec import Meta, Struct
+
+from application.erasure.requests import ERASURE
+from application.jobs.ports import job_view
+from domain import canonical
+from domain.access.permissions import Permission
+from domain.erasure.subjects import MAX_REASON, MAX_SUBJECT
+from domain.errors import NotFound
+from interfaces.http.answers import accepted, location, resource
+from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
+from interfaces.http.caller import ApiRequest
+from interfaces.http.endpoint import IF_NONE_MATCH, Content, Reply, endpoint, problems
+from interfaces.http.schemas import JobView
+
+
+class EraseIn(Struct, frozen=True, omit_defaults=True):
+    """Whom to forget: a customer id, or an email address."""
+
+    subject_id: Annotated[str, Meta(min_length=1, max_length=MAX_SUBJECT)]
+    scope: Literal["order_data", "attachments"] = "order_data"
+    reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)] | None = None
+
+
+_EXAMPLE: dict[str, Any] = {
+    "subject_id": "cust_123", "scope": "order_data", "reason": "user_request",
+}  # fmt: skip
+
+
+@endpoint(
+    "POST",
+    "/gdpr/erase-request",
+    permission=Permission.ERASURE_MANAGE,
+    summary="Erase what is kept of a person",
+    tag="Privacy",
+    content=(Content(EraseIn, example=_EXAMPLE),),
+    replies={
+        202: Reply("A job, whose result is the report.", JobView,
+                   headers=("Location", "Idempotency-Replayed")),
+        **problems(413, 415, 503),
+    },
+)  # fmt: skip
+async def request_erasure(request: ApiRequest) -> ASGIApp:
+    """By customer id: all orders of that customer, what the customer did as an actor, and what
+    events of other orders say of it. By email address: orders whose customer has it, and what is
+    said of who has it in orders of others. The values and their keys are destroyed, the keys of
+    all others wrapped anew, and every store is read again; the ledger and its proofs stay as they
+    are. What is under legal hold is retained, and listed. A request for the same person that is
+    under way is joined. Nothing found is a report that says so."""
+    value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
+    made = await request.services.erase(request.caller, request.doer, value)
+    where = location("gdpr", made.job.job_id)
+    return accepted(job_view(made.job), where, replayed=made.replayed)
+
+
+@endpoint(
+    "GET",
+    "/gdpr/{job_id:str}",
+    permission=Permission.ERASURE_MANAGE,
+    summary="An erasure, and its report",
+    tag="Privacy",
+    headers=(IF_NONE_MATCH,),
+    replies={
+        200: Reply("The job as it stands.", JobView, headers=("ETag",)),
+        304: Reply("The caller has it already.", headers=("ETag",)),
+        **problems(404, 405, 503),
+    },
+)
+async def get_erasure(request: ApiRequest) -> ASGIApp:
+    """`result` tells each store, what was erased, what was retained and on which ground, and what
+    was `left` when the store was read again."""
+    job = await request.services.jobs.get(request.caller, request.path_value("job_id"))
+    if job.kind != ERASURE:
+        raise NotFound
+    return resource(request, job_view(job))
+
+
+HANDLERS = (request_erasure, get_erasure)

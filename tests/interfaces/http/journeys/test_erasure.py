@@ -1,0 +1,324 @@
+"""A person is forgotten: nothing of it is left in any store, and every proof holds as before."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
+
+pytestmark = pytest.mark.anyio
+
+ANN: Json = {
+    "id": "cust_ann", "email": "ann.marlow@example.org", "name": "Ann Marlow", "phone": "+44 20 1",
+}  # fmt: skip
+HOME: Json = {"name": "Ann Marlow", "line1": "12 Rowan Walk", "city": "Eastmere", "country": "GB"}
+BEN: Json = {"id": "cust_ben", "email": "ben@example.org", "name": "Ben Oakes"}
+OF_ANN = ("ann.marlow", "Marlow", "Rowan Walk", "+44 20 1", "gate code 77", "198.51.100.7")
+TABLES = """
+select format('%I.%I', schemaname, tablename) from pg_tables
+ where schemaname in ('public', 'cell_0', 'procrastinate')
+"""
+
+
+async def erase(shop: Shop, subject: str, role: str = "admin", **more: Any) -> Json:
+    """The job, when it is over."""
+    client = shop.as_role(role)
+    made = await client.post(f"{BASE}/gdpr/erase-request", json={"subject_id": subject, **more})
+    assert made.status_code == 202, made.text
+    where = made.headers["location"]
+    assert where == f"{BASE}/gdpr/{made.json()['job_id']}"
+    for _ in range(600):
+        job: Json = (await client.get(where)).json()
+        if job["status"] in ("succeeded", "failed"):
+            return job
+        await asyncio.sleep(0.05)
+    raise AssertionError(job)
+
+
+async def told(shop: Shop) -> None:
+    """Ann has two orders; Ben sends her a present."""
+    actor = {"actor_id": "cust_ann", "ip": "198.51.100.7"}
+    for number in (1, 2):
+        await shop.record(
+            f"ann_{number}", type="order.created", metadata=actor,
+            payload={"customer": ANN, "shipping_address": HOME, "total_minor": 100 * number},
+        )  # fmt: skip
+        await shop.record(
+            f"ann_{number}", type="order.note.added", payload={"note": "gate code 77"},
+            metadata={"actor_id": "agent_1", "ip": "203.0.113.5"},
+        )  # fmt: skip
+    await shop.record(
+        "ben_1", type="order.created",
+        payload={"customer": BEN, "billing_address": {"line1": "3 Elm Row"},
+                 "shipping_address": {**HOME, "email": ANN["email"]}},
+    )  # fmt: skip
+    await shop.record(
+        "ben_1", type="order.address.changed",
+        payload={"field": "shipping_address", "before": HOME,
+                 "after": {**HOME, "line1": "14 Rowan Walk"}},
+    )  # fmt: skip
+    body = {
+        "snapshot_id": "snap", "captured_at": "2025-01-01T00:00:00Z", "source": "shop",
+        "state": {"customer": ANN},
+    }  # fmt: skip
+    path = f"{BASE}/orders/ann_1/snapshots"
+    assert (await shop.as_role("producer").post(path, json=body)).status_code == 201
+
+
+async def everything(shop: Shop) -> str:
+    """All that an admin may read, in one text."""
+    paths = [
+        f"/orders/{order}/{what}"
+        for order in ("ann_1", "ann_2", "ben_1")
+        for what in ("timeline", "snapshot", "timeline/aggregate")
+    ]
+    paths += ["/events", "/orders", "/snapshots/snap", "/jobs"]
+    texts = [(await shop.get(path, "admin")).text for path in paths]
+    acts = (await shop.get("/audit", "admin", type="history.subject.*")).text
+    return "\n".join([*texts, acts])
+
+
+async def found(shop: Shop, address: str) -> list[str]:
+    head = {"X-Min-Sequence": str(await shop.head())}
+    body = {"query": {"ident": address, "exact": True}, "sort": ["sequence"]}
+    answer = await shop.as_role("admin").post(f"{BASE}/search", json=body, headers=head)
+    return [item["order_id"] for item in answer.json()["items"]]
+
+
+def stored(shop: Shop) -> bytes:
+    """Every row of every table, as text."""
+    rows = []
+    with psycopg.connect(shop.house.settings.database_url, autocommit=True) as connection:
+        for (table,) in connection.execute(TABLES).fetchall():
+            found = connection.execute(f"select t::text from {table} t".encode()).fetchall()
+            rows += [row[0] for row in found]
+    return "\n".join(rows).encode()
+
+
+async def test_a_customer_is_forgotten_and_every_proof_holds(shop: Shop) -> None:
+    await told(shop)
+    before = {
+        event: (await shop.get(f"/events/{event}/bytes", "admin")).content
+        for event in ("evt_1", "evt_2", "evt_5")
+    }
+    assert set(await found(shop, ANN["email"])) == {"ann_1", "ann_2", "ben_1"}
+    job = await erase(shop, "cust_ann", reason="user_request")
+    assert job["status"] == "succeeded", job
+    report = job["result"]
+    assert report["orders"] == {"found": 2, "erased": 2, "retained": 0}
+    assert report["retained"] == []
+    assert all(store.get("left", 0) in (0, None) for store in report["stores"])
+
+    for order in ("ann_1", "ann_2"):
+        text = (await shop.get(f"/orders/{order}/timeline", "admin")).text
+        assert not [value for value in OF_ANN if value in text]
+        assert '{"erased":true}' in text
+        state = await shop.read(f"/orders/{order}/snapshot", "admin")
+        assert state["state"]["customer"]["id"] == "cust_ann"
+    # What others did, and are, stays.
+    assert "203.0.113.5" in (await shop.get("/orders/ann_1/timeline", "admin")).text
+    assert "Ben Oakes" in (await shop.get("/orders/ben_1/timeline", "admin")).text
+    assert await found(shop, ANN["email"]) == ["ben_1"]
+
+    for event, bytes_ in before.items():
+        assert (await shop.get(f"/events/{event}/bytes", "admin")).content == bytes_
+        verified = await shop.read(f"/events/{event}/verify", "admin")
+        assert verified["verified"], verified
+        states = {one["pointer"]: one["state"] for one in verified["disclosures"]}
+        # The note was about Ann; from where it was written is the agent's.
+        kept = {"/metadata/ip"} if event == "evt_2" else set(states) if event == "evt_5" else set()
+        assert {one for one in states if states[one] == "matches"} == kept
+        assert {states[one] for one in set(states) - kept} <= {"erased"}
+
+
+async def test_who_is_named_in_another_persons_order_is_forgotten_there(shop: Shop) -> None:
+    await told(shop)
+    job = await erase(shop, "Ann.Marlow@Example.org")
+    assert job["status"] == "succeeded", job
+    assert job["result"]["orders"] == {"found": 3, "erased": 2, "retained": 0}
+    assert not [value for value in OF_ANN[:5] if value in await everything(shop)]
+    assert await found(shop, ANN["email"]) == []
+    # The order of the other person is re-keyed, not erased.
+    timeline = (await shop.get("/orders/ben_1/timeline", "admin")).text
+    for kept in ("ben@example.org", "Ben Oakes", "3 Elm Row"):
+        assert kept in timeline
+    for event in ("evt_5", "evt_6"):
+        verified = await shop.read(f"/events/{event}/verify", "admin")
+        assert verified["verified"], verified
+    assert await found(shop, BEN["email"]) == ["ben_1"]
+    await shop.record("ben_1", type="order.note.added", payload={"note": "rings twice"})
+    assert "rings twice" in (await shop.get("/orders/ben_1/timeline", "admin")).text
+
+
+async def test_nothing_that_is_stored_tells_of_the_person(shop: Shop) -> None:
+    await told(shop)
+    lines = {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
+    bad = b'{"event_id": "x", "customer": "ann.marlow@example.org"'
+    made = await shop.as_role("producer").post(f"{BASE}/events/bulk", content=bad, headers=lines)
+    rejected = f"/jobs/{made.json()['job_id']}/rejected"
+    assert "ann.marlow" in (await shop.as_role("producer").get(BASE + rejected)).text
+    for subject in (ANN["email"], "cust_ann"):
+        assert (await erase(shop, subject, reason="asked by ann"))["status"] == "succeeded"
+    rows = stored(shop)
+    assert b"cust_ann" in rows  # a surrogate: the ledger says what happened
+    for value in OF_ANN:
+        assert value.encode() not in rows, value
+    assert not (await shop.as_role("producer").get(BASE + rejected)).json()["items"]
+    keys = (shop.house.settings.data_dir / "keys" / "jobs").glob("*.subject.key")
+    assert not list(keys)
+
+
+async def test_old_keys_open_nothing_any_more(shop: Shop, house: House) -> None:
+    """Whoever has the rows from before, as a replica or the WAL has, needs the bucket's key."""
+    await told(shop)
+    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
+        ((bucket, was),) = connection.execute(
+            "select bucket, bucket_key_id from cell_0.data_keys"
+            " where tenant_id = %s and subject = %s", (shop.tenant, "ann_1"),
+        ).fetchall()  # fmt: skip
+        assert (await erase(shop, "cust_ann"))["status"] == "succeeded"
+        path = house.settings.data_dir / "keys" / "tenants" / f"{shop.tenant}.keys"
+        assert str(was).encode() not in path.read_bytes()
+        left = connection.execute(
+            "select count(*) from cell_0.data_keys where tenant_id = %s and bucket = %s"
+            " and wrapped is not null and bucket_key_id = %s", (shop.tenant, bucket, was),
+        ).fetchone()  # fmt: skip
+    assert left == (0,)
+    assert "Ben Oakes" in (await shop.get("/orders/ben_1/timeline", "admin")).text
+
+
+async def test_what_comes_later_of_an_erased_order_is_not_kept(shop: Shop) -> None:
+    await told(shop)
+    await erase(shop, "cust_ann")
+    await shop.record("ann_1", event_id="late", type="order.note.added", payload={"note": "Ann!"})
+    event = await shop.read("/events/late", "admin")
+    assert event["payload"] == {"note": {"erased": True}}
+    verified = await shop.read("/events/late/verify", "admin")
+    assert verified["verified"], verified
+    again = shop.event(
+        "ann_1", event_id="evt_1", type="order.created",
+        metadata={"actor_id": "cust_ann", "ip": "198.51.100.7"},
+        payload={"customer": ANN, "shipping_address": HOME, "total_minor": 100},
+    )  # fmt: skip
+    replayed = await shop.send(again)
+    assert (replayed.status_code, replayed.headers["idempotency-replayed"]) == (200, "true")
+    assert "Marlow" not in (await shop.get("/events/evt_1", "admin")).text
+
+
+async def test_what_is_held_is_retained_and_the_rest_goes(shop: Shop) -> None:
+    await told(shop)
+    admin = shop.as_role("admin")
+    hold = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
+    placed = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()
+    report = (await erase(shop, "cust_ann"))["result"]
+    assert report["orders"] == {"found": 2, "erased": 1, "retained": 1}
+    assert report["retained"] == [
+        {"order_id": "ann_1", "ground": "legal hold", "hold_ids": [placed["hold_id"]]}
+    ]
+    assert "Ann Marlow" in (await shop.get("/orders/ann_1/timeline", "admin")).text
+    assert "Ann Marlow" not in (await shop.get("/orders/ann_2/timeline", "admin")).text
+    await admin.delete(f"{BASE}/legal-hold/{placed['hold_id']}")
+    # What was retained goes by a job of its own.
+    for _ in range(600):
+        jobs = (await admin.get(f"{BASE}/jobs", params={"kind": "erasure"})).json()["items"]
+        if len(jobs) == 2 and jobs[0]["status"] == "succeeded":
+            break
+        await asyncio.sleep(0.05)
+    assert jobs[0]["result"]["orders"] == {"found": 2, "erased": 1, "retained": 0}
+    assert "Ann Marlow" not in (await shop.get("/orders/ann_1/timeline", "admin")).text
+    verified = await shop.read("/events/evt_1/verify", "admin")
+    assert verified["verified"], verified
+    keys = (shop.house.settings.data_dir / "keys" / "jobs").glob("*.subject.key")
+    assert not list(keys)
+
+
+async def test_a_person_under_hold_is_retained_whole(shop: Shop) -> None:
+    await told(shop)
+    hold = {"target": "subject", "target_id": "cust_ann", "case_id": "case_1"}
+    await shop.as_role("admin").post(f"{BASE}/legal-hold", json=hold)
+    report = (await erase(shop, "cust_ann"))["result"]
+    assert report["orders"] == {"found": 2, "erased": 0, "retained": 2}
+    assert report["values"] == 0
+    assert "198.51.100.7" in (await shop.get("/orders/ann_1/timeline", "admin")).text
+
+
+async def test_nobody_found_is_a_report_that_says_so(shop: Shop) -> None:
+    await shop.record(payload={"note": "Jane"})
+    for subject in ("cust_nobody", "nobody@example.org"):
+        job = await erase(shop, subject)
+        assert (job["status"], job["result"]["orders"]["found"]) == ("succeeded", 0)
+    assert "Jane" in (await shop.get("/orders/ord_1/timeline", "admin")).text
+
+
+async def test_another_tenants_person_of_the_same_name_stays(shop: Shop) -> None:
+    other = shop.house.shop()
+    await told(shop)
+    await told(other)
+    await erase(shop, "cust_ann")
+    assert "Ann Marlow" in (await other.get("/orders/ann_1/timeline", "admin")).text
+
+
+async def test_who_asked_and_why_is_on_the_ledger_and_never_about_whom(shop: Shop) -> None:
+    await told(shop)
+    job = await erase(shop, ANN["email"], reason="user_request")
+    (act,) = (await shop.read("/audit", "admin", type="history.erasure.*"))["items"]
+    assert (act["type"], act["target"]) == (
+        "history.erasure.requested", f"erasure/{job['job_id']}",
+    )  # fmt: skip
+    assert act["after"]["reason"] == "user_request"
+    assert (await shop.read("/audit", "auditor", type="history.erasure.*"))["items"][0]["after"][
+        "reason"
+    ] == {"masked": True}
+    facts = await shop.walk("/events", "admin", type="history.subject.erased")
+    assert facts
+    assert "cust_ann" not in str(facts) + str(job)
+
+
+async def test_an_equal_request_under_way_is_joined(shop: Shop) -> None:
+    await told(shop)
+    client, path = shop.as_role("admin"), f"{BASE}/gdpr/erase-request"
+    asked = [client.post(path, json={"subject_id": "cust_ann"}) for _ in range(3)]
+    first, *others = [answer.json()["job_id"] for answer in await asyncio.gather(*asked)]
+    for _ in range(200):
+        if (await client.get(f"{BASE}/gdpr/{first}")).json()["status"] == "succeeded":
+            break
+        await asyncio.sleep(0.05)
+    assert "Ann Marlow" not in (await shop.get("/orders/ann_1/timeline", "admin")).text
+    for one in others:
+        assert (await client.get(f"{BASE}/gdpr/{one}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/subject_id"),
+        ({"subject_id": ""}, "/subject_id"),
+        ({"subject_id": 7}, "/subject_id"),
+        ({"subject_id": "no at@ll"}, "/subject_id"),
+        ({"subject_id": "a\u0000"}, "/subject_id"),
+        ({"subject_id": "c", "scope": "all"}, "/scope"),
+        ({"subject_id": "c", "reason": ""}, "/reason"),
+        ({"subject": "c"}, "/subject"),
+        ([], ""),
+    ],
+)
+async def test_what_is_wrong_is_told(shop: Shop, body: Any, pointer: str) -> None:
+    answer = await shop.as_role("admin").post(f"{BASE}/gdpr/erase-request", json=body)
+    assert answer.status_code == 422
+    assert pointer in pointers(answer)
+
+
+async def test_another_tenants_erasure_and_other_jobs_are_not_there(shop: Shop) -> None:
+    job = await erase(shop, "cust_ann")
+    other = shop.house.shop()
+    for client, status in ((other.as_role("admin"), 404), (shop.as_role("auditor"), 403)):
+        answer: httpx.Response = await client.get(f"{BASE}/gdpr/{job['job_id']}")
+        assert answer.status_code == status
+    reindexed = await shop.as_role("admin").post(f"{BASE}/jobs/reindex", json={})
+    answer = await shop.as_role("admin").get(f"{BASE}/gdpr/{reindexed.json()['job_id']}")
+    assert answer.status_code == 404

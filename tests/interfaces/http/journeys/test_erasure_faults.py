@@ -1,0 +1,91 @@
+"""An erasure that is cut off, or meets a hold or an event on its way, comes to the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from application.erasure.ports import Owned
+from domain.errors import Unavailable
+from infrastructure.erasure.owned import StoredOwned
+from infrastructure.erasure.rewrapping import Rewrap
+from projections.search.erasing import ErasedTerms
+from tests.interfaces.http.journeys.house import BASE, Shop
+from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, found, told
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("store", "method"), [(Rewrap, "__call__"), (ErasedTerms, "renew"), (ErasedTerms, "stale")]
+)
+async def test_what_was_cut_off_is_done_to_its_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, store: type, method: str
+) -> None:
+    real = getattr(store, method)
+    failed: list[Any] = []
+
+    async def fails_once(self: Any, *given: Any) -> Any:
+        if not failed:
+            failed.append(given)
+            raise Unavailable
+        return await real(self, *given)
+
+    monkeypatch.setattr(store, method, fails_once)
+    await told(shop)
+    job = await erase(shop, ANN["email"])
+    assert failed
+    assert job["status"] == "succeeded", job
+    report = job["result"]
+    assert (report["orders"]["found"], report["orders"]["erased"]) == (3, 2)
+    assert report["values"] > 10
+    assert await found(shop, ANN["email"]) == []
+    text = (await shop.get("/orders/ann_1/timeline", "admin")).text
+    assert not [value for value in OF_ANN[:5] if value in text]
+
+
+async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = StoredOwned.load
+    holds: list[httpx.Response] = []
+
+    async def held_meanwhile(self: StoredOwned, tenant_id: str, owner: Any) -> Owned | None:
+        loaded = await real(self, tenant_id, owner)
+        if owner == ("order", "ann_1") and tenant_id == shop.tenant and not holds:
+            body = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
+            holds.append(await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body))
+        return loaded
+
+    monkeypatch.setattr(StoredOwned, "load", held_meanwhile)
+    await told(shop)
+    report = (await erase(shop, "cust_ann"))["result"]
+    assert [one.status_code for one in holds] == [201]
+    assert report["orders"] == {"found": 2, "erased": 1, "retained": 1}
+    assert "Ann Marlow" in (await shop.get("/orders/ann_1/timeline", "admin")).text
+
+
+async def test_an_event_that_comes_while_it_is_planned_is_erased_too(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = StoredOwned.load
+    sent: list[httpx.Response] = []
+
+    async def met_meanwhile(self: StoredOwned, tenant_id: str, owner: Any) -> Owned | None:
+        loaded = await real(self, tenant_id, owner)
+        if owner == ("order", "ann_1") and tenant_id == shop.tenant and not sent:
+            event = shop.event("ann_1", event_id="between", payload={"note": "gate code 77"})
+            sent.append(await shop.send(event))
+        return loaded
+
+    monkeypatch.setattr(StoredOwned, "load", met_meanwhile)
+    await told(shop)
+    job = await erase(shop, "cust_ann")
+    assert [one.status_code for one in sent] == [201]
+    assert job["status"] == "succeeded", job
+    event = await shop.read("/events/between", "admin")
+    assert event["payload"] == {"note": {"erased": True}}
+    verified = await shop.read("/events/between/verify", "admin")
+    assert verified["verified"], verified
