@@ -15,7 +15,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct, field
 
-from application.erasure.ports import Owned, OwnedStore
+from application.erasure.ports import Entry, Erasures, Journal, Owned, OwnedStore
 from application.holds.choke import ChokePoint
 from application.ports import Accepted, Clock, Door, OrderHistories, Outcome, Refused, Statement
 from domain.erasure.places import Value, is_customer, named, placed
@@ -62,6 +62,8 @@ class EraseOwners:
         store: OwnedStore,
         histories: OrderHistories,
         holds: ChokePoint,
+        journal: Journal,
+        erasures: Erasures,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
     ) -> None:
@@ -69,6 +71,8 @@ class EraseOwners:
         self._store = store
         self._histories = histories
         self._holds = holds
+        self._journal = journal
+        self._erasures = erasures
         self._clock = clock
         self._random_bytes = random_bytes
 
@@ -147,12 +151,19 @@ class EraseOwners:
         digests = {sequence: {one.digest for one in some} for sequence, some in plan.values.items()}
         for sequence, rest in plan.beside.items():
             digests.setdefault(sequence, set()).update(rest)
+        entry = Entry(
+            uuid4().hex,
+            job_id,
+            owned.owner,
+            plan.whole,
+            {sequence: sorted(some) for sequence, some in digests.items()},
+        )
         drafts = erased(
             tenant_id,
             job_id,
             {sequence: [one.pointer for one in some] for sequence, some in plan.values.items()},
             [name] if plan.whole and kind == "order" else [],
-            uuid4().hex,
+            entry.entry_id,
             now=format_us(self._clock()),
             random_bytes=self._random_bytes,
         )
@@ -161,8 +172,11 @@ class EraseOwners:
             if plan.whole
             else self._store.erasing_some(tenant_id, owned, digests)
         )
+        self._journal.begin(tenant_id, entry)
+        statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
         if not await self._submitted(drafts, statements, guards):
             return False
+        self._journal.done(tenant_id, entry.entry_id)
         into.values += sum(map(len, digests.values()))
         return True
 

@@ -56,14 +56,31 @@ async def facts_of(histories: OrderHistories, tenant_id: str, job_id: str) -> Fa
     return facts
 
 
+def pointers_of(
+    digests: Mapping[int, Sequence[str]], states: Mapping[int, bytes]
+) -> dict[int, list[str]]:
+    """The pointers at which these digests stand, by sequence, of the events that are there."""
+    found: dict[int, list[str]] = {}
+    for sequence, state in states.items():
+        wanted = set(digests.get(sequence, ()))
+        at = _placeholders(state)
+        found[sequence] = [pointer for pointer, digest in at.items() if digest in wanted]
+    return {sequence: some for sequence, some in found.items() if some}
+
+
 def digests_of(facts: Facts, states: Mapping[int, bytes]) -> dict[int, Sequence[str]]:
     """The digests at these pointers, by sequence."""
     found: dict[int, Sequence[str]] = {}
     for sequence, pointers in facts.pointers.items():
-        body = decode_body(states[sequence])
-        bodies: dict[str, Any] = {"payload": msgspec.json.decode(body.payload)}
-        if body.metadata is not msgspec.UNSET:
-            bodies["metadata"] = msgspec.json.decode(body.metadata)
-        at = placeholders(bodies)
+        at = _placeholders(states[sequence])
         found[sequence] = [at[pointer] for pointer in pointers if pointer in at]
     return found
+
+
+def _placeholders(state: bytes) -> dict[str, str]:
+    """pointer -> digest of all that is personal in an event."""
+    body = decode_body(state)
+    bodies: dict[str, Any] = {"payload": msgspec.json.decode(body.payload)}
+    if body.metadata is not msgspec.UNSET:
+        bodies["metadata"] = msgspec.json.decode(body.metadata)
+    return placeholders(bodies)

@@ -26,6 +26,57 @@ class Owned(Struct, frozen=True):
     opened: Mapping[int, Opened]
 
 
+class Entry(Struct, frozen=True):
+    """A deletion, as the journal keeps it. whole: all of the owner's; digests: what of it, by
+    sequence."""
+
+    entry_id: str
+    job_id: str
+    owner: Owner
+    whole: bool
+    digests: Mapping[int, Sequence[str]]
+
+
+class Journal(Protocol):
+    """What was erased, kept apart from the database. Each line is flushed when it returns."""
+
+    def begin(self, tenant_id: str, entry: Entry) -> None:
+        """Before the deletion is committed."""
+        ...
+
+    def done(self, tenant_id: str, entry_id: str) -> None:
+        """It was committed."""
+        ...
+
+    def tenants(self) -> Sequence[str]:
+        """Of whom anything was erased."""
+        ...
+
+    def entries(self, tenant_id: str) -> Sequence[tuple[Entry, bool]]:
+        """All in their order, and whether the journal has it that they were committed."""
+        ...
+
+
+class Erasures(Protocol):
+    """Which deletions the database itself knows of. Raises Unavailable."""
+
+    def noting(self, tenant_id: str, entry_id: str, *, told: bool) -> Statement:
+        """Notes a deletion in the transaction that makes it; `told`: with the facts of it."""
+        ...
+
+    def telling(self, tenant_id: str, entry_id: str) -> Statement:
+        """Notes that the facts of a deletion are on the ledger, in the transaction of these."""
+        ...
+
+    async def known(self, tenant_id: str) -> Mapping[str, bool]:
+        """entry id -> whether its facts are on the ledger."""
+        ...
+
+    async def execute(self, statements: Sequence[Statement]) -> None:
+        """Run statements in one transaction that keeps all writers out."""
+        ...
+
+
 class OwnedStore(Protocol):
     """The side tables of personal values, by owner. Raises KeyUnavailable, Unavailable."""
 

@@ -1,10 +1,11 @@
 """The tables of access, beside what is on the ledger: who was shown which personal values, and when
-API keys were used."""
+API keys were used; and which deletions of personal values were made."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -92,6 +93,17 @@ access_log_personal = Table(
 Index("access_log_personal_by_key", access_log_personal.c.tenant_id, access_log_personal.c.key_id)
 
 APPEND_ONLY = (access_log, access_log_orders, access_batches)
+
+erasures = Table(
+    "erasures",
+    CELL,
+    Column("tenant_id", Text, nullable=False),
+    Column("entry_id", Text, nullable=False, comment="of the journal, which is apart from here"),
+    Column("told", Boolean, nullable=False, comment="whether the ledger has the fact of it"),
+    PrimaryKeyConstraint("tenant_id", "entry_id", name="erasures_pkey"),
+    comment="Deletions of personal values. One that the journal has and this has not, a restored"
+    " backup has undone.",
+)
 
 api_key_uses = Table(
     "api_key_uses",

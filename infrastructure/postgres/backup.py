@@ -2,8 +2,9 @@
 
 A backup directory (mode 0700) holds
     database.dump    pg_dump's custom format: ciphertext of personal data, no keys
-    data/            the data directory but the server's files and published/: keys/, signing/,
-                     the issuer's key, what is to come into the access log (access/), and so on
+    data/            the data directory but the server's files, published/ and erased/: keys/,
+                     signing/, the issuer's key, what is to come into the access log (access/),
+                     and so on
     manifest.json    versions, and the SHA-256 of every other file; written last
 It is written beside its place, as <name>.<random>.incomplete, and renamed when it is whole. What
 fails or is stopped is removed; only a killed program or a power cut leaves an `.incomplete`, which
@@ -46,8 +47,9 @@ MANIFEST = "manifest.json"
 
 _DATA = "data"
 _INCOMPLETE = ".incomplete"
-_LEFT_OUT = ("postgres", "published")
-"""The server's own files; and checkpoints, which would no longer say that a backup is behind."""
+_LEFT_OUT = ("postgres", "published", "erased")
+"""The server's own files; checkpoints, which would no longer say that a backup is behind; and what
+was erased, which would not be erased again after a restore."""
 _VERSIONS = """
 select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relname = 'alembic_version' and c.relkind = 'r' order by 1

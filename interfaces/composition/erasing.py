@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 
+import structlog
+
 from application.erasure.erasing import EraseOwners
 from application.erasure.finding import FindSubject
+from application.erasure.replaying import Replayed, ReplayErasures, TellReplayed
 from application.erasure.requests import RequestErasure, SealedSubjects
 from application.erasure.running import Renewing, RunErasure
 from application.jobs.asking import Jobs
 from application.search.searching import Search
 from domain.search.hashing import TermHash
+from infrastructure.erasure.erasures import StoredErasures
+from infrastructure.erasure.journal import FileJournal
 from infrastructure.erasure.lines import StoredLines
 from infrastructure.erasure.owned import StoredOwned
 from infrastructure.erasure.rewrapping import Rewrap
@@ -25,23 +30,33 @@ from projections.orders.queries import OrderQueries
 from projections.search.erasing import ErasedTerms
 from projections.search.queries import SearchQueries
 
+log = structlog.get_logger(__name__)
+
 
 def erasing(side: WriteSide) -> RunErasure:
     """What does the jobs, in a worker."""
-    settings, pool = side.settings, side.pool
-    histories = Histories(pool)
-    store = StoredOwned(pool, Keyring(side.key_store))
-    search = Search(SearchQueries(pool, TermHash(search_key(settings.data_dir))))
-    terms = ErasedTerms(connecting(settings, "erasure"), indexing(settings))
+    pool, histories, store = side.pool, Histories(side.pool), _owned(side)
+    search = Search(SearchQueries(pool, TermHash(search_key(side.settings.data_dir))))
+    erase = EraseOwners(
+        side.door,
+        store,
+        histories,
+        choke_point(side, search),
+        _journal(side),
+        StoredErasures(pool),
+        clock,
+        os.urandom,
+    )
+    renewing = Renewing(
+        Rewrap(pool, side.key_store), _terms(side), StoredLines(pool, side.job_cipher), bucket_of
+    )
     return RunErasure(
         SealedSubjects(side.key_store),
         FindSubject(OrderQueries(pool), search, side.reader),
-        EraseOwners(side.door, store, histories, choke_point(side, search), clock, os.urandom),
+        erase,
         store,
         histories,
-        Renewing(
-            Rewrap(pool, side.key_store), terms, StoredLines(pool, side.job_cipher), bucket_of
-        ),
+        renewing,
         clock,
     )
 
@@ -49,3 +64,38 @@ def erasing(side: WriteSide) -> RunErasure:
 def asking_for_erasure(side: WriteSide, jobs: Jobs) -> RequestErasure:
     """What makes the jobs, in an API process."""
     return RequestErasure(jobs, side.jobs, side.acts, SealedSubjects(side.key_store), clock)
+
+
+async def erase_again(side: WriteSide) -> Replayed:
+    """What a restored backup has brought back is gone before anybody reads it. Raises Unavailable,
+    KeyUnavailable."""
+    replayed = await ReplayErasures(
+        _journal(side),
+        StoredErasures(side.pool),
+        _owned(side),
+        Rewrap(side.pool, side.key_store),
+        _terms(side),
+        bucket_of,
+    )()
+    if replayed.entries:
+        log.warning("erasures.replayed", entries=replayed.entries, values=replayed.values)
+    return replayed
+
+
+def telling_again(side: WriteSide) -> TellReplayed:
+    """A worker's."""
+    return TellReplayed(
+        _journal(side), StoredErasures(side.pool), _owned(side), side.door, clock, os.urandom
+    )
+
+
+def _journal(side: WriteSide) -> FileJournal:
+    return FileJournal(side.settings.data_dir)
+
+
+def _owned(side: WriteSide) -> StoredOwned:
+    return StoredOwned(side.pool, Keyring(side.key_store))
+
+
+def _terms(side: WriteSide) -> ErasedTerms:
+    return ErasedTerms(connecting(side.settings, "erasure"), indexing(side.settings))

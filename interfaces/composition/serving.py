@@ -40,7 +40,7 @@ from infrastructure.key_store import durable
 from interfaces.composition.access_log import logging_access
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.endings import on_release
-from interfaces.composition.erasing import asking_for_erasure
+from interfaces.composition.erasing import asking_for_erasure, erase_again
 from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
@@ -69,6 +69,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         traced = await stack.enter_async_context(tracing(settings, "api"))
         side = await stack.enter_async_context(writing(settings, "api", READERS, traced))
+        await erase_again(side)
         listener = Listener(connecting(settings, "api listener"), settings.cell)
         await listener.start()
         stack.push_async_callback(listener.close)

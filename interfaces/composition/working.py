@@ -28,7 +28,7 @@ from interfaces.collector import spare_the_collector
 from interfaces.composition.access_log import tending_access
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.endings import tell_endings
-from interfaces.composition.erasing import erasing
+from interfaces.composition.erasing import erase_again, erasing, telling_again
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
@@ -46,6 +46,7 @@ SWEEP_MINUTES = 5
 PRUNE_MINUTES = 1
 ACCESS_MINUTES = 1
 HOLDS_MINUTES = 1
+ERASURES_MINUTES = 1
 
 Loop = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
     async with AsyncExitStack() as stack:
         traced = await stack.enter_async_context(tracing(settings, "worker"))
         side = await stack.enter_async_context(writing(settings, "worker"))
+        await erase_again(side)
         hub = Hub(
             connecting(settings, "hub"),
             channel(settings.cell),
@@ -88,6 +90,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
             traces=(PRUNE_MINUTES, PruneTraces(side.pool, NAMES)),
             access=(ACCESS_MINUTES, tending_access(side)),
             holds=(HOLDS_MINUTES, tell_endings(side)),
+            erasures=(ERASURES_MINUTES, telling_again(side)),
         )
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)

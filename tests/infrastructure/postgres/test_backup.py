@@ -27,6 +27,8 @@ def data_dir(tmp_path: Path) -> Path:
     (path / "published" / "acme" / "1" / "checkpoint").mkdir(parents=True)
     (path / "published" / "acme" / "1" / "checkpoint" / "1").write_text("a note")
     (path / "issuer.pem").write_text("the issuer's key")
+    (path / "erased").mkdir()
+    (path / "erased" / "acme.journal").write_text("what was erased")
     (path / "access").mkdir(mode=0o700)
     (path / "access" / "spool.00000001").write_text("entries of the access log")
     (path / "access" / "spool.lock").touch()
@@ -74,16 +76,17 @@ def test_what_is_restored_is_what_was_there(
             connection.execute("truncate cell_0.events")
 
 
-def test_published_checkpoints_are_not_in_a_backup(
+def test_what_tells_that_a_backup_is_behind_is_not_in_it(
     taken: Path, empty_url: str, data_dir: Path, tmp_path: Path
 ) -> None:
-    """With them, a restored backup would not know that it lies behind; they stay where they are."""
-    assert not [one for one in taken.rglob("*") if "published" in one.parts]
+    """The published checkpoints, and what was erased: they stay where they are."""
+    assert not [one for one in taken.rglob("*") if {"published", "erased"} & set(one.parts)]
     restored = tmp_path / "restored"
-    (data_dir / "published").rename(tmp_path / "kept")
     restored.mkdir()
-    (tmp_path / "kept").rename(restored / "published")
+    for kept in ("published", "erased"):
+        (data_dir / kept).rename(restored / kept)
     backup.restore(taken, empty_url, restored)
+    assert (restored / "erased" / "acme.journal").read_text() == "what was erased"
     assert (restored / "published" / "acme" / "1" / "checkpoint" / "1").read_text() == "a note"
     assert (restored / "issuer.pem").exists()
 
