@@ -30,6 +30,7 @@ from domain.search.aggregation import (
     Fold,
     Group,
     Groups,
+    Measure,
     Seen,
     Value,
     currency_of,
@@ -39,9 +40,12 @@ from domain.search.aggregation import (
 )
 from domain.search.aggregation import Key as GroupKey
 from domain.search.calendar import starts, time_zone
-from domain.search.fields import Field
+from domain.search.fields import FIELDS, Field
 from domain.search.query import All, Match, Node
 from domain.search.terms import values_at
+from domain.times import parse_us
+
+_EDGES = [Measure(op, FIELDS["occurred_at"]) for op in ("min", "max")]
 
 
 class Aggregate:
@@ -56,11 +60,14 @@ class Aggregate:
         self._groups = groups
         self._deciding = Deciding(index)
 
-    async def __call__(self, tenant_id: str, node: Node, asked: Asked) -> Groups:
+    async def __call__(
+        self, tenant_id: str, node: Node, asked: Asked, *, limited: bool = False
+    ) -> Groups:
         """The groups, by key; of intervals of time also those in which nothing is, between the
-        first and the last. With `Asked.top`, the highest first."""
+        first and the last. With `Asked.top`, the highest first. limited: who asks may not know when
+        the tenant's other events were."""
         timed = [group for group in asked.groups if group.interval]
-        frame = await self._frame(tenant_id, node, timed[0]) if timed else None
+        frame = await self._frame(tenant_id, node, timed[0], limited) if timed else None
         begins = frame.begins if frame else []
         rows = await self._groups.rolled_up(tenant_id, node, asked, begins)
         rollup = rows is not None
@@ -75,10 +82,11 @@ class Aggregate:
             return Groups(_highest(rows, asked.top), rollup)
         return Groups(in_order(rows), rollup)
 
-    async def _frame(self, tenant_id: str, node: Node, group: Group) -> Frame:
+    async def _frame(self, tenant_id: str, node: Node, group: Group, limited: bool) -> Frame:
         """From when to when intervals are counted: as the question says, else as events are."""
         low, high = bounds(node)
-        span = await self._groups.span(tenant_id) or (0, -1)
+        found = self._span_of(tenant_id, node) if limited else self._groups.span(tenant_id)
+        span = await found or (0, -1)
         assert group.interval is not None, "the group of a time"
         try:
             begins = starts(
@@ -91,6 +99,12 @@ class Aggregate:
         except ValueError as error:
             raise Invalid.field("/group_by", str(error)) from None
         return Frame(begins, low is not None, high is not None)
+
+    async def _span_of(self, tenant_id: str, node: Node) -> tuple[int, int] | None:
+        """The lowest and the highest occurred_at of the events that are meant."""
+        found = await self(tenant_id, node, Asked(_EDGES, []))
+        ((_, (first, last)),) = found.rows
+        return None if first is None else (parse_us(str(first)), parse_us(str(last)))
 
     async def _of_rows(self, plan: Plan, asked: Asked, begins: Sequence[int]) -> Rows:
         fields = [group.field for group in asked.groups]

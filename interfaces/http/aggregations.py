@@ -119,8 +119,9 @@ async def aggregate(request: ApiRequest) -> ASGIApp:
     groups = body.read("group_by", read_groups, list[Group]())
     node = _may_ask(request, node, groups, measures)
     body.done()
-    aggregated = request.services.aggregate
-    found = await aggregated(request.caller.tenant_id, node, Asked(measures, groups))
+    aggregated, caller = request.services.aggregate, request.caller
+    limited = not caller.reach(Permission.EVENTS_READ).is_of_all_events
+    found = await aggregated(caller.tenant_id, node, Asked(measures, groups), limited=limited)
     return _answer(groups, found)
 
 

@@ -185,6 +185,21 @@ async def test_counts(told: Shop, role: str) -> None:
     assert groups == {source: sources.count(source) for source in sources}
 
 
+async def test_intervals_do_not_tell_when_events_out_of_reach_were(shop: Shop) -> None:
+    role = {"role": "payments", "permissions": READS, "scope": {"sources": ["stripe"]}}
+    assert (await shop.as_role("admin").post(f"{BASE}/roles", json=role)).status_code == 201
+    by_hour = {"group_by": [{"field": "occurred_at", "interval": "hour"}]}
+    assert (await ask(shop, "payments", "/aggregations", by_hour)).json()["groups"] == []
+    await shop.record(source="shop", occurred_at="2001-01-01T00:00:00Z")
+    await shop.record(source="stripe", occurred_at="2025-01-01T00:00:00Z")
+    await shop.record(source="stripe", occurred_at="2025-01-01T02:00:00.5Z")
+    answer = await ask(shop, "payments", "/aggregations", by_hour)
+    assert [one["values"] for one in answer.json().get("groups", [])] == [[1], [0], [1]]
+    open_end = {**by_hour, "query": {"field": "occurred_at", "gte": "2025-01-01T01:00:00Z"}}
+    answer = await ask(shop, "payments", "/aggregations", open_end)
+    assert [one["values"] for one in answer.json().get("groups", [])] == [[0], [1]]
+
+
 @pytest.mark.parametrize("role", ["payments", "failures"])
 async def test_who_sees_parts_of_orders_has_no_right_to_whole_ones(told: Shop, role: str) -> None:
     for path in (
