@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from application.audit.newest import FRESH, Newest
+from application.audit.newest import FRESH, STALEST, Newest
 from domain.audit.acts import Fact
 from domain.errors import Unavailable
 
@@ -111,3 +111,18 @@ async def test_while_the_store_is_away_what_was_known_goes_on() -> None:
         await known.of("globex")
     store.away = False
     assert (await known.of("globex")).version == 1
+
+
+async def test_what_was_known_does_not_go_on_for_ever() -> None:
+    """A store may be too busy to tell what changed, and answer all else."""
+    known, store, clock = newest()
+    first, begun = await known.of("acme"), clock.now
+    store.away = True
+    while clock.now < begun + STALEST - FRESH:
+        clock.now += FRESH
+        assert await known.of("acme") is first
+    clock.now += FRESH
+    with pytest.raises(Unavailable):
+        await known.of("acme")
+    store.away, store.stored = False, 2
+    assert (await known.of("acme")).version == 2
