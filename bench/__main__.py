@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.apart import apart
 from bench.append import append
 from bench.bulk import bulk
 from bench.figures import Row, table
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "reading": reading,
     "access": logging_access,
     "hostile": hostile,
+    "apart": apart,
     "following": following,
     "verify": verifying,
     "proofs": proving,
