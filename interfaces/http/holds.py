@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -178,7 +179,7 @@ async def _encoded(request: ApiRequest, hold: Hold) -> bytes:
     return show(msgspec.json.encode(_view(hold, request.services.clock())))
 
 
-async def _show(request: ApiRequest, holds: Any) -> Show:
+async def _show(request: ApiRequest, holds: Sequence[Hold]) -> Show:
     sequences = [hold.sequence for hold in holds]
     return await request.services.viewer.acts(request.caller, request.shown, sequences)
 

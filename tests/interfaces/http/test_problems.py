@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from domain import errors
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
-from domain.errors import EventConflict, FieldError, Invalid, OrderHistoryError
+from domain.errors import EventConflict, FieldError, HoldNamed, Invalid, OrderHistoryError
 from interfaces.http.answers import json_answer
 from interfaces.http.app import create_app
 from interfaces.http.bodies import read_json_bytes
@@ -68,6 +68,8 @@ def name(request: ApiRequest) -> str:
         (errors.NotFound(), 404, "not-found"),
         (errors.Conflict(), 409, "conflict"),
         (EventConflict("e1", ["/payload/a"]), 409, "event-conflict"),
+        (errors.OnHold([HoldNamed("hold_1", "case_1")]), 409, "on-hold"),
+        (errors.HoldsMoved(), 503, "unavailable"),
         (errors.TooLarge(), 413, "too-large"),
         (Invalid.field("/type", "is required"), 422, "invalid"),
         (errors.Unavailable(), 503, "unavailable"),

@@ -123,6 +123,22 @@ async def test_orders_in_every_sort_are_those_of_the_reference(
         assert await walked(shops, query, order, limit) == wanted
 
 
+@settings(max_examples=300)
+@given(query=queries(EVENTS), few=st.booleans())
+async def test_which_of_some_orders_have_a_match(
+    shops: Pool, query: dict[str, Any], few: bool
+) -> None:
+    """few: what is read is read in many parts."""
+    asked = [*sorted({one.order_id for one in EVENTS if one.order_id is not None})[::2], "none"]
+    search, node = Search(SearchQueries(shops, HASHES)), read_query(query, "/query", personal=True)
+    with pytest.MonkeyPatch.context() as patch:
+        if few:
+            patch.setattr(deciding, "CANDIDATES", 50)
+        found = await search.having("acme", node, asked)
+        assert await search.having("another", node, asked) == set()
+    assert found == set(expected(query, Order())).intersection(asked)
+
+
 OPEN: dict[str, Any] = {"all": [{"text": "scanned"}, {"field": "payload.zone", "eq": "A1"}]}
 BLUE: dict[str, Any] = {"any": [{"text": "blue"}, {"text": "shirt"}, {"text": "wms"}]}
 ANY: dict[str, Any] = {"all": []}

@@ -109,10 +109,12 @@ def known(running: Running) -> Json:
         search = {"name": "known", "search": {"query": {"ident": "ord_1"}}}
         saved = client.post("/searches", json=search).json()
         job = client.post("/snapshots/compute", json={"order_id": "ord_1"}).json()
+        held = {"target": "order", "target_id": "ord_2", "case_id": "case_1"}
+        hold = client.post("/legal-hold", json=held).json()
     return {
         "event_id": "evt_1", "order_id": "ord_1", "correction_id": "evt_2",
         "snapshot_id": "snap_1", "search_id": saved["search_id"], "job_id": job["job_id"],
-        "type": "order.*",
+        "hold_id": hold["hold_id"], "type": "order.*",
     }  # fmt: skip
 
 

@@ -1,0 +1,106 @@
+"""Whatever waits for the end of a hold is told of it, released or expired, whoever ended it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from application.holds.ending import TellEndings
+from application.holds.managing import ManageHolds
+from application.search.searching import Search
+from domain.access.caller import Caller
+from domain.errors import Unavailable
+from infrastructure.event_store.committer import Committer
+from infrastructure.holds.tenants import StoredHoldingTenants
+from infrastructure.postgres.connect import Pool
+from tests.application.holds.kit import ANN, World, order
+from tests.domain.ledger.drafts import draft
+from tests.infrastructure.event_store.kit import fresh
+
+pytestmark = pytest.mark.anyio
+
+
+class Waiting:
+    """Notes what it is told; fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.told: list[tuple[str, str]] = []
+
+    async def released(self, tenant_id: str, hold_id: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable
+        self.told.append((tenant_id, hold_id))
+
+    def of(self, tenant: str) -> list[str]:
+        return [hold_id for told, hold_id in self.told if told == tenant]
+
+
+def telling(world: World, pool: Pool, *waiting: Waiting) -> TellEndings:
+    return TellEndings(world.acts, StoredHoldingTenants(pool), world.clock, waiting)
+
+
+async def test_each_ending_is_told_once_by_a_worker(world: World, pool: Pool) -> None:
+    tenant, waiting = fresh("tells"), Waiting()
+    tell = telling(world, pool, waiting)
+    await world.place(tenant, "h1", order("a"), expires_us=world.clock.now_us + 5)
+    await world.place(tenant, "h2", order("b"))
+    await world.place(tenant, "h3", order("c"))
+    await tell()
+    assert waiting.of(tenant) == []
+    await world.release(tenant, "h2")
+    await tell()
+    assert waiting.of(tenant) == ["h2"]
+    world.clock.now_us += 5  # the stream stands still; time does not
+    assert await tell() == 1
+    assert await tell() == 0
+    assert waiting.of(tenant) == ["h2", "h1"]
+
+
+async def test_a_new_worker_tells_what_one_before_it_may_have_lost(
+    world: World, pool: Pool
+) -> None:
+    tenant, waiting = fresh("again"), Waiting()
+    await world.place(tenant, "h1", order("a"))
+    await world.release(tenant, "h1")
+    for _ in range(2):
+        await telling(world, pool, waiting)()
+    assert waiting.of(tenant) == ["h1", "h1"]
+
+
+async def test_what_could_not_be_told_is_told_again(world: World, pool: Pool) -> None:
+    tenant, waiting = fresh("fails"), Waiting(failures=1)
+    await world.place(tenant, "h1", order("a"))
+    await world.release(tenant, "h1")
+    tell = telling(world, pool, waiting)
+    with pytest.raises(Unavailable):
+        await tell()
+    await tell()
+    assert waiting.of(tenant) == ["h1"]
+
+
+async def test_a_release_tells_at_once_and_is_released_whatever_waits(world: World) -> None:
+    tenant, failing, waiting = fresh("at-once"), Waiting(failures=1), Waiting()
+    on_release: Sequence[Any] = (failing, waiting)
+    manage = ManageHolds(world.acts, cast(Search, world.search), world.clock, on_release)
+    caller = Caller("ann", tenant, frozenset(), frozenset(), 1)
+    body = {"target": "order", "target_id": "a", "case_id": "case_1"}
+    hold = await manage.place(caller, ANN, body)
+    await manage.release(caller, ANN, hold.hold_id)
+    assert (failing.told, waiting.told) == ([], [(tenant, hold.hold_id)])
+    assert (await manage.get(tenant, hold.hold_id)).status(world.clock()) == "released"
+    await manage.release(caller, ANN, hold.hold_id)
+    assert len(waiting.told) == 1
+
+
+async def test_who_has_holds(world: World, pool: Pool, door: Committer) -> None:
+    holding, other = fresh("holding"), fresh("none")
+    await world.place(holding, "h1", order("a"))
+    await door.submit([draft("e1", "o1", other)])
+    tenants = await StoredHoldingTenants(pool).tenants()
+    assert holding in tenants
+    assert other not in tenants
+    assert list(tenants) == sorted(tenants)
