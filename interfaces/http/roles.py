@@ -208,7 +208,7 @@ async def list_assignments(request: ApiRequest, query: Numbered) -> ASGIApp:
     replies={
         200: Reply("Its roles; none, if nothing is assigned.", Assigned, headers=("ETag",)),
         304: Reply("The caller has it already.", headers=("ETag",)),
-        **problems(503),
+        **problems(404, 503),
     },
 )
 async def get_assignment(request: ApiRequest) -> ASGIApp:
@@ -228,7 +228,7 @@ async def get_assignment(request: ApiRequest) -> ASGIApp:
     content=(Content(AssignmentIn, example={"roles": ["refund_desk"]}),),
     replies={
         200: Reply("What it has now; the change is on the ledger.", Assigned),
-        **problems(413, 415, 503),
+        **problems(404, 413, 415, 503),
     },
 )
 async def assign_roles(request: ApiRequest) -> ASGIApp:

@@ -93,7 +93,10 @@ async def test_everything_at_once(
     filled: None, as_app: Connect, app: Connection, owner: Connection
 ) -> None:
     before = await content(app)
-    tables = "order_events, orders, actors, idents, event_counts, sources, redactions, ledger_tiles"
+    tables = (
+        "order_events, orders, actors, idents, event_counts, sources, redactions, audit_log,"
+        " ledger_tiles"
+    )
     await owner.execute(f"truncate {tables}".encode())
     for tenant in ("acme", "umbrella"):
         assert all(one.healed for one in await walked(as_app, tenant))

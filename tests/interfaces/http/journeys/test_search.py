@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from domain.access.permissions import BUILT_IN, Permission
 from domain.snapshots.events import CAPTURED
 from infrastructure.postgres.connect import address
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
@@ -269,10 +268,10 @@ async def test_the_services_own_events_are_found_by_their_type(house: House) -> 
         assert event["order_id"] == "ord_1"
 
 
-async def test_whoever_reads_events_alone_does_not_ask_of_orders(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(cast(Any, BUILT_IN), "events_only", frozenset({Permission.EVENTS_READ}))
+async def test_whoever_reads_events_alone_does_not_ask_of_orders(shop: Shop) -> None:
+    role = {"role": "events_only", "permissions": ["events.read"]}
+    made = await shop.as_role("admin").post(f"{BASE}/roles", json=role)
+    assert made.status_code == 201, made.text
     by_total: Json = {"field": "order.total_minor", "eq": 500}
     highest = {"op": "max", "field": "order.total_minor"}
     for path, body in (

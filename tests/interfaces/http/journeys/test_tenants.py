@@ -15,9 +15,10 @@ pytestmark = pytest.mark.anyio
 
 IDS = {
     "event_id", "order_id", "correction_id", "snapshot_id", "search_id", "job_id", "type", "tile",
+    "key_id", "hold_id", "role",
 }  # fmt: skip
-FOR_ALL = {"get_global_tile"}
-"""The global log holds digests of no tenant in particular."""
+FOR_ALL = {"get_global_tile", "get_assignment"}
+"""The global log holds digests of no tenant in particular; any subject has roles, if only none."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,12 @@ async def theirs(house: House) -> tuple[Shop, Json]:
     )  # fmt: skip
     search = {"name": "theirs", "search": {"query": {"text": "x"}}}
     saved = await shop.as_role("admin").post(f"{BASE}/searches", json=search)
+    admin = shop.as_role("admin")
+    hold = {"target": "order", "target_id": "ord_1", "case_id": "case_1"}
+    held = await admin.post(f"{BASE}/legal-hold", json=hold)
+    key = await admin.post(f"{BASE}/api-keys", json={"label": "theirs"})
+    role = {"role": "desk", "permissions": ["events.read"]}
+    assert (await admin.post(f"{BASE}/roles", json=role)).status_code == 201
     return shop, {
         "event_id": ["evt_theirs", stored["id"]],
         "order_id": ["ord_1"],
@@ -49,6 +56,9 @@ async def theirs(house: House) -> tuple[Shop, Json]:
         "search_id": [saved.json()["search_id"]],
         "job_id": [job.json()["job_id"]],
         "type": ["order.*"],
+        "hold_id": [held.json()["hold_id"]],
+        "key_id": [key.json()["key_id"]],
+        "role": ["desk"],
         "tile": ["0/000.p/1", "entries/000.p/1"],
     }
 
