@@ -26,6 +26,10 @@ class CustomersOrders(Protocol):
 
     async def wait_for(self, tenant: str, sequence: int, timeout: float) -> bool: ...
 
+    async def left_out(self, tenant: str) -> bool:
+        """Whether events of the tenant are missing, for they could not be taken."""
+        ...
+
     async def of_customer(self, tenant: str, customer_id: str) -> Sequence[str]:
         """All orders whose customer this is now."""
         ...
@@ -62,6 +66,8 @@ class FindSubject:
         head = (await self._reader.head(tenant_id)).sequence
         if not await self._orders.wait_for(tenant_id, head, _PATIENCE):
             raise Unavailable("the read models have not all that is recorded yet")
+        if await self._orders.left_out(tenant_id):
+            raise Unavailable("the read models lack events that they could not take; see `doctor`")
         if subject.email is not None:
             node: Node = read_ident(subject.email, exact=True, personal=True)
             return Found([], await self._named(tenant_id, node), None)

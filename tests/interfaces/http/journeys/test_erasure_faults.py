@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from application.erasure.ports import Owned
 from domain.errors import Unavailable
 from infrastructure.erasure.owned import StoredOwned
 from infrastructure.erasure.rewrapping import Rewrap
 from projections.search.erasing import ErasedTerms
+from tests.infrastructure.ledger.cell import until
 from tests.interfaces.http.journeys.house import BASE, Shop
 from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, found, told
 
@@ -44,6 +48,20 @@ async def test_what_was_cut_off_is_done_to_its_end(
     assert await found(shop, ANN["email"]) == []
     text = (await shop.get("/orders/ann_1/timeline", "admin")).text
     assert not [value for value in OF_ANN[:5] if value in text]
+
+
+async def test_what_the_read_model_lacks_is_waited_for(shop: Shop) -> None:
+    """It might be the person's."""
+    await told(shop)
+    letter = "insert into cell_0.dead_letters values ('orders', 1000000000, %s, 1, 'x', 1)"
+    with psycopg.connect(shop.house.settings.database_url, autocommit=True) as connection:
+        connection.execute(letter, (shop.tenant,))
+        with capture_logs() as logs:
+            erasing = asyncio.ensure_future(erase(shop, "cust_ann"))
+            await until(lambda: any(line["event"] == "job waits" for line in logs))
+            assert "Ann Marlow" in (await shop.get("/orders/ann_1/timeline", "admin")).text
+        connection.execute("delete from cell_0.dead_letters where tenant_id = %s", (shop.tenant,))
+    assert (await erasing)["result"]["orders"]["erased"] == 2
 
 
 async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
