@@ -74,7 +74,7 @@ def _subject(given: Any, wrong: list[FieldError]) -> Subject:
     if given is None:
         wrong.append(FieldError("/subject_id", "is required: a customer id or an email address"))
     elif not isinstance(given, str) or not 1 <= len(given) <= MAX_SUBJECT:
-        wrong.append(FieldError("/subject_id", f"must have 1 to {MAX_SUBJECT} characters"))
+        wrong.append(FieldError("/subject_id", f"must be a text of 1 to {MAX_SUBJECT} characters"))
     elif not given.isprintable():
         wrong.append(FieldError("/subject_id", "must not hold control characters"))
     elif "@" in given:
