@@ -86,6 +86,11 @@ def format_short(us: int) -> str:
     return text[:-4] + "Z" if us % 1000 == 0 else text
 
 
+def format_known(us: int | None) -> str | None:
+    """As `format_short`, of an instant that may not have come."""
+    return None if us is None else format_short(us)
+
+
 def to_us(moment: datetime) -> int:
     """Microseconds since 1970 of an aware datetime, exactly."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from domain import canonical
 from domain.audit.acts import Act, Fact
 from domain.errors import HoldNamed, Invalid, NotFound
-from domain.times import format_short, parse_us
+from domain.times import format_known, parse_us
 
 PLACED = "history.hold.placed"
 RELEASED = "history.hold.released"
@@ -142,7 +142,7 @@ def _said(asked: Asked) -> dict[str, Any]:
         "query": None if target.query is None else canonical.decode(target.query),
         "case_id": asked.case_id,
         "reason": asked.reason,
-        "expires_at": None if asked.expires_us is None else format_short(asked.expires_us),
+        "expires_at": format_known(asked.expires_us),
     }
     return {name: value for name, value in said.items() if value is not None}
 

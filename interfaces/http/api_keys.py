@@ -13,7 +13,7 @@ from domain import canonical
 from domain.access.api_keys import ApiKey
 from domain.access.permissions import Permission
 from domain.access.scope import Scope
-from domain.times import format_short
+from domain.times import format_known, format_short
 from interfaces.http.answers import (
     READ_HEADERS,
     RawHeader,
@@ -207,13 +207,9 @@ def _view(key: ApiKey, used_us: int | None, now_us: int) -> ApiKeyView:
         created_by=key.created_by,
         created_at=format_short(key.created_us),
         expires_at=format_short(key.expires_us),
-        revoked_at=_time(key.revoked_us),
-        last_used_at=_time(used_us),
+        revoked_at=format_known(key.revoked_us),
+        last_used_at=format_known(used_us),
     )
-
-
-def _time(us: int | None) -> str | None:
-    return None if us is None else format_short(us)
 
 
 HANDLERS = (make_api_key, list_api_keys, get_api_key, rotate_api_key, revoke_api_key)

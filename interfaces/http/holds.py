@@ -15,7 +15,7 @@ from domain import canonical
 from domain.access.permissions import Permission
 from domain.holds.holds import Hold, Kind, Status
 from domain.holds.reading import MAX_REASON
-from domain.times import format_short
+from domain.times import format_known, format_short
 from interfaces.http.answers import (
     READ_HEADERS,
     created,
@@ -193,18 +193,14 @@ def _view(hold: Hold, now_us: int) -> HoldView:
         query=None if target.query is None else msgspec.json.decode(target.query),
         case_id=hold.case_id,
         reason=hold.reason,
-        expires_at=_time(hold.expires_us),
+        expires_at=format_known(hold.expires_us),
         status=hold.status(now_us),
         sequence=hold.sequence,
         placed_by=hold.placed_by,
         placed_at=format_short(hold.placed_us),
         released_by=hold.released_by,
-        released_at=_time(hold.released_us),
+        released_at=format_known(hold.released_us),
     )
-
-
-def _time(us: int | None) -> str | None:
-    return None if us is None else format_short(us)
 
 
 HANDLERS = (place_hold, list_holds, get_hold, release_hold)

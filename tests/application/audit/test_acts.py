@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import count
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from application.audit.acts import Acts
 from application.ports import Door, Outcome
 from domain.audit.acts import Act, Doer, Fact
 from domain.errors import Conflict
-from domain.orders.events import decode_body
+from domain.orders.events import Draft, decode_body
 from infrastructure.event_store.histories import Histories
 from infrastructure.event_store.reader import Reader
 from infrastructure.key_store.files import FileKeyStore
@@ -130,7 +131,7 @@ async def test_somebody_who_was_faster_is_decided_upon(acts: Acts, pool: Pool, t
     asked = 0
 
     class Slower:
-        async def submit(self, drafts, **given):  # type: ignore[no-untyped-def]
+        async def submit(self, drafts: Sequence[Draft], **given: Any) -> list[Outcome]:
             nonlocal asked
             asked += 1
             if asked == 1:

@@ -168,7 +168,7 @@ async def test_a_hold_that_comes_between_wins(world: World, door: Committer, poo
         if deleter.asked == 1:
             await world.place(tenant, "h1", order("a"))
 
-    deleter.between = place_once  # type: ignore[method-assign]
+    deleter.between = place_once  # type: ignore[method-assign]  # a stub
     assert await deleter.delete("a") is False
     assert deleter.asked == 2
     assert await Reader(pool).by_id(tenant, "gone/a") is None
@@ -184,7 +184,7 @@ async def test_holds_that_never_stand_still_are_told_as_that(
     async def place_another() -> None:
         await world.place(tenant, f"h{deleter.asked}", order("another"))
 
-    deleter.between = place_another  # type: ignore[method-assign]
+    deleter.between = place_another  # type: ignore[method-assign]  # a stub
     with pytest.raises(HoldsMoved):
         await deleter.delete("a")
     assert await Reader(pool).by_id(tenant, "gone/a") is None
