@@ -42,6 +42,7 @@ from interfaces.http import (
     snapshots,
     states,
     stream,
+    timelines,
     tlog,
 )
 from interfaces.http.answers import BASE_PATH, Answer
@@ -56,6 +57,7 @@ from interfaces.http.turns import Turns
 API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *events.HANDLERS,
     *stream.HANDLERS,
+    *timelines.HANDLERS,
     *orders.HANDLERS,
     *states.HANDLERS,
     *snapshots.HANDLERS,
