@@ -6,7 +6,7 @@ Durability and concurrency are stated here, once, and hold for every adapter.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -164,6 +164,10 @@ class OrderHistories(Protocol):
 
     async def newest_version(self, originator_id: UUID) -> int:
         """The version of its newest event, or of a stream's; 0 before the first."""
+        ...
+
+    async def newest_versions(self, originator_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """The same of many."""
         ...
 
 

@@ -1,6 +1,7 @@
-"""Erasing a person: order by order, each in one transaction with the fact that it is gone.
+"""Erasing a person: some orders at a time, each batch in one transaction with the fact that it is
+gone.
 
-    find ──▶ for each order, and the actor: what of it is theirs ──▶ the choke point
+    find ──▶ the choke point ──▶ of each order, and the actor: what of it is theirs
          ──▶ the fact, the deletions beside it, under the guard that nothing has moved
          ──▶ bucket keys renewed, terms made anew, kept lines deleted ──▶ every store read again
 
@@ -9,24 +10,27 @@ What an earlier attempt has erased is not disclosed any more, so it is not erase
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from uuid import uuid4
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct, field
 
-from application.erasure.ports import Entry, Erasures, Journal, Owned, OwnedStore
+from application.erasure.deleting import DeleteValues, Deletion, beside_events, values_of
+from application.erasure.ports import Owned, OwnedStore
 from application.holds.choke import ChokePoint
-from application.ports import Accepted, Clock, Door, OrderHistories, Outcome, Refused, Statement
-from domain.erasure.places import Value, is_customer, named, placed
-from domain.erasure.subjects import Subject, erased
-from domain.errors import HoldsMoved, Unavailable
-from domain.orders.events import Draft, decode_body
-from domain.privacy.sealing import Opened, originator
-from domain.times import format_us
+from application.ports import OrderHistories
+from domain.erasure.facts import Ground
+from domain.erasure.places import Value, is_customer, named
+from domain.erasure.subjects import Subject
+from domain.errors import Unavailable
+from domain.orders.events import decode_body
+from domain.privacy.disclosing import ERASED
+from domain.privacy.sealing import originator
 
+AT_ONCE = 50
+"""Orders of a transaction, as long as they have no more than so many events together:"""
+MOST_EVENTS = 5000
 _ATTEMPTS = 20
-_SUBMITTED_AT_ONCE = 250
 
 
 class Erased(Struct):
@@ -42,15 +46,9 @@ class Erased(Struct):
         """Whether nothing was retained."""
         return not self.retained and not self.holds
 
-
-class _Plan(Struct):
-    """Of one owner: its values that go, by sequence; whether these are all."""
-
-    owned: Owned
-    values: dict[int, list[Value]]
-    beside: dict[int, set[str]]
-    """Digests that stand in no event: those of snapshots."""
-    whole: bool
+    def took(self, deletions: Sequence[Deletion]) -> None:
+        """These are committed."""
+        self.values += sum(len(some) for one in deletions for some in one.digests.values())
 
 
 class EraseOwners:
@@ -58,45 +56,32 @@ class EraseOwners:
 
     def __init__(
         self,
-        door: Door,
+        delete: DeleteValues,
         store: OwnedStore,
         histories: OrderHistories,
         holds: ChokePoint,
-        journal: Journal,
-        erasures: Erasures,
-        clock: Clock,
-        random_bytes: Callable[[int], bytes],
     ) -> None:
-        self._door = door
+        self._delete = delete
         self._store = store
         self._histories = histories
         self._holds = holds
-        self._journal = journal
-        self._erasures = erasures
-        self._clock = clock
-        self._random_bytes = random_bytes
 
-    async def order(
-        self, tenant_id: str, job_id: str, order_id: str, subject: Subject, into: Erased, *,
-        whole: bool,
-    ) -> None:  # fmt: skip
-        """Erase what is the person's of an order, everything if it is `whole` theirs; or note the
-        holds over it. Raises Unavailable, KeyUnavailable."""
-        stream = originator(tenant_id, order_id)
+    async def orders(
+        self,
+        tenant_id: str,
+        job_id: str,
+        orders: Mapping[str, bool],
+        subject: Subject,
+        into: Erased,
+    ) -> None:
+        """Erase what is the person's of some orders, everything of those that are wholly theirs
+        (True); or note the holds over them. Raises Unavailable, KeyUnavailable."""
         for _ in range(_ATTEMPTS):
-            held = await self._holds.over(tenant_id, [order_id])
-            if order_id in held.by_order:
-                into.retained[order_id] = list(held.by_order[order_id])
+            if await self._erased(tenant_id, job_id, orders, subject, into):
                 return
-            version = await self._histories.newest_version(stream)
-            owned = await self._store.load(tenant_id, ("order", order_id))
-            if owned is None:
-                return
-            plan = await self._planned(tenant_id, owned, subject, whole=whole)
-            if not plan.values and not plan.beside:
-                return
-            guards = [*held.guard, (stream.bytes, version)]
-            if await self._done(tenant_id, job_id, plan, guards, into):
+            if len(orders) > 1:  # if one of them has moved, the others need not wait for it
+                for half in _halves(orders):
+                    await self.orders(tenant_id, job_id, half, subject, into)
                 return
         raise Unavailable("this order changes all the time; it is tried again")
 
@@ -106,112 +91,65 @@ class EraseOwners:
         for _ in range(_ATTEMPTS):
             held = await self._holds.over(tenant_id, [])
             into.holds = held.of_subject(actor_id)
-            owned = await self._store.load(tenant_id, ("actor", actor_id))
-            if into.holds or owned is None:
+            if into.holds:
                 return
-            plan = await self._planned(tenant_id, owned, Subject(id=actor_id), whole=True)
-            if await self._done(tenant_id, job_id, plan, held.guard, into):
+            loaded = await self._store.load(tenant_id, [("actor", actor_id)])
+            states = await self._states(tenant_id, loaded)
+            subject = Subject(id=actor_id)
+            deletions = [_planned(one, states, subject, whole=True) for one in loaded]
+            if await self._delete(tenant_id, Ground(ERASED, job_id), deletions, held.guard):
+                into.took(deletions)
                 return
         raise Unavailable("the holds change all the time; it is tried again")
 
-    async def _planned(
-        self, tenant_id: str, owned: Owned, subject: Subject, *, whole: bool
-    ) -> _Plan:
-        states = await self._store.states(tenant_id, list(owned.texts))
-        values = {
-            sequence: _values(states[sequence], opened)
-            for sequence, opened in owned.opened.items()
-            if sequence in states
-        }
-        beside = {
-            sequence: rest
-            for sequence, opened in owned.opened.items()
-            if (rest := set(opened) - {one.digest for one in values.get(sequence, ())})
-        }
-        events = list(values.values())
-        if not whole and subject.email is not None and is_customer(events, subject.email):
-            whole = True
-        if not whole:
-            values = _theirs(values, states, subject)
-            beside = beside if values else {}  # snapshots are copies: they go as a whole
-        kept = {sequence: some for sequence, some in values.items() if some}
-        return _Plan(owned, kept, beside, whole)
-
-    async def _done(
+    async def _erased(
         self,
         tenant_id: str,
         job_id: str,
-        plan: _Plan,
-        guards: Sequence[tuple[bytes, int]],
+        orders: Mapping[str, bool],
+        subject: Subject,
         into: Erased,
     ) -> bool:
-        """False if something has moved since it was planned."""
-        owned = plan.owned
-        kind, name = owned.owner
-        digests = {sequence: {one.digest for one in some} for sequence, some in plan.values.items()}
-        for sequence, rest in plan.beside.items():
-            digests.setdefault(sequence, set()).update(rest)
-        entry = Entry(
-            uuid4().hex,
-            job_id,
-            owned.owner,
-            plan.whole,
-            {sequence: sorted(some) for sequence, some in digests.items()},
-        )
-        drafts = erased(
-            tenant_id,
-            job_id,
-            {sequence: [one.pointer for one in some] for sequence, some in plan.values.items()},
-            [name] if plan.whole and kind == "order" else [],
-            entry.entry_id,
-            now=format_us(self._clock()),
-            random_bytes=self._random_bytes,
-        )
-        statements = (
-            self._store.erasing(tenant_id, owned)
-            if plan.whole
-            else self._store.erasing_some(tenant_id, owned, digests)
-        )
-        self._journal.begin(tenant_id, entry)
-        statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
-        if not await self._submitted(drafts, statements, guards):
+        """False if something has moved since it was planned, or these are too many at once."""
+        held = await self._holds.over(tenant_id, list(orders))
+        into.retained.update((order_id, list(of)) for order_id, of in held.by_order.items())
+        free = [order_id for order_id in orders if order_id not in held.by_order]
+        streams = {order_id: originator(tenant_id, order_id) for order_id in free}
+        versions = await self._histories.newest_versions(list(streams.values()))
+        loaded = await self._store.load(tenant_id, [("order", order_id) for order_id in free])
+        if len(loaded) > 1 and sum(len(one.texts) for one in loaded) > MOST_EVENTS:
             return False
-        self._journal.done(tenant_id, entry.entry_id)
-        into.values += sum(map(len, digests.values()))
+        states = await self._states(tenant_id, loaded)
+        planned = [_planned(one, states, subject, whole=orders[one.owner[1]]) for one in loaded]
+        deletions = [one for one in planned if one.values or one.beside]
+        touched = [streams[one.owned.owner[1]] for one in deletions]
+        guards = [*held.guard, *((stream.bytes, versions[stream]) for stream in touched)]
+        if not await self._delete(tenant_id, Ground(ERASED, job_id), deletions, guards):
+            return False
+        into.took(deletions)
         return True
 
-    async def _submitted(
-        self,
-        drafts: Sequence[Draft],
-        statements: Sequence[Statement],
-        guards: Sequence[tuple[bytes, int]],
-    ) -> bool:
-        """Whether the facts are on the ledger, the deletions committed with the last of them: until
-        then what is told to be erased may still be there, and another attempt erases it."""
-        last = (len(drafts) - 1) // _SUBMITTED_AT_ONCE * _SUBMITTED_AT_ONCE
-        for start in range(0, len(drafts), _SUBMITTED_AT_ONCE):
-            some = list(drafts[start : start + _SUBMITTED_AT_ONCE])
-
-            def beside(
-                outcomes: Sequence[Outcome], *, deleting: bool = start == last
-            ) -> Sequence[Statement]:
-                fit = all(isinstance(one, Accepted) for one in outcomes)
-                return statements if fit and deleting else ()
-
-            for one in await self._door.submit(some, beside=beside, unless_moved=guards):
-                if isinstance(one, Refused):
-                    if isinstance(one.error, HoldsMoved):
-                        return False
-                    raise one.error
-        return True
+    async def _states(self, tenant_id: str, loaded: Sequence[Owned]) -> Mapping[int, bytes]:
+        return await self._store.states(tenant_id, [at for one in loaded for at in one.texts])
 
 
-def _values(state: bytes, opened: Opened) -> list[Value]:
-    body = decode_body(state)
-    found = placed(msgspec.json.decode(body.payload), "payload", opened)
-    if body.metadata is not msgspec.UNSET:
-        found += placed(msgspec.json.decode(body.metadata), "metadata", opened)
-    return found
+def _halves(orders: Mapping[str, bool]) -> tuple[dict[str, bool], dict[str, bool]]:
+    items, middle = list(orders.items()), len(orders) // 2
+    return dict(items[:middle]), dict(items[middle:])
+
+
+def _planned(
+    owned: Owned, states: Mapping[int, bytes], subject: Subject, *, whole: bool
+) -> Deletion:
+    values = values_of(owned, states)
+    beside = beside_events(owned, values)
+    if not whole and subject.email is not None:
+        whole = is_customer(list(values.values()), subject.email)
+    if not whole:
+        values = _theirs(values, states, subject)
+        beside = beside if any(values.values()) else {}  # snapshots are copies: they go as a whole
+    kept = {sequence: some for sequence, some in values.items() if some}
+    return Deletion(owned, kept, beside, whole)
 
 
 def _theirs(

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct, field
 
 from application.ports import OrderHistories, Window
+from domain.erasure.facts import Ground
 from domain.erasure.places import placeholders
-from domain.erasure.subjects import stream_of
 from domain.orders.events import decode_body
 from domain.privacy.sealing import history_originator
 
@@ -42,9 +42,9 @@ class _Fact(Struct):
 _decode = msgspec.json.Decoder(_Fact).decode
 
 
-async def facts_of(histories: OrderHistories, tenant_id: str, job_id: str) -> Facts:
+async def facts_of(histories: OrderHistories, tenant_id: str, ground: Ground) -> Facts:
     """Raises Unavailable."""
-    stream = history_originator(tenant_id, stream_of(job_id))
+    stream = history_originator(tenant_id, ground.stream)
     _, rows = await histories.load(stream, Window())
     facts = Facts()
     for row in rows:

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.ports import Statement
+from domain.erasure.facts import Ground
 from domain.privacy.sealing import Opened
 
 Owner = tuple[str, str]
@@ -31,21 +32,21 @@ class Entry(Struct, frozen=True):
     sequence."""
 
     entry_id: str
-    job_id: str
+    ground: Ground
     owner: Owner
     whole: bool
     digests: Mapping[int, Sequence[str]]
 
 
 class Journal(Protocol):
-    """What was erased, kept apart from the database. Each line is flushed when it returns."""
+    """What was erased, kept apart from the database. What is written is flushed when it returns."""
 
-    def begin(self, tenant_id: str, entry: Entry) -> None:
-        """Before the deletion is committed."""
+    async def begin(self, tenant_id: str, entries: Sequence[Entry]) -> None:
+        """Before these deletions are committed."""
         ...
 
-    def done(self, tenant_id: str, entry_id: str) -> None:
-        """It was committed."""
+    async def done(self, tenant_id: str, entry_ids: Sequence[str]) -> None:
+        """They were committed."""
         ...
 
     def tenants(self) -> Sequence[str]:
@@ -80,8 +81,8 @@ class Erasures(Protocol):
 class OwnedStore(Protocol):
     """The side tables of personal values, by owner. Raises KeyUnavailable, Unavailable."""
 
-    async def load(self, tenant_id: str, owner: Owner) -> Owned | None:
-        """What is disclosed of an owner; None if nothing ever was, or it was erased."""
+    async def load(self, tenant_id: str, owners: Sequence[Owner]) -> list[Owned]:
+        """What is disclosed of these owners; of none of whom nothing ever was, or was erased."""
         ...
 
     async def states(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, bytes]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from application.erasure.facts import pointers_of
 from application.erasure.ports import Entry, Erasures, Journal, OwnedStore, Rewraps, SearchTerms
 from application.ports import Clock, Door, Outcome, Refused, Statement
-from domain.erasure.subjects import erased
+from domain.erasure.facts import facts
 from domain.times import format_us
 
 
@@ -49,7 +49,7 @@ class ReplayErasures:
             undone = [one for one, done in journalled if done and one.entry_id not in known]
             for one, done in journalled:
                 if one.entry_id in known and not done:  # its writer was killed between the two
-                    self._journal.done(tenant_id, one.entry_id)
+                    await self._journal.done(tenant_id, [one.entry_id])
             for entry in undone:
                 values += await self._again(tenant_id, entry)
             entries += len(undone)
@@ -61,10 +61,9 @@ class ReplayErasures:
         return Replayed(entries, values)
 
     async def _again(self, tenant_id: str, entry: Entry) -> int:
-        owned = await self._store.load(tenant_id, entry.owner)
         statements: list[Statement] = []
         values = 0
-        if owned is not None:
+        for owned in await self._store.load(tenant_id, [entry.owner]):
             digests = {
                 sequence: there
                 for sequence, opened in owned.opened.items()
@@ -122,9 +121,9 @@ class TellReplayed:
         if not pointers and not orders:  # the backup is from before all of it
             await self._erasures.execute([noted])
             return
-        drafts = erased(
+        drafts = facts(
             tenant_id,
-            entry.job_id,
+            entry.ground,
             pointers,
             orders,
             entry.entry_id,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from application.erasure.erasing import Erased, EraseOwners
+from application.erasure.erasing import AT_ONCE, Erased, EraseOwners
 from application.erasure.facts import Facts, digests_of, facts_of
 from application.erasure.finding import Found, merged
 from application.erasure.ports import KeptLines, OwnedStore, Rewraps, SearchTerms
@@ -15,16 +15,17 @@ from application.erasure.requests import SealedSubjects
 from application.jobs.ports import Job
 from application.jobs.running import Finished, Run
 from application.ports import Clock, OrderHistories
+from domain.erasure.facts import Ground
 from domain.erasure.subjects import Subject
 from domain.errors import OrderHistoryError
 from domain.orders.events import decode_body
+from domain.privacy.disclosing import ERASED
 from domain.times import format_us
 
 _ROUNDS = 5
 """How often what came in meanwhile is looked for."""
 _LISTED = 1000
 """Orders that a report lists one by one."""
-_REPORT_EVERY = 20
 VALUES = "personal values and their keys"
 TERMS = "search index"
 LINES = "rejected lines of bulk jobs"
@@ -127,7 +128,7 @@ class RunErasure:
         gone = [one for one in (*found.whole, *found.named) if one not in erased.retained]
         whole = erased.is_whole
         renewed = await self._renewing(job.tenant_id, gone, found.actor, subject, lines=whole)
-        facts = await facts_of(self._histories, job.tenant_id, job.job_id)
+        facts = await facts_of(self._histories, job.tenant_id, Ground(ERASED, job.job_id))
         left = await self._left(job.tenant_id, facts, gone, subject if whole else None)
         report = _report(found, erased, facts, renewed, left)
         report["checked_at"] = format_us(self._clock())
@@ -139,7 +140,7 @@ class RunErasure:
 
     async def _earlier(self, job: Job) -> list[str]:
         """The orders that an earlier attempt has erased something of: no address finds them now."""
-        facts = await facts_of(self._histories, job.tenant_id, job.job_id)
+        facts = await facts_of(self._histories, job.tenant_id, Ground(ERASED, job.job_id))
         states = await self._store.states(job.tenant_id, list(facts.pointers))
         orders = dict.fromkeys(decode_body(state).order_id for state in states.values())
         return [order_id for order_id in (*orders, *facts.orders) if order_id is not None]
@@ -150,10 +151,10 @@ class RunErasure:
         found = merged(before, await self._find(tenant_id, subject))
         orders = [(order_id, True) for order_id in found.whole]
         orders += [(order_id, False) for order_id in found.named]
-        for done, (order_id, whole) in enumerate(orders):
-            if done % _REPORT_EVERY == 0:
-                await run.progress(done, len(orders))
-            await self._erase.order(tenant_id, job_id, order_id, subject, erased, whole=whole)
+        for done in range(0, len(orders), AT_ONCE):
+            await run.progress(done, len(orders))
+            some = dict(orders[done : done + AT_ONCE])
+            await self._erase.orders(tenant_id, job_id, some, subject, erased)
         if found.actor is not None:
             await self._erase.actor(tenant_id, job_id, found.actor, erased)
         await run.progress(len(orders), len(orders))

@@ -1,28 +1,22 @@
-"""Who is to be forgotten, and the facts about it on the ledger.
+"""Who is to be forgotten, and what the ledger has of the asking.
 
 history.erasure.requested   who asked for what, and why; never about whom
-history.subject.erased      which values of which events are gone (`domain.privacy.disclosing`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
 from msgspec import Struct
 
 from domain.errors import FieldError, Invalid
-from domain.ledger.acts import own_event
 from domain.orders.envelope import refuse_unknown
-from domain.orders.events import Draft
 from domain.privacy.cards import holds_card
-from domain.privacy.disclosing import ERASED
 from domain.search.words import email as as_email
 
 REQUESTED = "history.erasure.requested"
 MAX_SUBJECT = 320
 MAX_REASON = 1000
-_EVENTS_A_FACT = 100
 _FIELDS = ("subject_id", "scope", "reason")
 
 Scope = Literal["order_data", "attachments"]
@@ -85,38 +79,3 @@ def _subject(given: Any, wrong: list[FieldError]) -> Subject:
     else:
         return Subject(id=given)
     return Subject()
-
-
-def stream_of(job_id: str) -> str:
-    """Where the ledger tells what a job has erased."""
-    return f"erasure/{job_id}"
-
-
-def erased(
-    tenant_id: str,
-    job_id: str,
-    pointers: Mapping[int, Sequence[str]],
-    orders: Sequence[str],
-    name: str,
-    *,
-    now: str,
-    random_bytes: Callable[[int], bytes],
-) -> list[Draft]:
-    """The facts that these values are gone, by sequence; of `orders` everything is, and later
-    values are not kept. name: tells the facts of a job apart."""
-    sequences = sorted(pointers)
-    drafts = []
-    for start in range(0, max(1, len(sequences)), _EVENTS_A_FACT):
-        some = sequences[start : start + _EVENTS_A_FACT]
-        events = [{"sequence": one, "pointers": list(pointers[one])} for one in some]
-        payload: dict[str, object] = {"job_id": job_id, "events": events}
-        if start == 0 and orders:
-            payload["orders"] = list(orders)
-        stream = stream_of(job_id)
-        event_id = f"oh_evt_{stream}/{name}/{start}"
-        drafts.append(
-            own_event(
-                tenant_id, stream, ERASED, event_id, payload, now=now, random_bytes=random_bytes
-            )
-        )
-    return drafts

@@ -25,6 +25,12 @@ ERASED = "history.subject.erased"
 "pointers": ["/payload/...", "/metadata/..."]}], "orders": [ids of orders of whose payloads later
 values are not kept, either]}; it names no person."""
 
+REDACTED = "history.retention.redacted"
+"""The same of what a retention policy let go; with a "policy_id", and without "orders"."""
+
+COVERING = (ERASED, REDACTED)
+"""The events that say of values that are gone why they are."""
+
 FAILURES = frozenset({"differs", "missing"})
 
 State = Literal["matches", "erased", "masked", "differs", "missing"]
@@ -112,7 +118,7 @@ def _erasure_of(state: bytes) -> _Erasure:
         told = _decode_told(state)
     except msgspec.DecodeError:
         return _Erasure([])
-    if told.type != ERASED or told.order_id is not None:  # an order's events are producers'
+    if told.type not in COVERING or told.order_id is not None:  # an order's events are producers'
         return _Erasure([])
     return told.payload
 

@@ -10,6 +10,7 @@ is what a killed writer left.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,11 +41,11 @@ class FileJournal:
     def __init__(self, data_dir: Path) -> None:
         self._directory = data_dir / DIRECTORY
 
-    def begin(self, tenant_id: str, entry: Entry) -> None:
-        self._append(tenant_id, _Line(entry=entry))
+    async def begin(self, tenant_id: str, entries: Sequence[Entry]) -> None:
+        await self._append(tenant_id, [_Line(entry=one) for one in entries])
 
-    def done(self, tenant_id: str, entry_id: str) -> None:
-        self._append(tenant_id, _Line(done=entry_id))
+    async def done(self, tenant_id: str, entry_ids: Sequence[str]) -> None:
+        await self._append(tenant_id, [_Line(done=one) for one in entry_ids])
 
     def tenants(self) -> list[str]:
         if not self._directory.is_dir():
@@ -62,7 +63,11 @@ class FileJournal:
             (line.entry, line.entry.entry_id in done) for line in lines if line.entry is not None
         ]
 
-    def _append(self, tenant_id: str, line: _Line) -> None:
+    async def _append(self, tenant_id: str, lines: Sequence[_Line]) -> None:
+        # A flush takes milliseconds, in which the worker has other things to do.
+        await asyncio.to_thread(self._write, tenant_id, b"".join(map(_written, lines)))
+
+    def _write(self, tenant_id: str, lines: bytes) -> None:
         self._directory.mkdir(mode=0o700, exist_ok=True)
         with durable.locked(self._directory / ".lock"):
             path = self._path(tenant_id)
@@ -72,7 +77,7 @@ class FileJournal:
                 content_end = _end_of_lines(file.seek(0, os.SEEK_END), path)
                 file.truncate(content_end)
                 file.seek(content_end)
-                file.write(_encode(line) + b"\n")
+                file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
             if new:
@@ -80,6 +85,10 @@ class FileJournal:
 
     def _path(self, tenant_id: str) -> Path:
         return self._directory / f"{tenant_id}{_ENDING}"
+
+
+def _written(line: _Line) -> bytes:
+    return _encode(line) + b"\n"
 
 
 def _end_of_lines(size: int, path: Path) -> int:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
 
 from application.erasure.ports import Owned, Owner
 from application.ports import Statement
 from domain.privacy.sealing import open_disclosures, without
-from infrastructure.postgres.arrays import BigintColumn, BytesColumn
+from infrastructure.postgres.arrays import BigintColumn, BytesColumn, TextColumn, UuidColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.encrypting import disclosure_place
 from infrastructure.privacy.keyring import Keyring, KeyRow, seal, unseal
 
-KEY = """
-select key_id, bucket, bucket_key_id, wrapped from data_keys
- where tenant_id = %s and kind = %s and subject = %s
+KEYS = """
+select k.kind, k.subject, k.key_id, k.bucket, k.bucket_key_id, k.wrapped
+  from unnest(%s::text[], %s::text[]) as o(kind, subject)
+  join data_keys k on k.tenant_id = %s and k.kind = o.kind and k.subject = o.subject
+ where k.wrapped is not null
 """
-ROWS = "select sequence, sealed from disclosures where tenant_id = %s and key_id = %s"
+ROWS = """
+select key_id, sequence, sealed from disclosures
+ where tenant_id = %s and key_id = any(%s::uuid[])
+"""
 STATES = "select sequence, state from events where tenant_id = %s and sequence = any(%s::bigint[])"
 DELETE_ROWS = "delete from disclosures where tenant_id = %s and key_id = %s::uuid"
 DELETE_KEY = """
@@ -42,23 +48,32 @@ class StoredOwned:
         self._keyring = keyring
         self._disclosures = StoredDisclosures(pool, keyring)
 
-    async def load(self, tenant_id: str, owner: Owner) -> Owned | None:
+    async def load(self, tenant_id: str, owners: Sequence[Owner]) -> list[Owned]:
+        kinds, subjects = (TextColumn([one[at] for one in owners]) for at in (0, 1))
         with store_errors():
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(KEY, (tenant_id, *owner), binary=True)
-                row = await cursor.fetchone()
-                if row is None or row[3] is None:
-                    return None
-                key = KeyRow((tenant_id, *owner), *row)
-                cursor = await connection.execute(ROWS, (tenant_id, key.key_id), binary=True)
+                cursor = await connection.execute(KEYS, (kinds, subjects, tenant_id), binary=True)
+                keys = [
+                    KeyRow((tenant_id, kind, subject), *key)
+                    for kind, subject, *key in await cursor.fetchall()
+                ]
+                wanted = UuidColumn([key.key_id.bytes for key in keys])
+                cursor = await connection.execute(ROWS, (tenant_id, wanted), binary=True)
                 sealed = await cursor.fetchall()
+        rows: dict[UUID, list[tuple[int, bytes]]] = {key.key_id: [] for key in keys}
+        for key_id, *row in sealed:
+            rows[key_id].append((row[0], row[1]))
+        return [self._opened(tenant_id, key, rows[key.key_id]) for key in keys]
+
+    def _opened(self, tenant_id: str, key: KeyRow, rows: Sequence[tuple[int, bytes]]) -> Owned:
         cipher = self._keyring.cipher(key)
         texts = {
             sequence: unseal(cipher, one, disclosure_place(tenant_id, sequence)).decode("ascii")
-            for sequence, one in sealed
+            for sequence, one in rows
         }
         opened = {sequence: open_disclosures(text) for sequence, text in texts.items()}
-        return Owned(owner, key.key_id, key.bucket, texts, opened)
+        _, kind, subject = key.owner
+        return Owned((kind, subject), key.key_id, key.bucket, texts, opened)
 
     async def states(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, bytes]:
         with store_errors():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from application.ports import StoredRow, Window
+from infrastructure.postgres.arrays import UuidColumn
 from infrastructure.postgres.connect import store_errors
 
 _NO_BOUND = 2**62
@@ -57,6 +58,12 @@ select originator_version from events
  where originator_id = %s order by originator_version desc limit 1
 """
 
+NEWEST_OF = """
+select k.id, coalesce((select originator_version from events where originator_id = k.id
+                        order by originator_version desc limit 1), 0)
+  from unnest(%s::uuid[]) as k(id)
+"""
+
 
 class Histories:
     """Implements `application.ports.OrderHistories`."""
@@ -97,6 +104,13 @@ class Histories:
             async with self._pool.connection() as connection:
                 row = await (await connection.execute(NEWEST, (originator_id,))).fetchone()
         return row[0] if row else 0
+
+    async def newest_versions(self, originator_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        wanted = UuidColumn([one.bytes for one in originator_ids])
+        with store_errors():
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(NEWEST_OF, (wanted,), binary=True)
+                return dict(await cursor.fetchall())
 
 
 def _bound(value: int | None) -> int:

@@ -6,6 +6,7 @@ import os
 
 import structlog
 
+from application.erasure.deleting import DeleteValues
 from application.erasure.erasing import EraseOwners
 from application.erasure.finding import FindSubject
 from application.erasure.replaying import Replayed, ReplayErasures, TellReplayed
@@ -37,16 +38,7 @@ def erasing(side: WriteSide) -> RunErasure:
     """What does the jobs, in a worker."""
     pool, histories, store = side.pool, Histories(side.pool), _owned(side)
     search = Search(SearchQueries(pool, TermHash(search_key(side.settings.data_dir))))
-    erase = EraseOwners(
-        side.door,
-        store,
-        histories,
-        choke_point(side, search),
-        _journal(side),
-        StoredErasures(pool),
-        clock,
-        os.urandom,
-    )
+    erase = EraseOwners(deleting(side), store, histories, choke_point(side, search))
     renewing = Renewing(
         Rewrap(pool, side.key_store), _terms(side), StoredLines(pool, side.job_cipher), bucket_of
     )
@@ -58,6 +50,13 @@ def erasing(side: WriteSide) -> RunErasure:
         histories,
         renewing,
         clock,
+    )
+
+
+def deleting(side: WriteSide) -> DeleteValues:
+    """What deletes personal values, on whatever ground."""
+    return DeleteValues(
+        side.door, _owned(side), _journal(side), StoredErasures(side.pool), clock, os.urandom
     )
 
 

@@ -70,9 +70,9 @@ async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
     real = StoredOwned.load
     holds: list[httpx.Response] = []
 
-    async def held_meanwhile(self: StoredOwned, tenant_id: str, owner: Any) -> Owned | None:
-        loaded = await real(self, tenant_id, owner)
-        if owner == ("order", "ann_1") and tenant_id == shop.tenant and not holds:
+    async def held_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
+        loaded = await real(self, tenant_id, owners)
+        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not holds:
             body = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
             holds.append(await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body))
         return loaded
@@ -91,9 +91,9 @@ async def test_an_event_that_comes_while_it_is_planned_is_erased_too(
     real = StoredOwned.load
     sent: list[httpx.Response] = []
 
-    async def met_meanwhile(self: StoredOwned, tenant_id: str, owner: Any) -> Owned | None:
-        loaded = await real(self, tenant_id, owner)
-        if owner == ("order", "ann_1") and tenant_id == shop.tenant and not sent:
+    async def met_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
+        loaded = await real(self, tenant_id, owners)
+        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not sent:
             event = shop.event("ann_1", event_id="between", payload={"note": "gate code 77"})
             sent.append(await shop.send(event))
         return loaded

@@ -1,0 +1,174 @@
+"""Deleting personal values: in one transaction with the facts that tell of it, and written down in
+the journal around that.
+
+    journal: begun ──▶ the door: facts, deletions beside them, under the guards ──▶ journal: done
+
+Whoever decides what goes asks the choke point first, and gives the guard of its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from application.erasure.ports import Entry, Erasures, Journal, Owned, OwnedStore
+from application.ports import Accepted, Clock, Door, Outcome, Refused, Statement
+from domain.erasure.facts import Ground, facts
+from domain.erasure.places import Value, placed
+from domain.errors import HoldsMoved
+from domain.ledger.append import Unmoved
+from domain.orders.events import Draft, decode_body
+from domain.privacy.sealing import Opened
+from domain.times import format_us
+
+_SUBMITTED_AT_ONCE = 250
+
+
+class Deletion(Struct):
+    """What goes of one owner. values: of events, by sequence; beside: digests that stand in no
+    event, those of snapshots, by sequence; whole: whether these are all."""
+
+    owned: Owned
+    values: dict[int, list[Value]]
+    beside: dict[int, set[str]]
+    whole: bool
+
+    @property
+    def digests(self) -> dict[int, set[str]]:
+        """Of all that goes, by sequence."""
+        found = {sequence: {one.digest for one in some} for sequence, some in self.values.items()}
+        for sequence, rest in self.beside.items():
+            found.setdefault(sequence, set()).update(rest)
+        return found
+
+
+class DeleteValues:
+    """Deletes of any number of owners at once. Those who wait for the committer wait as long as
+    that takes: give it some dozens."""
+
+    def __init__(
+        self,
+        door: Door,
+        store: OwnedStore,
+        journal: Journal,
+        erasures: Erasures,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._door = door
+        self._store = store
+        self._journal = journal
+        self._erasures = erasures
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    async def __call__(
+        self, tenant_id: str, ground: Ground, deletions: Sequence[Deletion], guards: Unmoved
+    ) -> bool:
+        """All of them, or nothing: False if a stream of the guards has moved. Raises Unavailable,
+        KeyUnavailable."""
+        entries = [_entry(ground, one) for one in deletions]
+        if not entries:
+            return True
+        drafts = facts(
+            tenant_id,
+            ground,
+            _pointers(deletions),
+            [
+                one.owned.owner[1]
+                for one in deletions
+                if one.whole and one.owned.owner[0] == "order"
+            ],
+            uuid4().hex,
+            now=format_us(self._clock()),
+            random_bytes=self._random_bytes,
+        )
+        statements = self._statements(tenant_id, deletions, entries)
+        await self._journal.begin(tenant_id, entries)
+        if not await self._submitted(drafts, statements, guards):
+            return False
+        await self._journal.done(tenant_id, [one.entry_id for one in entries])
+        return True
+
+    def _statements(
+        self, tenant_id: str, deletions: Sequence[Deletion], entries: Sequence[Entry]
+    ) -> list[Statement]:
+        statements: list[Statement] = []
+        for deletion, entry in zip(deletions, entries, strict=True):
+            statements += (
+                self._store.erasing(tenant_id, deletion.owned)
+                if deletion.whole
+                else self._store.erasing_some(tenant_id, deletion.owned, deletion.digests)
+            )
+            statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
+        return statements
+
+    async def _submitted(
+        self, drafts: Sequence[Draft], statements: Sequence[Statement], guards: Unmoved
+    ) -> bool:
+        """Whether the facts are on the ledger, the deletions committed with the last of them: until
+        then what is told to be erased may still be there, and another attempt erases it."""
+        last = (len(drafts) - 1) // _SUBMITTED_AT_ONCE * _SUBMITTED_AT_ONCE
+        for start in range(0, len(drafts), _SUBMITTED_AT_ONCE):
+            some = list(drafts[start : start + _SUBMITTED_AT_ONCE])
+
+            def beside(
+                outcomes: Sequence[Outcome], *, deleting: bool = start == last
+            ) -> Sequence[Statement]:
+                fit = all(isinstance(one, Accepted) for one in outcomes)
+                return statements if fit and deleting else ()
+
+            for one in await self._door.submit(some, beside=beside, unless_moved=guards):
+                if isinstance(one, Refused):
+                    if isinstance(one.error, HoldsMoved):
+                        return False
+                    raise one.error
+        return True
+
+
+def values_of(owned: Owned, states: Mapping[int, bytes]) -> dict[int, list[Value]]:
+    """What is disclosed of an owner in its events, by sequence."""
+    return {
+        sequence: _values(states[sequence], opened)
+        for sequence, opened in owned.opened.items()
+        if sequence in states
+    }
+
+
+def beside_events(owned: Owned, values: Mapping[int, Sequence[Value]]) -> dict[int, set[str]]:
+    """The digests of an owner that stand in none of its events."""
+    return {
+        sequence: rest
+        for sequence, opened in owned.opened.items()
+        if (rest := set(opened) - {one.digest for one in values.get(sequence, ())})
+    }
+
+
+def _entry(ground: Ground, deletion: Deletion) -> Entry:
+    digests = {sequence: sorted(some) for sequence, some in deletion.digests.items()}
+    return Entry(uuid4().hex, ground, deletion.owned.owner, deletion.whole, digests)
+
+
+def _whole_orders(deletions: Sequence[Deletion]) -> list[str]:
+    owners = [one.owned.owner for one in deletions if one.whole]
+    return [name for kind, name in owners if kind == "order"]
+
+
+def _pointers(deletions: Sequence[Deletion]) -> dict[int, list[str]]:
+    """By sequence; an event's values may be of several owners."""
+    found: dict[int, list[str]] = {}
+    for deletion in deletions:
+        for sequence, some in deletion.values.items():
+            found.setdefault(sequence, []).extend(one.pointer for one in some)
+    return found
+
+
+def _values(state: bytes, opened: Opened) -> list[Value]:
+    body = decode_body(state)
+    found = placed(msgspec.json.decode(body.payload), "payload", opened)
+    if body.metadata is not msgspec.UNSET:
+        found += placed(msgspec.json.decode(body.metadata), "metadata", opened)
+    return found
