@@ -20,6 +20,7 @@ import msgspec
 from bench.apart import apart
 from bench.append import append
 from bench.bulk import bulk
+from bench.erasing import erasing
 from bench.figures import Row, table
 from bench.following import following
 from bench.ground import Ground, ground
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "access": logging_access,
     "hostile": hostile,
     "apart": apart,
+    "erasing": erasing,
     "following": following,
     "verify": verifying,
     "proofs": proving,
