@@ -107,6 +107,11 @@ def erased_pointers(state: bytes, sequence: int) -> frozenset[str]:
     return frozenset(pointer for pointers in covered for pointer in pointers)
 
 
+def told_gone(state: bytes) -> dict[int, list[str]]:
+    """sequence -> pointers of the values that an event tells to be gone, on whatever ground."""
+    return {one.sequence: one.pointers for one in _erasure_of(state).events}
+
+
 def erases_order(state: bytes, order_id: str) -> bool:
     """Whether an event tells that of an order nothing is kept from then on."""
     return order_id in _erasure_of(state).orders

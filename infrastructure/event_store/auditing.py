@@ -88,7 +88,7 @@ def audit(
     differs of the events, of the signed checkpoints, and of the tiles. What is appended meanwhile
     is not looked at.
     """
-    chosen = [row[0] for row in connection.execute(TENANTS)] if tenants is None else tenants
+    chosen = tenants_of(connection) if tenants is None else tenants
     audits = [LedgerAudit(connection, tenant_id) for tenant_id in chosen]
     total, done = sum(one.last for one in audits), 0
     found: list[Difference] = []
@@ -100,6 +100,11 @@ def audit(
             if progress is not None:
                 progress(min(done, total), total)
     return done, found
+
+
+def tenants_of(connection: Connection[Any]) -> list[str]:
+    """All that have a ledger."""
+    return [row[0] for row in connection.execute(TENANTS)]
 
 
 def gaps(connection: Connection[Any]) -> int:

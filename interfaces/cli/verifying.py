@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from domain.ledger.receipts import MAX_PROOF_BYTES
 from interfaces.cli.options import database_options, installation, say, tenant_option
 from interfaces.cli.progress import progress_bar
 from interfaces.composition.access_log import verify_access
-from interfaces.composition.maintenance import audit_ledgers
+from interfaces.composition.maintenance import audit_ledgers, told_gone
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -143,10 +143,17 @@ def consistency(
 
 @verify.command(cls=rich_click.RichCommand)
 @tenant_option(required=False)
+@click.option(
+    "--erased/--no-erased",
+    default=False,
+    show_default=True,
+    help="List each personal value that the ledger tells to be gone; else they are counted.",
+)
 @database_options
-def ledger(tenant: str | None, data_dir: Path, database_url: str | None) -> int:
+def ledger(tenant: str | None, data_dir: Path, database_url: str | None, *, erased: bool) -> int:
     """Re-read every stored byte and recompute chain and tree, of one tenant or of all.
 
+    Personal values that were erased do not touch what holds; the ledger tells which they are.
     Exit code 1, naming the first event that does not hold, and the first checkpoint and the first
     tile that are not of these events; also where nothing is recorded of the tenant.
     """
@@ -162,7 +169,27 @@ def ledger(tenant: str | None, data_dir: Path, database_url: str | None) -> int:
         say(f"nothing is recorded of {tenant}")
         return 1
     click.echo(f"{held} events hold")
+    with installation(data_dir, database_url) as settings:
+        _tell_gone(told_gone(settings, [tenant] if tenant else None), listed=erased)
     return 0
+
+
+def _tell_gone(gone: Iterable[tuple[str, int, str, int]], *, listed: bool) -> None:
+    """Nothing where nothing is gone."""
+    values: set[tuple[str, int, str]] = set()
+    facts: set[tuple[str, int]] = set()
+    for tenant_id, sequence, pointer, fact in gone:
+        values.add((tenant_id, sequence, pointer))
+        facts.add((tenant_id, fact))
+        if listed:
+            of = f"tenant {tenant_id}: sequence {sequence}"
+            click.echo(_line(f"{of}: {pointer} is erased, says sequence {fact}"))
+    if values:
+        events = len({(tenant_id, sequence) for tenant_id, sequence, _ in values})
+        click.echo(
+            f"{len(values)} personal values of {events} events are erased; "
+            f"{len(facts)} events of the ledger say so"
+        )
 
 
 @verify.command("access-log", cls=rich_click.RichCommand)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from application.intake.importing import Imported, ImportFile
 from application.intake.importing import Progress as ImportProgress
 from domain.errors import Conflict, NotFound, OrderHistoryError, Unavailable
 from domain.ledger.recompute import Difference
-from infrastructure.event_store.auditing import audit, gaps
+from infrastructure.erasure.telling import told_of
+from infrastructure.event_store.auditing import audit, gaps, tenants_of
 from infrastructure.event_store.keys import unopenable_keys
 from infrastructure.event_store.statements import INSERT_TENANTS
 from infrastructure.key_store.files import FileKeyStore
@@ -80,6 +81,19 @@ def audit_ledgers(
     """Recompute ledgers from their stored bytes: how many events hold, and what does not."""
     with blocking(settings, "verify")() as connection:
         return audit(connection, tenants, report)
+
+
+def told_gone(
+    settings: Settings, tenants: Sequence[str] | None
+) -> Iterator[tuple[str, int, str, int]]:
+    """(tenant, sequence, pointer, sequence of who tells it) of each personal value that the ledgers
+    of these tenants, or of all, tell to be gone."""
+    with blocking(settings, "verify")() as connection:
+        chosen = tenants_of(connection) if tenants is None else tenants
+        for tenant_id in chosen:
+            for gone in told_of(connection, tenant_id):
+                for pointer in gone.pointers:
+                    yield tenant_id, gone.sequence, pointer, gone.fact
 
 
 def examine(settings: Settings, report: Report) -> list[Finding]:
