@@ -228,6 +228,14 @@ class Wake(Protocol):
         ...
 
 
+class Tenants(Protocol):
+    """Which tenants something is to be done for."""
+
+    async def __call__(self) -> Sequence[str]:
+        """Raises Unavailable."""
+        ...
+
+
 class Clock(Protocol):
     def __call__(self) -> int:
         """Microseconds since 1970."""

@@ -2,7 +2,7 @@
 gone.
 
     find ──▶ the choke point ──▶ of each order, and the actor: what of it is theirs
-         ──▶ the fact, the deletions beside it, under the guard that nothing has moved
+         ──▶ without what a duty keeps: the fact, the deletions beside it, unless anything has moved
          ──▶ bucket keys renewed, terms made anew, kept lines deleted ──▶ every store read again
 
 What an earlier attempt has erased is not disclosed any more, so it is not erased again.
@@ -16,9 +16,11 @@ import msgspec
 from msgspec import Struct, field
 
 from application.erasure.deleting import DeleteValues, Deletion, beside_events, values_of
-from application.erasure.ports import Owned, OwnedStore
+from application.erasure.keeping import Duty, duty_of, split
+from application.erasure.ports import Owned, OwnedStore, Owner
 from application.holds.choke import ChokePoint
 from application.ports import OrderHistories
+from application.retention.duties import Duties, InForce
 from domain.erasure.facts import Ground
 from domain.erasure.places import Value, is_customer, named
 from domain.erasure.subjects import Subject
@@ -35,20 +37,34 @@ _ATTEMPTS = 20
 
 class Erased(Struct):
     """What came of it. values: how many were erased, in this attempt; retained: order -> the holds
-    over it; holds: those over the person."""
+    over it; holds: those over the person; kept: what retention policies keep of an owner;
+    policies: the version of their stream."""
 
     values: int = 0
     retained: dict[str, list[str]] = field(default_factory=dict)
     holds: list[str] = field(default_factory=list)
+    kept: dict[Owner, Duty] = field(default_factory=dict)
+    policies: int = 0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is under a hold."""
+        return not self.retained and not self.holds
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing was retained."""
-        return not self.retained and not self.holds
+        return self.is_free and not self.kept
 
     def took(self, deletions: Sequence[Deletion]) -> None:
         """These are committed."""
         self.values += sum(len(some) for one in deletions for some in one.digests.values())
+
+    def keeps(self, owner: Owner, duty: Duty | None) -> None:
+        """What is kept of an owner, as it was planned last."""
+        self.kept.pop(owner, None)
+        if duty is not None:
+            self.kept[owner] = duty
 
 
 class EraseOwners:
@@ -60,11 +76,13 @@ class EraseOwners:
         store: OwnedStore,
         histories: OrderHistories,
         holds: ChokePoint,
+        duties: Duties,
     ) -> None:
         self._delete = delete
         self._store = store
         self._histories = histories
         self._holds = holds
+        self._duties = duties
 
     async def orders(
         self,
@@ -86,18 +104,22 @@ class EraseOwners:
         raise Unavailable("this order changes all the time; it is tried again")
 
     async def actor(self, tenant_id: str, job_id: str, actor_id: str, into: Erased) -> None:
-        """Erase what an actor's key hides: addresses, programs; or note the holds over the person.
+        """Erase what the keys of an actor hide: addresses, programs, reasons why something was
+        read; or note the holds over the person.
         What the actor does meanwhile is found by the next round."""
         for _ in range(_ATTEMPTS):
             held = await self._holds.over(tenant_id, [])
             into.holds = held.of_subject(actor_id)
             if into.holds:
                 return
-            loaded = await self._store.load(tenant_id, [("actor", actor_id)])
-            states = await self._states(tenant_id, loaded)
-            subject = Subject(id=actor_id)
-            deletions = [_planned(one, states, subject, whole=True) for one in loaded]
-            if await self._delete(tenant_id, Ground(ERASED, job_id), deletions, held.guard):
+            owners = [("actor", actor_id), ("reader", actor_id)]
+            loaded = await self._store.load(tenant_id, owners)
+            in_force = await self._duties.in_force(tenant_id)
+            subject, whole = Subject(id=actor_id), {actor_id: True}
+            planned = await self._planned(tenant_id, loaded, subject, whole, in_force, into)
+            deletions = [one for one in planned if one.whole or one.values]
+            guards = [*held.guard, in_force.guard]
+            if await self._delete(tenant_id, Ground(ERASED, job_id), deletions, guards):
                 into.took(deletions)
                 return
         raise Unavailable("the holds change all the time; it is tried again")
@@ -119,18 +141,38 @@ class EraseOwners:
         loaded = await self._store.load(tenant_id, [("order", order_id) for order_id in free])
         if len(loaded) > 1 and sum(len(one.texts) for one in loaded) > MOST_EVENTS:
             return False
-        states = await self._states(tenant_id, loaded)
-        planned = [_planned(one, states, subject, whole=orders[one.owner[1]]) for one in loaded]
+        in_force = await self._duties.in_force(tenant_id)
+        planned = await self._planned(tenant_id, loaded, subject, orders, in_force, into)
         deletions = [one for one in planned if one.values or one.beside]
         touched = [streams[one.owned.owner[1]] for one in deletions]
-        guards = [*held.guard, *((stream.bytes, versions[stream]) for stream in touched)]
+        moving = [*held.guard, in_force.guard]
+        guards = [*moving, *((stream.bytes, versions[stream]) for stream in touched)]
         if not await self._delete(tenant_id, Ground(ERASED, job_id), deletions, guards):
             return False
         into.took(deletions)
         return True
 
-    async def _states(self, tenant_id: str, loaded: Sequence[Owned]) -> Mapping[int, bytes]:
-        return await self._store.states(tenant_id, [at for one in loaded for at in one.texts])
+    async def _planned(
+        self,
+        tenant_id: str,
+        loaded: Sequence[Owned],
+        subject: Subject,
+        whole: Mapping[str, bool],
+        in_force: InForce,
+        into: Erased,
+    ) -> list[Deletion]:
+        into.policies = in_force.guard[1]
+        sequences = [at for one in loaded for at in one.texts]
+        states = await self._store.states(tenant_id, sequences)
+        deletions = []
+        for owned in loaded:
+            one = _all(owned, states, subject, whole=whole[owned.owner[1]])
+            values, kept = split(one.values, states, in_force)
+            beside, also_kept = split(one.beside, states, in_force)
+            duty = duty_of([*kept, *also_kept])
+            into.keeps(owned.owner, duty)
+            deletions.append(Deletion(owned, values, beside, one.whole and duty is None))
+        return deletions
 
 
 def _halves(orders: Mapping[str, bool]) -> tuple[dict[str, bool], dict[str, bool]]:
@@ -138,9 +180,8 @@ def _halves(orders: Mapping[str, bool]) -> tuple[dict[str, bool], dict[str, bool
     return dict(items[:middle]), dict(items[middle:])
 
 
-def _planned(
-    owned: Owned, states: Mapping[int, bytes], subject: Subject, *, whole: bool
-) -> Deletion:
+def _all(owned: Owned, states: Mapping[int, bytes], subject: Subject, *, whole: bool) -> Deletion:
+    """All of an owner that is the person's."""
     values = values_of(owned, states)
     beside = beside_events(owned, values)
     if not whole and subject.email is not None:

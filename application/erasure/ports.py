@@ -13,7 +13,8 @@ from domain.erasure.facts import Ground
 from domain.privacy.sealing import Opened
 
 Owner = tuple[str, str]
-"""("order", order id) or ("actor", actor id): whose data key hides a value."""
+"""Whose data key hides a value: ("order", order id) the payloads of an order, ("actor", actor id)
+the metadata of what somebody did, ("reader", subject) why and from where somebody read."""
 
 
 class Owned(Struct, frozen=True):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
-
-from msgspec import Struct
+from typing import Protocol
 
 from application.erasure.erasing import AT_ONCE, Erased, EraseOwners
 from application.erasure.facts import Facts, digests_of, facts_of
 from application.erasure.finding import Found, merged
 from application.erasure.ports import KeptLines, OwnedStore, Rewraps, SearchTerms
+from application.erasure.reporting import LINES, TERMS, VALUES, Renewed, report_of
 from application.erasure.requests import SealedSubjects
 from application.jobs.ports import Job
 from application.jobs.running import Finished, Run
@@ -24,11 +23,6 @@ from domain.times import format_us
 
 _ROUNDS = 5
 """How often what came in meanwhile is looked for."""
-_LISTED = 1000
-"""Orders that a report lists one by one."""
-VALUES = "personal values and their keys"
-TERMS = "search index"
-LINES = "rejected lines of bulk jobs"
 
 
 class Finds(Protocol):
@@ -43,15 +37,6 @@ class SubjectForgotten(OrderHistoryError):
 
 class NotErased(OrderHistoryError):
     """Something of the person is still there after it was erased; ask again."""
-
-
-class Renewed(Struct, frozen=True):
-    """wrapped: data keys under new bucket keys; terms: events with terms made anew; lines: of bulk
-    jobs that were deleted."""
-
-    wrapped: int
-    terms: int
-    lines: int
 
 
 class Renewing:
@@ -79,7 +64,7 @@ class Renewing:
         *,
         lines: bool,
     ) -> Renewed:
-        """`lines`: whether nothing is retained, so that rejected lines may go. Raises
+        """`lines`: whether nothing is held, so that rejected lines may go. Raises
         KeyUnavailable, Unavailable."""
         owners = [*order_ids, *([actor] if actor is not None else [])]
         wrapped = await self._rewrap(tenant_id, {self._bucket_of(owner) for owner in owners})
@@ -126,15 +111,15 @@ class RunErasure:
             if erased.values == before:
                 break
         gone = [one for one in (*found.whole, *found.named) if one not in erased.retained]
-        whole = erased.is_whole
-        renewed = await self._renewing(job.tenant_id, gone, found.actor, subject, lines=whole)
+        free = erased.is_free
+        renewed = await self._renewing(job.tenant_id, gone, found.actor, subject, lines=free)
         facts = await facts_of(self._histories, job.tenant_id, Ground(ERASED, job.job_id))
-        left = await self._left(job.tenant_id, facts, gone, subject if whole else None)
-        report = _report(found, erased, facts, renewed, left)
+        left = await self._left(job.tenant_id, facts, gone, subject if free else None)
+        report = report_of(found, erased, facts, renewed, left)
         report["checked_at"] = format_us(self._clock())
         if any(left.values()):
             raise NotErased
-        if whole:
+        if erased.is_whole:
             self._subjects.destroy(job.job_id)
         return Finished(report)
 
@@ -170,37 +155,3 @@ class RunErasure:
         if subject is not None:
             left[LINES] = await self._renewing.lines.holding(tenant_id, subject.texts)
         return left
-
-
-def _report(
-    found: Found, erased: Erased, facts: Facts, renewed: Renewed, left: dict[str, int]
-) -> dict[str, Any]:
-    return {
-        "orders": {
-            "found": len(found.whole) + len(found.named),
-            "erased": len(facts.orders),
-            "retained": len(erased.retained),
-        },
-        "events": len(facts.pointers),
-        "values": facts.values,
-        "retained": [
-            *(
-                {"subject": True, "ground": "legal hold", "hold_ids": one}
-                for one in [erased.holds]
-                if one
-            ),
-            *(
-                {"order_id": order_id, "ground": "legal hold", "hold_ids": hold_ids}
-                for order_id, hold_ids in sorted(erased.retained.items())[:_LISTED]
-            ),
-        ],
-        "facts": facts.sequences[:_LISTED],
-        "stores": [
-            {"store": VALUES, "erased": facts.values, "left": left[VALUES]},
-            {"store": "bucket keys", "data_keys_wrapped_anew": renewed.wrapped},
-            {"store": TERMS, "renewed": renewed.terms, "left": left[TERMS]},
-            {"store": LINES, "erased": renewed.lines, "left": left.get(LINES)},
-            {"store": "keys in the memory of processes", "gone_within_seconds": 60},
-            {"store": "backups", "open": "while a copy of the keys from before this is kept"},
-        ],
-    }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from application.audit.acts import Acts
-from application.ports import Clock
+from application.ports import Clock, Tenants
 from domain.holds.holds import STREAM, Holds
 
 
@@ -22,22 +22,15 @@ class OnRelease(Protocol):
         ...
 
 
-class HoldingTenants(Protocol):
-    """Who has holds."""
-
-    async def tenants(self) -> Sequence[str]:
-        """Those that ever placed one. Raises Unavailable."""
-        ...
-
-
 class TellEndings:
     """To be run by a worker's schedule. What was told is remembered by this process alone: a new
     one tells of all endings once more, so that none is lost with a process that had committed it
     and not told of it yet."""
 
     def __init__(
-        self, acts: Acts, tenants: HoldingTenants, clock: Clock, on_release: Sequence[OnRelease]
+        self, acts: Acts, tenants: Tenants, clock: Clock, on_release: Sequence[OnRelease]
     ) -> None:
+        """tenants: those that ever placed a hold."""
         self._acts = acts
         self._tenants = tenants
         self._clock = clock
@@ -48,7 +41,7 @@ class TellEndings:
     async def __call__(self) -> int:
         """How many endings were told. Raises Unavailable."""
         count = 0
-        for tenant_id in await self._tenants.tenants():
+        for tenant_id in await self._tenants():
             holds = await self._holds(tenant_id)
             for hold in holds.holds.values():
                 key = tenant_id, hold.hold_id

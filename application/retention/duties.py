@@ -23,6 +23,11 @@ class InForce:
         self.guard = guard
         self._duties = [_Duty(one, one.rule.duration.cutoff_us(now_us)) for one in duties]
 
+    @property
+    def keeps_anything(self) -> bool:
+        """Whether there is any duty at all."""
+        return bool(self._duties)
+
     def keeps(self, event_type: str, occurred_us: int, received_us: int) -> list[Kept]:
         """The policies by which the values of an event must be kept, in the order in which they
         were made, and until when each."""

@@ -67,7 +67,7 @@ class PostgresAccessLog:
     async def _keys(
         self, connection: AsyncConnection[Any], owners: set[Owner]
     ) -> dict[Owner, KeyRow]:
-        """The data keys of actors, those that have to be made under the committer's lock: it makes
+        """The data keys of readers, those that have to be made under the committer's lock: it makes
         keys as well, of those that it has found missing."""
         keys = await _loaded(connection, owners)
         if missing := owners - keys.keys():
@@ -154,7 +154,7 @@ def _key_columns(keys: Sequence[KeyRow]) -> tuple[object, ...]:
 
 
 def _owner(entry: Entry) -> Owner:
-    return entry.tenant_id, "actor", entry.subject
+    return entry.tenant_id, "reader", entry.subject
 
 
 def _place(tenant_id: str, entry_id: UUID) -> bytes:

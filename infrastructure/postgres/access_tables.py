@@ -85,7 +85,7 @@ access_log_personal = Table(
     CELL,
     Column("tenant_id", Text, nullable=False),
     Column("entry_id", Uuid, nullable=False),
-    Column("key_id", Uuid, nullable=False, comment="the data key of the actor"),
+    Column("key_id", Uuid, nullable=False, comment="the data key of the reader"),
     Column("sealed", LargeBinary, nullable=False, comment="disclosures: nonce, then AES-256-GCM"),
     PrimaryKeyConstraint("tenant_id", "entry_id"),
     comment="The reader's reason and address, deletable.",

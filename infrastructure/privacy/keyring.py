@@ -29,7 +29,7 @@ KEPT_SECONDS = 60.0
 """So long an unwrapped key is remembered: after an erasure, no process has it longer."""
 
 Owner = tuple[str, str, str]
-"""(tenant, "order" or "actor", its id)."""
+"""(tenant, "order", "actor" or "reader", its id)."""
 
 
 class KeyRow(Struct, frozen=True):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from application.erasure.requests import ResumeErasures, SealedSubjects
+from application.erasure.requests import SealedSubjects
+from application.erasure.resuming import ResumeAfterDuties, ResumeErasures
 from application.holds.ending import OnRelease, TellEndings
 from application.jobs.asking import Jobs
-from infrastructure.holds.tenants import StoredHoldingTenants
+from application.retention.duties import Duties
+from domain.holds.holds import STREAM
+from domain.retention.policies import STREAM as POLICIES
+from infrastructure.event_store.tenants import TenantsHaving
 from interfaces.composition.connections import clock
 from interfaces.composition.writing import WriteSide
 
@@ -21,10 +25,21 @@ class FoundByItself:
 
 def on_release(side: WriteSide, jobs: Jobs) -> Sequence[OnRelease]:
     """What goes on when a hold has ended; a further one is one line more."""
-    return (ResumeErasures(jobs, side.jobs, SealedSubjects(side.key_store), clock),)
+    return (_resuming(side, jobs),)
 
 
 def tell_endings(side: WriteSide) -> TellEndings:
     """A worker's."""
     told = on_release(side, Jobs(side.jobs, FoundByItself()))
-    return TellEndings(side.acts, StoredHoldingTenants(side.pool), clock, told)
+    return TellEndings(side.acts, TenantsHaving(side.pool, STREAM), clock, told)
+
+
+def end_of_duties(side: WriteSide) -> ResumeAfterDuties:
+    """A worker's."""
+    resume = _resuming(side, Jobs(side.jobs, FoundByItself()))
+    tenants = TenantsHaving(side.pool, POLICIES)
+    return ResumeAfterDuties(resume, tenants, Duties(side.acts, clock), clock)
+
+
+def _resuming(side: WriteSide, jobs: Jobs) -> ResumeErasures:
+    return ResumeErasures(jobs, side.jobs, SealedSubjects(side.key_store), clock)

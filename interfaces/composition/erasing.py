@@ -13,6 +13,7 @@ from application.erasure.replaying import Replayed, ReplayErasures, TellReplayed
 from application.erasure.requests import RequestErasure, SealedSubjects
 from application.erasure.running import Renewing, RunErasure
 from application.jobs.asking import Jobs
+from application.retention.duties import Duties
 from application.search.searching import Search
 from domain.search.hashing import TermHash
 from infrastructure.erasure.erasures import StoredErasures
@@ -38,7 +39,8 @@ def erasing(side: WriteSide) -> RunErasure:
     """What does the jobs, in a worker."""
     pool, histories, store = side.pool, Histories(side.pool), _owned(side)
     search = Search(SearchQueries(pool, TermHash(search_key(side.settings.data_dir))))
-    erase = EraseOwners(deleting(side), store, histories, choke_point(side, search))
+    duties = Duties(side.acts, clock)
+    erase = EraseOwners(deleting(side), store, histories, choke_point(side, search), duties)
     renewing = Renewing(
         Rewrap(pool, side.key_store), _terms(side), StoredLines(pool, side.job_cipher), bucket_of
     )

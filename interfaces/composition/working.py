@@ -27,7 +27,7 @@ from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.collector import spare_the_collector
 from interfaces.composition.access_log import tending_access
 from interfaces.composition.connections import blocking, clock, connecting
-from interfaces.composition.endings import tell_endings
+from interfaces.composition.endings import end_of_duties, tell_endings
 from interfaces.composition.erasing import erase_again, erasing, telling_again
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
@@ -47,6 +47,7 @@ PRUNE_MINUTES = 1
 ACCESS_MINUTES = 1
 HOLDS_MINUTES = 1
 ERASURES_MINUTES = 1
+DUTIES_MINUTES = 60
 
 Loop = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
             access=(ACCESS_MINUTES, tending_access(side)),
             holds=(HOLDS_MINUTES, tell_endings(side)),
             erasures=(ERASURES_MINUTES, telling_again(side)),
+            duties=(DUTIES_MINUTES, end_of_duties(side)),
         )
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)

@@ -12,8 +12,9 @@ from application.holds.managing import ManageHolds
 from application.search.searching import Search
 from domain.access.caller import Caller
 from domain.errors import Unavailable
+from domain.holds.holds import STREAM
 from infrastructure.event_store.committer import Committer
-from infrastructure.holds.tenants import StoredHoldingTenants
+from infrastructure.event_store.tenants import TenantsHaving
 from infrastructure.postgres.connect import Pool
 from tests.application.holds.kit import ANN, World, order
 from tests.domain.ledger.drafts import draft
@@ -40,7 +41,7 @@ class Waiting:
 
 
 def telling(world: World, pool: Pool, *waiting: Waiting) -> TellEndings:
-    return TellEndings(world.acts, StoredHoldingTenants(pool), world.clock, waiting)
+    return TellEndings(world.acts, TenantsHaving(pool, STREAM), world.clock, waiting)
 
 
 async def test_each_ending_is_told_once_by_a_worker(world: World, pool: Pool) -> None:
@@ -100,7 +101,7 @@ async def test_who_has_holds(world: World, pool: Pool, door: Committer) -> None:
     holding, other = fresh("holding"), fresh("none")
     await world.place(holding, "h1", order("a"))
     await door.submit([draft("e1", "o1", other)])
-    tenants = await StoredHoldingTenants(pool).tenants()
+    tenants = await TenantsHaving(pool, STREAM)()
     assert holding in tenants
     assert other not in tenants
     assert list(tenants) == sorted(tenants)

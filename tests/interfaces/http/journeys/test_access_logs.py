@@ -340,7 +340,7 @@ async def test_an_erased_reason_stays_erased_and_the_entry_stays(
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "update cell_0.data_keys set wrapped = null"
-            " where tenant_id = %s and kind = 'actor' and subject = 'a support'",
+            " where tenant_id = %s and kind = 'reader' and subject = 'a support'",
             (shop.tenant,),
         )
     erased = {"reason": {"erased": True}, "address": {"erased": True}}

@@ -1,1 +1,0 @@
-"""What the use cases of legal holds need from the database."""
