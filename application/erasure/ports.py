@@ -91,7 +91,8 @@ class OwnedStore(Protocol):
         ...
 
     def erasing(self, tenant_id: str, owned: Owned) -> list[Statement]:
-        """Deletes all of it, and the key: later values of the owner get no disclosure."""
+        """Deletes all of it, and the key. Later values of an order get no disclosure; those of an
+        actor or reader get another key."""
         ...
 
     def erasing_some(

@@ -26,10 +26,17 @@ select key_id, sequence, sealed from disclosures
 """
 STATES = "select sequence, state from events where tenant_id = %s and sequence = any(%s::bigint[])"
 DELETE_ROWS = "delete from disclosures where tenant_id = %s and key_id = %s::uuid"
-DELETE_KEY = """
+# The row of an order stays, without its key: later values of the order get no disclosure.
+EMPTY_KEY = """
 update data_keys set wrapped = null
  where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
 """
+# Who acts or reads again is recorded anew, under another key: that is another request's to erase.
+DELETE_KEY = """
+delete from data_keys
+ where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
+"""
+DELETE_READS = "delete from access_log_personal where tenant_id = %s and key_id = %s::uuid"
 REPLACE_KEY = """
 update data_keys set key_id = %s::uuid, bucket_key_id = %s::uuid, wrapped = %s::bytea
  where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
@@ -84,9 +91,11 @@ class StoredOwned:
 
     def erasing(self, tenant_id: str, owned: Owned) -> list[Statement]:
         key_id = str(owned.key_id)
+        of_order = owned.owner[0] == "order"
         return [
             (DELETE_ROWS, (tenant_id, key_id)),
-            (DELETE_KEY, (tenant_id, *owned.owner, key_id)),
+            (DELETE_READS, (tenant_id, key_id)),
+            (EMPTY_KEY if of_order else DELETE_KEY, (tenant_id, *owned.owner, key_id)),
         ]
 
     def erasing_some(

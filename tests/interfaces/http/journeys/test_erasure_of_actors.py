@@ -1,0 +1,49 @@
+"""What somebody did hides addresses and reasons under keys of their own."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.interfaces.http.journeys.house import Shop
+from tests.interfaces.http.journeys.test_erasure import erase, told
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_who_was_erased_and_acts_again_is_recorded_anew(shop: Shop) -> None:
+    """Another purpose, another time: until it is asked for again."""
+    await told(shop)
+    await erase(shop, "cust_ann")
+    again = {"actor_id": "cust_ann", "ip": "198.51.100.99"}
+    await shop.record("ord_9", event_id="again", metadata=again)
+    event = await shop.read("/events/again", "admin")
+    assert event["metadata"]["ip"] == "198.51.100.99"
+    for one in ("again", "evt_1"):
+        verified = await shop.read(f"/events/{one}/verify", "admin")
+        assert verified["verified"], verified
+    await erase(shop, "cust_ann")
+    event = await shop.read("/events/again", "admin")
+    assert event["metadata"]["ip"] == {"erased": True}
+    verified = await shop.read("/events/again/verify", "admin")
+    assert verified["verified"], verified
+
+
+async def test_why_somebody_read_goes_with_them(shop: Shop) -> None:
+    await told(shop)
+    reading = {"X-Access-Reason": "ticket 4711"}
+    await shop.get("/events/evt_1", "support", headers=reading)
+    asked = {"subject": "a support"}
+    (before,) = (await shop.read("/access-logs", "admin", **asked))["items"]
+    assert before["reason"] == "ticket 4711"
+    report = (await erase(shop, "a support"))["result"]
+    assert report["orders"]["found"] == 0
+    (after,) = (await shop.read("/access-logs", "admin", **asked))["items"]
+    assert after == before | {"reason": {"erased": True}, "address": {"erased": True}}
+    with psycopg.connect(shop.house.settings.database_url) as connection:
+        left = connection.execute(
+            "select count(*) from cell_0.access_log_personal p join cell_0.access_log l"
+            " using (tenant_id, entry_id) where p.tenant_id = %s and l.subject = 'a support'",
+            (shop.tenant,),
+        ).fetchone()
+    assert left == (0,)
