@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
-import msgspec
 from msgspec import Struct
 
 from application.erasure.ports import Entry, Erasures, Journal, Owned, OwnedStore
 from application.ports import Accepted, Clock, Door, Outcome, Refused, Statement
 from domain.erasure.facts import Ground, facts
-from domain.erasure.places import Value, placed
+from domain.erasure.places import Value
+from domain.erasure.shares import values_of
 from domain.errors import HoldsMoved
 from domain.ledger.append import Unmoved
-from domain.orders.events import Draft, decode_body
-from domain.privacy.sealing import Opened
+from domain.orders.events import Draft
 from domain.times import format_us
 
 _SUBMITTED_AT_ONCE = 250
@@ -129,10 +128,10 @@ class DeleteValues:
         return True
 
 
-def values_of(owned: Owned, states: Mapping[int, bytes]) -> dict[int, list[Value]]:
+def disclosed_of(owned: Owned, states: Mapping[int, bytes]) -> dict[int, list[Value]]:
     """What is disclosed of an owner in its events, by sequence."""
     return {
-        sequence: _values(states[sequence], opened)
+        sequence: values_of(states[sequence], opened)
         for sequence, opened in owned.opened.items()
         if sequence in states
     }
@@ -163,12 +162,4 @@ def _pointers(deletions: Sequence[Deletion]) -> dict[int, list[str]]:
     for deletion in deletions:
         for sequence, some in deletion.values.items():
             found.setdefault(sequence, []).extend(one.pointer for one in some)
-    return found
-
-
-def _values(state: bytes, opened: Opened) -> list[Value]:
-    body = decode_body(state)
-    found = placed(msgspec.json.decode(body.payload), "payload", opened)
-    if body.metadata is not msgspec.UNSET:
-        found += placed(msgspec.json.decode(body.metadata), "metadata", opened)
     return found

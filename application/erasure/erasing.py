@@ -12,17 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from msgspec import Struct, field
 
-from application.erasure.deleting import DeleteValues, Deletion, beside_events, values_of
+from application.erasure.deleting import DeleteValues, Deletion, beside_events, disclosed_of
 from application.erasure.keeping import Duty, duty_of, split
 from application.erasure.ports import Owned, OwnedStore, Owner
 from application.holds.choke import ChokePoint
 from application.ports import OrderHistories
 from application.retention.duties import Duties, InForce
 from domain.erasure.facts import Ground
-from domain.erasure.places import Value, is_customer, named
+from domain.erasure.shares import Share
 from domain.erasure.subjects import Subject
 from domain.errors import Unavailable
 from domain.orders.events import decode_body
@@ -182,33 +181,15 @@ def _halves(orders: Mapping[str, bool]) -> tuple[dict[str, bool], dict[str, bool
 
 def _all(owned: Owned, states: Mapping[int, bytes], subject: Subject, *, whole: bool) -> Deletion:
     """All of an owner that is the person's."""
-    values = values_of(owned, states)
+    values = disclosed_of(owned, states)
     beside = beside_events(owned, values)
-    if not whole and subject.email is not None:
-        whole = is_customer(list(values.values()), subject.email)
+    share = Share(subject)
+    for some in values.values():
+        share.look(some)
+    whole = whole or share.is_whole
     if not whole:
-        values = _theirs(values, states, subject)
+        payloads = {at: decode_body(states[at]).payload for at in values}
+        values = {at: share.of(payloads[at], some) for at, some in values.items()}
         beside = beside if any(values.values()) else {}  # snapshots are copies: they go as a whole
     kept = {sequence: some for sequence, some in values.items() if some}
     return Deletion(owned, kept, beside, whole)
-
-
-def _theirs(
-    values: Mapping[int, list[Value]], states: Mapping[int, bytes], subject: Subject
-) -> dict[int, list[Value]]:
-    """Of an order of somebody else's."""
-    if subject.email is not None:
-        of_each = named(list(values.values()), subject.email)
-        return dict(zip(values, of_each, strict=True))
-    return {
-        sequence: [one for one in some if one.path[0] == "payload"]
-        for sequence, some in values.items()
-        if _names_customer(states[sequence], subject.id)
-    }
-
-
-def _names_customer(state: bytes, customer_id: str | None) -> bool:
-    payload = msgspec.json.decode(decode_body(state).payload)
-    customer = payload.get("customer")
-    ids = (payload.get("customer_id"), customer.get("id") if type(customer) is dict else None)
-    return customer_id in ids

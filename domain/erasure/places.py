@@ -25,7 +25,7 @@ _TELLING = ("email", "phone", "name", "line1", "last_name")
 
 
 class Value(Struct, frozen=True):
-    """A personal value of an event that can still be disclosed. path: into the event, its first
+    """A personal value of an event; None once it is not disclosed. path: into the event, its first
     element `payload` or `metadata`; field: what an event that changes an address says it changes.
     """
 
@@ -58,8 +58,9 @@ class Value(Struct, frozen=True):
         return tuple(steps)
 
 
-def placed(body: Any, name: str, disclosed: Mapping[str, Any]) -> list[Value]:
-    """The values of a payload or of metadata (`name`) that are disclosed, in their order."""
+def every(body: Any, name: str, disclosed: Mapping[str, Any]) -> list[Value]:
+    """The personal values of a payload or of metadata (`name`), in their order; the value of one
+    that is not disclosed is None."""
     found: list[Value] = []
     _place(body, (name,), disclosed, found)
     field = body.get("field") if type(body) is dict else None
@@ -68,14 +69,11 @@ def placed(body: Any, name: str, disclosed: Mapping[str, Any]) -> list[Value]:
     return [structs.replace(one, field=field) for one in found]
 
 
-def _place(value: Any, path: Path, disclosed: Mapping[str, Any] | None, found: list[Value]) -> None:
+def _place(value: Any, path: Path, disclosed: Mapping[str, Any], found: list[Value]) -> None:
     if type(value) is dict:
         digest = value.get(PLACEHOLDER)
         if digest is not None:
-            if disclosed is None:
-                found.append(Value(path, digest, None))
-            elif digest in disclosed:
-                found.append(Value(path, digest, disclosed[digest]))
+            found.append(Value(path, digest, disclosed.get(digest)))
             return
         for key, inner in value.items():
             _place(inner, (*path, key), disclosed, found)
@@ -88,7 +86,7 @@ def placeholders(bodies: Mapping[str, Any]) -> dict[str, str]:
     """pointer -> digest of all that is personal in the payload and the metadata of an event."""
     found: list[Value] = []
     for name, body in bodies.items():
-        _place(body, (name,), None, found)
+        _place(body, (name,), {}, found)
     return {one.pointer: one.digest for one in found}
 
 
@@ -103,29 +101,32 @@ def is_customer(events: Iterable[Sequence[Value]], address: str) -> bool:
     )
 
 
-def named(events: Sequence[Sequence[Value]], address: str) -> list[list[Value]]:
-    """Of each event of an order the values that are of who has this email address, and is not the
-    order's customer."""
-    said: set[tuple[str, str]] = set()
-    objects: set[Path] = set()
-    for values in events:
-        around = {one.within for one in values if _says(one, address)}
+class Named:
+    """Tells which values of an order's events are of who has this email address, and is not the
+    order's customer. Every event is to be looked at before any is asked for."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._said: set[tuple[str, str]] = set()
+        self._objects: set[Path] = set()
+
+    def look(self, values: Sequence[Value]) -> None:
+        """At the values of an event."""
+        around = {one.within for one in values if _says(one, self._address)}
         for one in values:
             if one.within in around and len(one.path) > 2:
-                objects.add(one.shape)
-                said |= _telling(one)
-    return [_of(values, address, objects, said) for values in events]
+                self._objects.add(one.shape)
+                self._said |= _telling(one)
 
-
-def _of(
-    values: Sequence[Value], address: str, objects: set[Path], said: set[tuple[str, str]]
-) -> list[Value]:
-    theirs = {
-        one.within
-        for one in values
-        if _says(one, address) or (one.shape in objects and _telling(one) & said)
-    }
-    return [one for one in values if one.within in theirs or _says(one, address)]
+    def of(self, values: Sequence[Value]) -> list[Value]:
+        """Those of an event's values that are theirs."""
+        theirs = {
+            one.within
+            for one in values
+            if _says(one, self._address)
+            or (one.shape in self._objects and _telling(one) & self._said)
+        }
+        return [one for one in values if one.within in theirs or _says(one, self._address)]
 
 
 def _telling(one: Value) -> set[tuple[str, str]]:

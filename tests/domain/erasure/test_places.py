@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.erasure.places import Value, is_customer, mentions, named, placed, placeholders
+from domain.erasure.places import Named, Value, every, is_customer, mentions, placeholders
 
 ADDRESS = "ann@example.org"
 HOME = {"name": "Ann", "line1": "12 Rowan Walk", "city": "Eastmere"}
@@ -27,12 +27,14 @@ def sealed(value: Any, path: str, disclosed: dict[str, Any]) -> Any:
 def event(payload: dict[str, Any]) -> list[Value]:
     disclosed: dict[str, Any] = {}
     body = sealed(payload, "/payload", disclosed)
-    return placed(body, "payload", disclosed)
+    return every(body, "payload", disclosed)
 
 
 def theirs(*payloads: dict[str, Any]) -> list[list[str]]:
-    found = named([event(payload) for payload in payloads], ADDRESS)
-    return [[one.pointer for one in values] for values in found]
+    events, named = [event(payload) for payload in payloads], Named(ADDRESS)
+    for values in events:
+        named.look(values)
+    return [[one.pointer for one in named.of(values)] for values in events]
 
 
 def test_where_values_stand() -> None:
@@ -43,8 +45,9 @@ def test_where_values_stand() -> None:
     assert [one.digest for one in values] == [one.pointer for one in values]
 
 
-def test_what_is_disclosed_no_more_is_no_value() -> None:
-    assert placed({"note": {"_sd": "x"}}, "payload", {}) == []
+def test_what_is_disclosed_no_more_is_a_place_without_a_value() -> None:
+    (one,) = every({"note": {"_sd": "x"}}, "payload", {})
+    assert (one.pointer, one.digest, one.value) == ("/payload/note", "x", None)
     assert placeholders({"payload": {"note": {"_sd": "x"}}}) == {"/payload/note": "x"}
 
 
