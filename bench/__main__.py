@@ -23,6 +23,7 @@ from bench.bulk import bulk
 from bench.erasing import erasing
 from bench.figures import Row, table
 from bench.following import following
+from bench.giving import giving
 from bench.ground import Ground, ground
 from bench.hostile import hostile
 from bench.logging_access import logging_access
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "visible": visible,
     "reading": reading,
     "access": logging_access,
+    "giving": giving,
     "hostile": hostile,
     "apart": apart,
     "erasing": erasing,

@@ -67,13 +67,22 @@ class Peaks:
         """Note the sizes of now for the quarters that are not over."""
         for name, process in self._processes.items():
             try:
-                family = [process, *process.children(recursive=True)]
-                size = sum(one.memory_info().rss for one in family) / _MB
+                size = _family_mb(process)
             except psutil.Error:
                 continue
             for part, highest in self.seen[name].items():
                 if recorded <= part * self._total:
                     self.seen[name][part] = max(highest, size)
+
+
+def resident_mb(pid: int) -> float:
+    """The resident size of a program, the processes that it started included."""
+    return _family_mb(psutil.Process(pid))
+
+
+def _family_mb(process: psutil.Process) -> float:
+    family = [process, *process.children(recursive=True)]
+    return float(sum(one.memory_info().rss for one in family) / _MB)
 
 
 def memory(ground: Ground, scale: Scale, say: Say) -> Iterator[Row]:

@@ -19,8 +19,12 @@ MAY = {
     # Nobody reads it: it is sealed anew, or compared.
     "fill": {"application.snapshots.capture", "application.orders.record"},
     "reveal": {"application.orders.views"},
-    # Of a request, or of a batch of a stream.
-    "Shown": {"interfaces.http.caller", "interfaces.http.stream"},
+    # Of a request, or of a batch of a stream or of a download.
+    "Shown": {
+        "interfaces.http.caller",
+        "interfaces.http.stream",
+        "application.subject_access.answering",
+    },
 }
 """What gives values, and who may call it. `application.orders.record` answers a producer what it
 has just said itself."""

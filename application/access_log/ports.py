@@ -53,6 +53,10 @@ Place = tuple[int, UUID]
 """at_us and entry_id: by what the log is sorted."""
 
 
+Reader = tuple[str, int, UUID]
+"""An order, at_us and entry_id: a place among who has looked at orders."""
+
+
 class LogReader(Protocol):
     """Reads the log. Raises Unavailable."""
 
@@ -60,6 +64,12 @@ class LogReader(Protocol):
         self, tenant_id: str, asked: Asked, before: Place | None, limit: int, *, disclosing: bool
     ) -> list[Logged]:
         """The newest first. `disclosing`: with what can be disclosed; raises KeyUnavailable."""
+        ...
+
+    async def of_orders(
+        self, tenant_id: str, order_ids: Sequence[str], before_us: int, after: Reader, limit: int
+    ) -> list[tuple[str, Entry]]:
+        """Entries of each of these orders, earlier than `before_us`; sorted as a Reader is."""
         ...
 
 

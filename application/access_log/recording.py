@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from application.access_log.ports import Asked, Logged, LogReader, Place, Spool
+from application.access_log.ports import Asked, Logged, LogReader, Place, Reader, Spool
 from application.ports import Clock
 from domain.access.caller import Caller
 from domain.access.log import Entry, Kept, entry_id
@@ -18,6 +19,7 @@ from domain.privacy.sealing import disclose
 from domain.times import format_us
 
 _ID_BYTES = 10
+_PAGE = 200
 
 
 class Read(Struct, frozen=True):
@@ -85,6 +87,40 @@ class AccessLog:
             address=digests.get("address"),
         )
         await self._spool.append(Kept(entry, disclosures))
+
+    async def caught_up(self) -> None:
+        """Return once the entries of all answers that went out before are in the log. Raises
+        Unavailable."""
+        await self._spool.drained()
+
+    async def entries(
+        self, tenant_id: str, asked: Asked, *, disclosing: bool
+    ) -> AsyncIterator[Logged]:
+        """All entries that are in the log, the newest first, read page by page. Giving them to a
+        reader is to be noted. Raises Unavailable; KeyUnavailable, if `disclosing`."""
+        before: Place | None = None
+        while True:
+            page = await self._reader.listed(tenant_id, asked, before, _PAGE, disclosing=disclosing)
+            for one in page:
+                yield one
+            if len(page) < _PAGE:
+                return
+            before = page[-1].entry.at_us, page[-1].entry.entry_id
+
+    async def readers(
+        self, tenant_id: str, order_ids: Sequence[str], before_us: int
+    ) -> AsyncIterator[tuple[str, Entry]]:
+        """Who has looked at each of these orders before then. Giving it to a reader is to be
+        noted. Raises Unavailable."""
+        after: Reader = ("", 0, UUID(int=0))
+        while True:
+            page = await self._reader.of_orders(tenant_id, order_ids, before_us, after, _PAGE)
+            for one in page:
+                yield one
+            if len(page) < _PAGE:
+                return
+            order_id, entry = page[-1]
+            after = order_id, entry.at_us, entry.entry_id
 
     async def listed(
         self, caller: Caller, shown: Shown, asked: Asked, before: Place | None, limit: int

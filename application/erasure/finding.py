@@ -16,7 +16,8 @@ from domain.search.fields import FIELDS
 from domain.search.query import Any, Match, Node
 from domain.search.values import read_ident
 
-_PATIENCE = 30.0
+PATIENCE = 30.0
+"""Seconds that a job waits for the read models."""
 _PAGE = 1000
 _BY_SEQUENCE = Order("sequence", descending=False)
 
@@ -56,15 +57,22 @@ class FindSubject:
     """Finds orders and actors. Free texts of other persons' orders are not looked through: they are
     found by no index."""
 
-    def __init__(self, orders: CustomersOrders, search: Search, reader: EventReader) -> None:
+    def __init__(
+        self,
+        orders: CustomersOrders,
+        search: Search,
+        reader: EventReader,
+        patience: float = PATIENCE,
+    ) -> None:
         self._orders = orders
         self._search = search
         self._reader = reader
+        self._patience = patience
 
     async def __call__(self, tenant_id: str, subject: Subject) -> Found:
         """Raises Unavailable while the read models have not all that is recorded by now."""
         head = (await self._reader.head(tenant_id)).sequence
-        if not await self._orders.wait_for(tenant_id, head, _PATIENCE):
+        if not await self._orders.wait_for(tenant_id, head, self._patience):
             raise Unavailable("the read models have not all that is recorded yet")
         if await self._orders.left_out(tenant_id):
             raise Unavailable("the read models lack events that they could not take; see `doctor`")

@@ -83,6 +83,12 @@ class Caller(Struct, frozen=True):
             for one in self.reach(Permission.PERSONAL_READ).scopes
         )
 
+    def require_all_personal(self) -> None:
+        """Raise Forbidden unless no personal value is masked for this caller."""
+        self.require(Permission.PERSONAL_READ)
+        if not self.sees_all_personal:
+            raise Forbidden("This needs the permission personal.read, not limited in any way.")
+
     @property
     def may_look_for_persons(self) -> bool:
         """Whether it may ask for events by an email address or a telephone number: of all that it

@@ -47,6 +47,8 @@ class Permission(StrEnum):
     HOLDS_MANAGE = "holds.manage"
     """Place and release legal holds."""
     ERASURE_MANAGE = "erasure.manage"
+    SUBJECT_ACCESS = "subject_access.run"
+    """Get all that is held on a person, with personal.read."""
     RETENTION_MANAGE = "retention.manage"
     ROLES_READ = "roles.read"
     """See which roles there are, and who has which."""

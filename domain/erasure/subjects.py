@@ -50,21 +50,30 @@ def read_request(value: Any) -> Asked:
         raise Invalid.field("", "must be a JSON object: whom to erase")
     wrong: list[FieldError] = []
     refuse_unknown(value, _FIELDS, "a request for erasure", wrong)
-    subject = _subject(value.get("subject_id"), wrong)
+    subject = read_subject(value.get("subject_id"), wrong)
     scope = value.get("scope") or "order_data"
     if scope not in get_args(Scope):
         wrong.append(FieldError("/scope", f"must be {' or '.join(get_args(Scope))}"))
-    reason = value.get("reason")
-    if reason is not None and not (isinstance(reason, str) and 1 <= len(reason) <= MAX_REASON):
-        wrong.append(FieldError("/reason", f"must be a text of at most {MAX_REASON} characters"))
-    elif reason is not None and holds_card(reason):
-        wrong.append(FieldError("/reason", "must not hold a card number"))
+    reason = read_reason(value.get("reason"), wrong)
     if wrong:
         raise Invalid(wrong)
     return Asked(subject, cast(Scope, scope), reason)
 
 
-def _subject(given: Any, wrong: list[FieldError]) -> Subject:
+def read_reason(given: Any, wrong: list[FieldError]) -> str | None:
+    """Why something is asked for of a person. Appends what is wrong with it, repeating nothing."""
+    if given is None:
+        return None
+    if not (isinstance(given, str) and 1 <= len(given) <= MAX_REASON):
+        wrong.append(FieldError("/reason", f"must be a text of at most {MAX_REASON} characters"))
+        return None
+    if holds_card(given):
+        wrong.append(FieldError("/reason", "must not hold a card number"))
+    return given
+
+
+def read_subject(given: Any, wrong: list[FieldError]) -> Subject:
+    """Whom something is asked for. Appends what is wrong with it, repeating nothing."""
     if given is None:
         wrong.append(FieldError("/subject_id", "is required: a customer id or an email address"))
     elif not isinstance(given, str) or not 1 <= len(given) <= MAX_SUBJECT:

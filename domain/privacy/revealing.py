@@ -39,6 +39,14 @@ def mask(encoded: bytes) -> bytes:
     return _PLACEHOLDER.sub(MASKED, encoded) if _MARK in encoded else encoded
 
 
+def mask_some(encoded: bytes, hidden: Iterable[str]) -> bytes:
+    """The personal values with these digests as `{"masked":true}`; the others are left as they
+    are."""
+    for digest in hidden:
+        encoded = encoded.replace(b'%b%b"}' % (_MARK, digest.encode("ascii")), MASKED)
+    return encoded
+
+
 class Shown:
     """What personal values an answer shows. names: under which they stand, in UTF-8; orders: whose
     they are; values: how many; things: in how many events, states or lines. logged: whether the

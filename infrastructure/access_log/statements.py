@@ -96,6 +96,16 @@ _CONDITIONS: Mapping[str, str] = {
 }
 
 
+OF_ORDERS = f"""
+select s.order_id, {", ".join(f"l.{name}" for name in ENTRY.split(", "))}
+  from access_log_orders s
+  join access_log l on l.tenant_id = s.tenant_id and l.entry_id = s.entry_id
+ where s.tenant_id = %s and s.order_id = any(%s) and s.at_us < %s and s.order_id = any(l.orders)
+   and (s.order_id, s.at_us, s.entry_id) > (%s, %s, %s)
+ order by s.order_id, s.at_us, s.entry_id limit %s
+"""
+
+
 def listed(given: Collection[str]) -> str:
     """The statement of a page: `given` are the filters (fields of Asked, and before_us, before_id)
     that it binds, beside tenant and limit."""

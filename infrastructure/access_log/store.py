@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from application.access_log.ports import Asked, Logged, Place
+from application.access_log.ports import Asked, Logged, Place, Reader
 from application.ports import Statement
 from domain.access.log import Batch, Entry, Kept
 from domain.privacy.sealing import open_disclosures
@@ -92,6 +92,15 @@ class PostgresAccessLog:
             async with self._pool.connection() as connection:
                 rows = await (await connection.execute(statement, parameters)).fetchall()
         return [self._logged(tenant_id, row, disclosing=disclosing) for row in rows]
+
+    async def of_orders(
+        self, tenant_id: str, order_ids: Sequence[str], before_us: int, after: Reader, limit: int
+    ) -> list[tuple[str, Entry]]:
+        parameters = (tenant_id, list(order_ids), before_us, *after, limit)
+        with store_errors():
+            async with self._pool.connection() as connection:
+                rows = await (await connection.execute(sql.OF_ORDERS, parameters)).fetchall()
+        return [(row[0], entry_of(tenant_id, row[1:])) for row in rows]
 
     def _logged(self, tenant_id: str, row: tuple[Any, ...], *, disclosing: bool) -> Logged:
         """`row`: an entry without its tenant, then what is sealed of it, then the key's columns."""

@@ -18,7 +18,8 @@ DELETE = "delete from job_lines where tenant_id = %s and job_id = %s and line = 
 
 
 class StoredLines:
-    """Implements `application.erasure.ports.KeptLines`. A line whose key is gone tells nobody
+    """Implements `application.erasure.ports.KeptLines`, and RejectedLines of
+    `application.subject_access.ports`. A line whose key is gone tells nobody
     anything any more."""
 
     def __init__(self, pool: Pool, cipher: JobCipher) -> None:
@@ -27,7 +28,7 @@ class StoredLines:
 
     async def erase(self, tenant_id: str, needles: Sequence[str]) -> int:
         erased = 0
-        async for job_id, line in self._holding(tenant_id, needles):
+        async for job_id, line in self.mentioning(tenant_id, needles):
             with store_errors():
                 async with self._pool.connection() as connection:
                     await connection.execute(DELETE, (tenant_id, job_id, line))
@@ -35,11 +36,12 @@ class StoredLines:
         return erased
 
     async def holding(self, tenant_id: str, needles: Sequence[str]) -> int:
-        return len([one async for one in self._holding(tenant_id, needles)])
+        return len([one async for one in self.mentioning(tenant_id, needles)])
 
-    async def _holding(
+    async def mentioning(
         self, tenant_id: str, needles: Sequence[str]
     ) -> AsyncIterator[tuple[str, int]]:
+        """Job and line of those that hold one of these texts. Raises KeyUnavailable."""
         after: tuple[str, int] = ("", -1)
         while True:
             with store_errors():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from msgspec import structs
 from psycopg import AsyncConnection
@@ -13,6 +14,8 @@ from application.ports import Head, StoredRow
 from domain.ledger.hashing import GENESIS
 from infrastructure.postgres.arrays import BigintColumn
 from infrastructure.postgres.connect import store_errors
+
+Parameters = Sequence[object] | Mapping[str, object]
 
 _COLUMNS = "position, sequence, originator_version, received_us, entry, ledger_hash, state"
 
@@ -28,6 +31,12 @@ select {_COLUMNS},
 BY_ID = _WITH_LINKS + "where tenant_id = %s and event_id = %s"
 BY_SEQUENCE = _WITH_LINKS + "where tenant_id = %s and sequence = %s"
 AFTER = _WITH_LINKS + "where tenant_id = %s and sequence > %s order by sequence limit %s"
+OF_ORDERS = (
+    _WITH_LINKS
+    + """where tenant_id = %(tenant)s and originator_id = any(%(originators)s)
+   and originator_version > %(after)s and sequence <= %(until)s
+ order by array_position(%(originators)s, originator_id), originator_version limit %(limit)s"""
+)
 CORRECTIONS = (
     _WITH_LINKS
     + """where tenant_id = %s and correction_of = %s and originator_id =
@@ -76,6 +85,24 @@ class Reader:
     async def after(self, tenant_id: str, sequence: int, limit: int) -> list[StoredRow]:
         return await self._select(AFTER, (tenant_id, sequence, limit))
 
+    async def of_orders(
+        self,
+        tenant_id: str,
+        originators: Sequence[UUID],
+        after: int,
+        until: int,
+        limit: int | None,
+    ) -> list[StoredRow]:
+        """Implements `application.subject_access.ports.OrderEvents`, with `bodies`."""
+        parameters = {
+            "tenant": tenant_id,
+            "originators": list(originators),
+            "after": after,
+            "until": until,
+            "limit": limit,
+        }
+        return await self._select(OF_ORDERS, parameters)
+
     async def corrections_of(self, tenant_id: str, event_id: str) -> list[StoredRow]:
         return await self._select(CORRECTIONS, (tenant_id, event_id, tenant_id, event_id))
 
@@ -86,11 +113,11 @@ class Reader:
                 row = await cursor.fetchone()
         return Head(*row) if row else Head(0, GENESIS, 0)
 
-    async def _select(self, statement: str, parameters: Sequence[object]) -> list[StoredRow]:
+    async def _select(self, statement: str, parameters: Parameters) -> list[StoredRow]:
         rows = await self._rows(statement, parameters)
         return [StoredRow(*(*row[:7], tuple(row[7] or ()))) for row in rows]
 
-    async def _rows(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+    async def _rows(self, statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
         with store_errors():
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(statement, parameters, binary=True)

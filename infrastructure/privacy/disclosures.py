@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -33,6 +33,14 @@ OF_ORDER = f"""{_COLUMNS}
   join data_keys k on k.tenant_id = d.tenant_id and k.key_id = d.key_id
  where k.tenant_id = %s and k.kind = 'order' and k.subject = %s
 """
+IN_SNAPSHOTS = """
+select s.sequence, s.snapshot_id
+  from data_keys k
+  join disclosures d on d.tenant_id = k.tenant_id and d.key_id = k.key_id
+  join order_snapshots s on s.tenant_id = d.tenant_id and s.sequence = d.sequence
+ where k.tenant_id = %s and k.kind = 'actor' and k.subject = %s and s.sequence > %s
+ order by s.sequence limit %s
+"""
 
 
 class StoredDisclosures:
@@ -50,6 +58,23 @@ class StoredDisclosures:
 
     async def of_order(self, tenant_id: str, order_id: str) -> Opened:
         return await self._open(OF_ORDER, (tenant_id, order_id))
+
+    async def of_owners(
+        self, tenant_id: str, sequences: Sequence[int], owners: Collection[tuple[str, str]]
+    ) -> Opened:
+        """Implements `application.subject_access.ports.OwnersDisclosures`."""
+        if not sequences:
+            return Opened()
+        rows = await self._rows(OF_EVENTS, (tenant_id, BigintColumn(sequences)))
+        return self.opened(tenant_id, (row for row in rows if (row[2], row[3]) in owners))
+
+    async def in_snapshots(
+        self, tenant_id: str, actor_id: str, after: int, limit: int
+    ) -> Sequence[tuple[int, str]]:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                parameters = (tenant_id, actor_id, after, limit)
+                return await (await connection.execute(IN_SNAPSHOTS, parameters)).fetchall()
 
     async def kept(self, tenant_id: str, sequence: int) -> Kept:
         names: dict[str, str] = {}

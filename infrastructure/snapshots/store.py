@@ -21,6 +21,11 @@ select {_COLUMNS}, ''::bytea, null::bytea from order_snapshots
  where tenant_id = %s and order_id = %s and (captured_us, snapshot_id) > (%s, %s)
  order by captured_us, snapshot_id limit %s
 """
+OF_ORDERS = """
+select order_id, captured_us, snapshot_id from order_snapshots
+ where tenant_id = %s and order_id = any(%s) and (order_id, captured_us, snapshot_id) > (%s, %s, %s)
+ order by order_id, captured_us, snapshot_id limit %s
+"""
 INSERT = f"""
 insert into order_snapshots (tenant_id, {_COLUMNS}, state, metadata)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -30,7 +35,8 @@ DELETE_DISCLOSURES = "delete from disclosures where tenant_id = %s and sequence 
 
 
 class Snapshots:
-    """Implements `application.snapshots.ports.SnapshotStore`."""
+    """Implements `application.snapshots.ports.SnapshotStore`, and SnapshotPlaces of
+    `application.subject_access.ports`."""
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
         self._pool = pool
@@ -44,6 +50,14 @@ class Snapshots:
     ) -> Sequence[SnapshotRow]:
         captured_us, snapshot_id = after or (-(2**62), "")
         return await self._select(OF_ORDER, (tenant_id, order_id, captured_us, snapshot_id, limit))
+
+    async def of_orders(
+        self, tenant_id: str, order_ids: Sequence[str], after: tuple[str, int, str], limit: int
+    ) -> Sequence[tuple[str, int, str]]:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                parameters = (tenant_id, list(order_ids), *after, limit)
+                return await (await connection.execute(OF_ORDERS, parameters)).fetchall()
 
     def insertion(self, tenant_id: str, row: SnapshotRow) -> Statement:
         return INSERT, (tenant_id, *(getattr(row, name) for name in row.__struct_fields__))

@@ -45,6 +45,7 @@ from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
 from interfaces.composition.searching import choke_point, searching
+from interfaces.composition.subject_access import giving_access
 from interfaces.composition.tracing import tracing
 from interfaces.composition.writing import writing
 from interfaces.http.services import Services
@@ -136,6 +137,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             jobs=jobs,
             maintain=RequestMaintenance(jobs, clock),
             erase=asking_for_erasure(side, jobs),
+            give_access=giving_access(side, asking.search, access_log),
             bulk=ReceiveBulk(
                 side.jobs,
                 queue,

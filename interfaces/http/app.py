@@ -42,6 +42,7 @@ from interfaces.http import (
     snapshots,
     states,
     stream,
+    subject_access,
     timelines,
     tlog,
 )
@@ -77,6 +78,7 @@ API_HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *api_keys.HANDLERS,
     *holds.HANDLERS,
     *gdpr.HANDLERS,
+    *subject_access.HANDLERS,
     *audit.HANDLERS,
     *redactions.HANDLERS,
 )

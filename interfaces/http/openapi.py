@@ -34,6 +34,7 @@ _TENANT = Header(
 )
 _HEADERS = {
     "Allow": "The methods that this path takes.",
+    "Content-Disposition": "That it is a file to be kept, and its name.",
     "ETag": "The hash of this representation.",
     "Idempotency-Replayed": "`true`: the same request came before.",
     "Link": 'The receipt of the event: `rel="describedby"` (RFC 8288).',

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from application.snapshots.computing import RequestSnapshot
     from application.snapshots.deleting import DeleteSnapshot
     from application.snapshots.ports import SnapshotStore
+    from application.subject_access.answering import AnswerAccess
     from application.watching.diagnostics import Diagnose
     from interfaces.http.caller import Authenticator
     from interfaces.http.health import Health
@@ -89,6 +90,7 @@ class Services:
     jobs: Jobs
     maintain: RequestMaintenance
     erase: RequestErasure
+    give_access: AnswerAccess
     bulk: ReceiveBulk
     rejected: RejectedLines
     times: RequestTimes = field(default_factory=RequestTimes)

@@ -32,6 +32,7 @@ exports.run        investigator                                     admin
 holds.read         investigator auditor                             admin
 holds.manage                                                        admin
 erasure.manage                                                      admin
+subject_access.run                                                  admin
 retention.manage                                                    admin
 roles.read         auditor                                          admin
 roles.manage                                                        admin

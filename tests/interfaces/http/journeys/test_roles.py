@@ -80,6 +80,7 @@ get_hold                                         investigator auditor admin
 release_hold                                                          admin
 request_erasure                                                       admin
 get_erasure                                                           admin
+request_access                                                        admin
 list_acts                                                     auditor admin
 list_redactions                                               auditor admin
 """

@@ -1,0 +1,1 @@
+"""What a person is told of all that is held on them (GDPR, Article 15)."""
