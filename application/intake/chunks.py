@@ -25,6 +25,10 @@ CHUNK_LINES = 250
 
 CHUNK_BYTES = 512 * 1024
 
+LINES = ("lines", "linesagain")
+"""Purposes of the keys of a job's kept lines, of which one is in use: the first one, until some of
+the lines are erased and the others are given the other."""
+
 _NONCE = 12
 _FAST = 1
 _encode = msgspec.msgpack.Encoder().encode
@@ -101,17 +105,35 @@ class JobCipher:
 
     def seal_line(self, tenant_id: str, job_id: str, line: Line) -> bytes:
         """A kept line's bytes. Raises KeyUnavailable."""
-        return self._seal(job_id, "lines", f"{tenant_id}/{job_id}/{line.number}", line.text)
+        return self.sealed_line(tenant_id, job_id, line.number, line.text, LINES[0])
+
+    def sealed_line(
+        self, tenant_id: str, job_id: str, number: int, raw: bytes, purpose: str
+    ) -> bytes:
+        """The same under the key of one of the purposes LINES."""
+        return self._seal(job_id, purpose, f"{tenant_id}/{job_id}/{number}", raw)
 
     def open_line(self, tenant_id: str, job_id: str, number: int, sealed: bytes) -> bytes:
         """As `open_chunk`."""
-        return self._open(job_id, "lines", f"{tenant_id}/{job_id}/{number}", sealed)
+        return self.opened_line(tenant_id, job_id, number, sealed)[1]
+
+    def opened_line(
+        self, tenant_id: str, job_id: str, number: int, sealed: bytes
+    ) -> tuple[str, bytes]:
+        """The same, with the purpose of the key that opens it."""
+        place = f"{tenant_id}/{job_id}/{number}"
+        try:
+            return LINES[0], self._open(job_id, LINES[0], place, sealed)
+        except SpoolDamaged:
+            return LINES[1], self._open(job_id, LINES[1], place, sealed)
 
     def destroy_spool_key(self, job_id: str) -> None:
         self._key_store.destroy_job_key(job_id, "spool")
 
-    def destroy_lines_key(self, job_id: str) -> None:
-        self._key_store.destroy_job_key(job_id, "lines")
+    def destroy_lines_key(self, job_id: str, *purposes: str) -> None:
+        """Of these purposes, or of both."""
+        for purpose in purposes or LINES:
+            self._key_store.destroy_job_key(job_id, purpose)
 
     def _seal(self, job_id: str, purpose: str, place: str, plain: bytes) -> bytes:
         nonce = os.urandom(_NONCE)

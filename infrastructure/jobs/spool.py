@@ -53,7 +53,7 @@ update jobs
 """
 KEPT = f"""
 select line, outcome, reason, sealed from job_lines
- where {_JOB} and line > %s order by line limit %s
+ where {_JOB} and line > %s and octet_length(sealed) > 0 order by line limit %s
 """
 REASONS = f"select line, outcome, reason from job_lines where {_JOB} order by line limit %s"
 CLEAR = f"delete from job_chunks where {_JOB}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -81,6 +82,11 @@ async def erase_again(side: WriteSide) -> Replayed:
     if replayed.entries:
         log.warning("erasures.replayed", entries=replayed.entries, values=replayed.values)
     return replayed
+
+
+def renewing_lines(side: WriteSide) -> Callable[[], Awaitable[int]]:
+    """A worker's: what was erased of the lines of a job that was still running then."""
+    return StoredLines(side.pool, side.job_cipher).renew
 
 
 def telling_again(side: WriteSide) -> TellReplayed:

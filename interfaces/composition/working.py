@@ -28,7 +28,7 @@ from interfaces.collector import spare_the_collector
 from interfaces.composition.access_log import tending_access
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.endings import end_of_duties, tell_endings
-from interfaces.composition.erasing import erase_again, erasing, telling_again
+from interfaces.composition.erasing import erase_again, erasing, renewing_lines, telling_again
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
@@ -93,6 +93,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
             holds=(HOLDS_MINUTES, tell_endings(side)),
             erasures=(ERASURES_MINUTES, telling_again(side)),
             duties=(DUTIES_MINUTES, end_of_duties(side)),
+            lines=(SWEEP_MINUTES, renewing_lines(side)),
         )
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)

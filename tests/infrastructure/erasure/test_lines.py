@@ -1,0 +1,160 @@
+"""Lines of bulk jobs that mention a person go, and no key is left that opens a copy of their rows;
+the other lines of the job stay."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from application.intake.chunks import JobCipher
+from application.intake.scrubbing import Line
+from infrastructure.erasure.lines import StoredLines
+from infrastructure.key_store.files import FileKeyStore
+from infrastructure.postgres.connect import Pool
+
+pytestmark = pytest.mark.anyio
+
+TENANT = "acme"
+ANN, BEN = b'{"mail": "ann@example.org"}', b'{"mail": "ben@example.org"}'
+NEEDLES = ["ann@example.org"]
+
+
+class Kept:
+    """A job with lines, 1 being the first."""
+
+    def __init__(self, url: str, key_store: FileKeyStore, *texts: bytes, status: str) -> None:
+        self._url, self._key_store = url, key_store
+        self.job_id = uuid4().hex
+        self._cipher = JobCipher(key_store)
+        with self._connected() as connection:
+            connection.execute(
+                "insert into jobs (tenant_id, job_id, kind, status, submitted_by, submitted_us)"
+                " values (%s, %s, 'bulk', %s, 'a producer', 1)", (TENANT, self.job_id, status),
+            )  # fmt: skip
+            for number, text in enumerate(texts, 1):
+                sealed = self._cipher.seal_line(TENANT, self.job_id, Line(number, text))
+                connection.execute(
+                    "insert into job_lines values (%s, %s, %s, 'rejected', '[]', %s, 1)",
+                    (TENANT, self.job_id, number, sealed),
+                )
+        self.copies = self.rows()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        options = "-c search_path=cell_0"
+        return psycopg.connect(self._url, autocommit=True, options=options)
+
+    def rows(self) -> dict[int, bytes]:
+        with self._connected() as connection:
+            return dict(
+                connection.execute(
+                    "select line, sealed from job_lines where job_id = %s", (self.job_id,)
+                ).fetchall()
+            )
+
+    def texts(self) -> dict[int, bytes]:
+        return {
+            number: self._cipher.open_line(TENANT, self.job_id, number, sealed)
+            for number, sealed in self.rows().items()
+        }
+
+    def over(self) -> None:
+        with self._connected() as connection:
+            connection.execute(
+                "update jobs set status = 'succeeded' where job_id = %s", (self.job_id,)
+            )
+
+    def opens_a_copy(self) -> bool:
+        """Whether any key of the key store opens what a copy of the first row has."""
+        keys = [path.read_bytes()[:32] for path in self._files()]
+        keys += [self._key_store.job_key(self.job_id, name) for name in ("lines", "linesagain")]
+        sealed, place = self.copies[1], f"{TENANT}/{self.job_id}/1".encode()
+        for key in keys:
+            try:
+                AESGCM(key).decrypt(sealed[:12], sealed[12:], place)
+            except InvalidTag:
+                continue
+            return True
+        return False
+
+    def _files(self) -> list[Any]:
+        return list((self._key_store._directory / "jobs").glob("*.key"))
+
+
+@pytest.fixture
+def lines(pool: Pool, key_store: FileKeyStore) -> StoredLines:
+    return StoredLines(pool, JobCipher(key_store))
+
+
+async def test_a_copy_of_the_row_opens_no_more_and_the_others_do(
+    lines: StoredLines, key_store: FileKeyStore, database_url: str
+) -> None:
+    kept = Kept(database_url, key_store, ANN, BEN, BEN, status="succeeded")
+    assert kept.opens_a_copy()
+    assert await lines.erase(TENANT, NEEDLES) == 1
+    assert kept.texts() == {2: BEN, 3: BEN}
+    assert not kept.opens_a_copy()
+    assert await lines.holding(TENANT, NEEDLES) == 0
+    # Another person, later: the keys take turns.
+    assert await lines.erase(TENANT, ["ben@example.org"]) == 2
+    assert kept.rows() == {}
+
+
+async def test_the_keys_take_turns(
+    lines: StoredLines, key_store: FileKeyStore, database_url: str
+) -> None:
+    kept = Kept(database_url, key_store, b"one@x.org", b"two@x.org", b"rest", status="failed")
+    for name in ("one@x.org", "two@x.org"):
+        assert await lines.erase(TENANT, [name]) == 1
+    assert kept.texts() == {3: b"rest"}
+    assert not kept.opens_a_copy()
+
+
+@pytest.mark.parametrize("cut", ["before the keys", "before the rows go"])
+async def test_what_is_cut_off_is_gone_on_with(
+    lines: StoredLines, key_store: FileKeyStore, database_url: str,
+    monkeypatch: pytest.MonkeyPatch, cut: str,
+) -> None:  # fmt: skip
+    kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
+    real = FileKeyStore.destroy_job_key
+    calls = iter(range(10))
+
+    def destroy(store: FileKeyStore, job_id: str, purpose: str) -> None:
+        if next(calls) == 1:  # behind the commit; the first is of what nothing is sealed under
+            if cut == "before the rows go":
+                real(store, job_id, purpose)
+            raise KeyboardInterrupt
+        real(store, job_id, purpose)
+
+    monkeypatch.setattr(FileKeyStore, "destroy_job_key", destroy)
+    with pytest.raises(KeyboardInterrupt):
+        await lines.erase(TENANT, NEEDLES)
+    monkeypatch.undo()
+    assert await lines.erase(TENANT, NEEDLES) == 0
+    assert kept.texts() == {2: BEN}
+    assert not kept.opens_a_copy()
+
+
+async def test_a_job_that_runs_is_waited_for(
+    lines: StoredLines, key_store: FileKeyStore, database_url: str
+) -> None:
+    kept = Kept(database_url, key_store, ANN, BEN, status="running")
+    assert await lines.erase(TENANT, NEEDLES) == 1
+    assert kept.rows() == {1: b"", 2: kept.copies[2]}
+    kept.over()
+    assert await lines.renew() == 1
+    assert kept.texts() == {2: BEN}
+    assert not kept.opens_a_copy()
+    assert await lines.renew() == 0
+
+
+async def test_another_tenants_lines_stay(
+    lines: StoredLines, key_store: FileKeyStore, database_url: str
+) -> None:
+    kept = Kept(database_url, key_store, ANN, status="succeeded")
+    assert await lines.erase("other", NEEDLES) == 0
+    assert kept.texts() == {1: ANN}
