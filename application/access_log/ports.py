@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.ports import Statement
-from domain.access.log import Batch, Entry, Kept
+from domain.access.log import Batch, Entry, Noted
 from domain.errors import Unavailable
 
 
@@ -20,7 +20,7 @@ class NotLogged(Unavailable):
 class Spool(Protocol):
     """Where entries are safe until they are in the log. Owned by one process, used by one loop."""
 
-    async def append(self, kept: Kept) -> None:
+    async def append(self, noted: Noted) -> None:
         """On return no end of this process loses the entry. Raises NotLogged when it cannot be
         written whole; it may then come into the log all the same."""
         ...

@@ -12,13 +12,11 @@ from msgspec import Struct
 from application.access_log.ports import Asked, Logged, LogReader, Place, Reader, Spool
 from application.ports import Clock
 from domain.access.caller import Caller
-from domain.access.log import Entry, Kept, entry_id
+from domain.access.log import DRAWN, Entry, Noted
 from domain.errors import Forbidden
 from domain.privacy.revealing import ERASED, MASKED, Shown
-from domain.privacy.sealing import disclose
 from domain.times import format_us
 
-_ID_BYTES = 10
 _PAGE = 200
 
 
@@ -65,28 +63,25 @@ class AccessLog:
         NotLogged: then it must not go out."""
         if shown.values:
             self.require_reason(caller, read)
-        now_us = self._clock()
-        given = {"reason": read.reason, "address": read.address}
-        values = {name: value for name, value in given.items() if value is not None}
-        digests, disclosures = disclose(values, self._random_bytes) if values else ({}, "")
-        entry = Entry(
-            entry_id=entry_id(now_us, self._random_bytes(_ID_BYTES)),
-            tenant_id=caller.tenant_id,
-            at_us=now_us,
-            subject=caller.subject,
-            # A token's roles are whatever its issuer writes, and no column holds U+0000.
-            roles=tuple(sorted(filter(str.isprintable, caller.roles))),
-            operation=read.operation,
-            endpoint=read.endpoint,
-            orders=tuple(sorted(shown.orders)),
-            fields=tuple(shown.fields),
-            events=shown.things,
-            personal_values=shown.values,
-            size_bytes=size_bytes,
-            reason=digests.get("reason"),
-            address=digests.get("address"),
+        # As little as can be: each such read waits for it (ADR 0030).
+        await self._spool.append(
+            Noted(
+                self._random_bytes(DRAWN),
+                self._clock(),
+                caller.tenant_id,
+                caller.subject,
+                caller.roles,
+                read.operation,
+                read.endpoint,
+                frozenset(shown.orders),
+                frozenset(shown.fields),
+                shown.things,
+                shown.values,
+                size_bytes,
+                read.reason,
+                read.address,
+            )
         )
-        await self._spool.append(Kept(entry, disclosures))
 
     async def caught_up(self) -> None:
         """Return once the entries of all answers that went out before are in the log. Raises

@@ -22,6 +22,9 @@ from domain.privacy.sealing import Opened
 Show = Callable[[bytes], bytes]
 """Canonical JSON with placeholders in, what this caller may see out."""
 
+OrderOf = Callable[[bytes], str | None]
+"""A view in, whose it is out; None: no order's."""
+
 
 class Integrity(Struct, frozen=True):
     """sha256: SHA-256 of the event's bytes, hex; ledger_hash: the chain's value there, hex."""
@@ -117,12 +120,19 @@ class Viewer:
         self._sight = sight
 
     async def page(
-        self, caller: Caller, shown: Shown, positions: Sequence[int], sequences: Sequence[int]
+        self,
+        caller: Caller,
+        shown: Shown,
+        positions: Sequence[int],
+        sequences: Sequence[int],
+        order_id: str | None = None,
     ) -> list[bytes]:
-        """The events at these positions, with these sequences, as JSON in the order given."""
+        """The events at these positions, with these sequences, as JSON in the order given.
+        `order_id`: whose all of them are, where it is one order's."""
         disclosing = sequences if caller.sees_personal else ()
         rows, disclosed = await self._pages.page(caller.tenant_id, positions, disclosing)
-        return await self._views(caller, shown, rows, disclosed)
+        order_of = _order_of if order_id is None else lambda _: order_id
+        return await self._views(caller, shown, rows, disclosed, order_of)
 
     async def events(self, caller: Caller, shown: Shown, rows: Sequence[StoredRow]) -> list[bytes]:
         """Events that were read already, as JSON in the order given."""
@@ -130,7 +140,7 @@ class Viewer:
         if caller.sees_personal:
             personal = [row.sequence for row in rows if holds_personal(row.state)]
             disclosed = await self._disclosures.of(caller.tenant_id, personal)
-        return await self._views(caller, shown, rows, disclosed)
+        return await self._views(caller, shown, rows, disclosed, _order_of)
 
     async def acts(self, caller: Caller, shown: Shown, sequences: Sequence[int]) -> Show:
         """How this caller sees the service's own events with these sequences: whole, or masked."""
@@ -154,17 +164,22 @@ class Viewer:
         return (await self._of_order(caller, shown, order_id, disclosed))(state)
 
     async def _views(
-        self, caller: Caller, shown: Shown, rows: Sequence[StoredRow], disclosed: Opened
+        self,
+        caller: Caller,
+        shown: Shown,
+        rows: Sequence[StoredRow],
+        disclosed: Opened,
+        order_of: OrderOf,
     ) -> list[bytes]:
         rows = await self._sight.corrections(caller, rows)
         if not caller.sees_personal:
             return [event_view(row, mask) for row in rows]
         if caller.sees_all_personal:
-            show = revealing(disclosed, shown)
+            show = revealing(disclosed, shown, order_of)
             return [event_view(row, show) for row in rows]
         classes = await self._sight.personal(caller, rows)
         return [
-            event_view(row, revealing(disclosed, shown, classes=visible))
+            event_view(row, revealing(disclosed, shown, order_of, visible))
             for row, visible in zip(rows, classes, strict=True)
         ]
 
@@ -192,7 +207,7 @@ def _order_of(view: bytes) -> str | None:
 def revealing(
     disclosed: Opened,
     shown: Shown,
-    order_of: Callable[[bytes], str | None] = _order_of,
+    order_of: OrderOf = _order_of,
     classes: Collection[str] | None = None,
 ) -> Show:
     """Show with these values disclosed; of these classes alone, if they are given. Without

@@ -23,10 +23,15 @@ from domain.ledger.acts import own_event, own_event_id
 from domain.ledger.hashing import leaf_hash
 from domain.ledger.merkle import tree_root
 from domain.orders.events import Draft
+from domain.privacy.sealing import SALT_BYTES, disclose
 
 DIGESTED = "history.access.digested"
 MOST = 10_000
 """Entries of a batch."""
+
+ID_BYTES = 10
+DRAWN = ID_BYTES + 2 * SALT_BYTES
+"""Random bytes of an entry: for its id, and a salt for each of its digests."""
 
 _STREAM = "access-log"
 _VERSION_7 = 0x7 << 76 | 0x2 << 62
@@ -58,6 +63,30 @@ class Entry(Struct, frozen=True):
     address: str | None
 
 
+class Noted(Struct, frozen=True, array_like=True):
+    """What is noted before the answer goes out: what `kept_of` makes an entry of, whoever does and
+    how often. So what is costly about an entry comes behind the answer.
+
+    drawn: DRAWN bytes from a cryptographic source; roles: as the token has them; reason, address:
+    in the clear, so it is encrypted wherever it is put; the others as in Entry.
+    """
+
+    drawn: bytes
+    at_us: int
+    tenant_id: str
+    subject: str
+    roles: frozenset[str]
+    operation: str
+    endpoint: str
+    orders: frozenset[str]
+    fields: frozenset[str]
+    events: int
+    personal_values: int
+    size_bytes: int
+    reason: str | None
+    address: str | None
+
+
 class Kept(Struct, frozen=True):
     """An entry on its way into the log, and the disclosures of its digests ("" for none)."""
 
@@ -71,6 +100,33 @@ class Batch(Struct, frozen=True):
     first: int
     last: int
     root: bytes
+
+
+def kept_of(noted: Noted) -> Kept:
+    """The entry of what was noted, always the same."""
+    given = {"reason": noted.reason, "address": noted.address}
+    values = {name: value for name, value in given.items() if value is not None}
+    # A source that was asked before: for the id, and for no more salts than there can be values.
+    salts = noted.drawn[ID_BYTES:]
+    digests, disclosures = disclose(values, lambda count: salts[:count]) if values else ({}, "")
+    entry = Entry(
+        entry_id=entry_id(noted.at_us, noted.drawn[:ID_BYTES]),
+        tenant_id=noted.tenant_id,
+        at_us=noted.at_us,
+        subject=noted.subject,
+        # A token's roles are whatever its issuer writes, and no column holds U+0000.
+        roles=tuple(sorted(filter(str.isprintable, noted.roles))),
+        operation=noted.operation,
+        endpoint=noted.endpoint,
+        orders=tuple(sorted(noted.orders)),
+        fields=tuple(sorted(noted.fields)),
+        events=noted.events,
+        personal_values=noted.personal_values,
+        size_bytes=noted.size_bytes,
+        reason=digests.get("reason"),
+        address=digests.get("address"),
+    )
+    return Kept(entry, disclosures)
 
 
 def entry_id(at_us: int, drawn: bytes) -> UUID:

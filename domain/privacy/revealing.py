@@ -18,15 +18,17 @@ from typing import Any
 
 import msgspec
 
+from domain.privacy.sealing import Opened
+
 MASKED = b'{"masked":true}'
 """What a caller reads who may not see personal data."""
 
 ERASED = b'{"erased":true}'
 """What is left of a value whose disclosure is gone."""
 
-_COLON, _ESCAPE = b":\\"
 _MARK = b'{"_sd":"'
 _PLACEHOLDER = re.compile(rb'\{"_sd":"([A-Za-z0-9_-]{43})"\}')
+_encode = msgspec.json.Encoder().encode
 
 
 def holds_personal(encoded: bytes) -> bool:
@@ -48,26 +50,21 @@ def mask_some(encoded: bytes, hidden: Iterable[str]) -> bytes:
 
 
 class Shown:
-    """What personal values an answer shows. names: under which they stand, in UTF-8; orders: whose
+    """What personal values an answer shows. fields: the names under which they stand; orders: whose
     they are; values: how many; things: in how many events, states or lines. logged: whether the
     read is to be logged; always where anything is shown."""
 
-    __slots__ = ("logged", "names", "orders", "things", "values")
+    __slots__ = ("fields", "logged", "orders", "things", "values")
 
     def __init__(self) -> None:
-        self.names: set[bytes] = set()
+        self.fields: set[str] = set()
         self.orders: set[str] = set()
         self.things = self.values = 0
         self.logged = False
 
-    @property
-    def fields(self) -> list[str]:
-        """The names, sorted."""
-        return sorted(name.decode() for name in self.names)
-
     def note(self, fields: Iterable[str], values: int) -> None:
         """One thing more, with so many values, under these names."""
-        self.names.update(field.encode() for field in fields)
+        self.fields.update(fields)
         self.values += values
         self.things += 1
         self.logged = True
@@ -78,16 +75,16 @@ def fill(encoded: bytes, disclosed: Mapping[str, object]) -> bytes:
     if _MARK not in encoded:
         return encoded
 
-    def value(match: re.Match[bytes]) -> bytes:
-        digest = match[1].decode("ascii")
-        return msgspec.json.encode(disclosed[digest]) if digest in disclosed else ERASED
-
-    return _PLACEHOLDER.sub(value, encoded)
+    pieces = _PLACEHOLDER.split(encoded)  # at each odd place a digest
+    for at in range(1, len(pieces), 2):
+        digest = pieces[at].decode("ascii")
+        pieces[at] = _encode(disclosed[digest]) if digest in disclosed else ERASED
+    return b"".join(pieces)
 
 
 def reveal(
     encoded: bytes,
-    disclosed: Mapping[str, object],
+    disclosed: Opened,
     shown: Shown,
     order_of: Callable[[bytes], str | None],
     visible: Callable[[str], bool] | None = None,
@@ -97,31 +94,27 @@ def reveal(
     `{"masked":true}`."""
     if _MARK not in encoded:
         return encoded
-    before, add = shown.values, shown.names.add
-
-    def value(match: re.Match[bytes]) -> bytes:
-        digest = match[1].decode("ascii")
+    pieces, names, values = _PLACEHOLDER.split(encoded), disclosed.names, 0
+    for at in range(1, len(pieces), 2):
+        digest = pieces[at].decode("ascii")
         if digest not in disclosed:
-            return ERASED
-        if visible is not None and not visible(digest):
-            return MASKED
-        # The name before the value, cut out. This is done for each value of each answer.
-        start = match.start()
-        begin = encoded.rfind(b'"', 0, start - 2)
-        name = encoded[begin + 1 : start - 2]
-        if encoded[start - 1] != _COLON or encoded[begin - 1] == _ESCAPE or b"\\" in name:
-            name = (_name_of(msgspec.json.decode(encoded), digest, "") or "").encode()
-        add(name)
-        shown.values += 1
-        return msgspec.json.encode(disclosed[digest])
-
-    filled = _PLACEHOLDER.sub(value, encoded)
-    if shown.values > before:
+            pieces[at] = ERASED
+        elif visible is not None and not visible(digest):
+            pieces[at] = MASKED
+        else:
+            pieces[at] = _encode(disclosed[digest])
+            values += 1
+            name = names[digest]
+            if name.isdigit():  # perhaps an item of a list, whose disclosure has its place there
+                name = _name_of(msgspec.json.decode(encoded), digest, "") or ""
+            shown.fields.add(name)
+    if values:
+        shown.values += values
         shown.things += 1
         shown.logged = True
         if (order_id := order_of(encoded)) is not None:
             shown.orders.add(order_id)
-    return filled
+    return b"".join(pieces)
 
 
 def _name_of(value: Any, digest: str, name: str) -> str | None:

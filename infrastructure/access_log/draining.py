@@ -1,4 +1,5 @@
-"""From the spools of processes into the log: this process's own, and those whose owner is gone.
+"""From the spools of processes into the log: what their owners have ended, and what those left who
+are gone.
 
 A segment goes only after its entries are committed, and while no backup is being taken: that holds
 the key store's lock from the moment of its dump until it has copied the files. So every entry is in
@@ -12,29 +13,21 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import Protocol
 
 import structlog
 
 from application.ports import KeyStore
 from domain.access.log import Kept
-from domain.errors import Unavailable
 from infrastructure.access_log import segments
 from infrastructure.access_log.segments import Contents
-from infrastructure.access_log.spool import OwnSpool
 from infrastructure.key_store import durable
 
 EVERY = 1.0
-"""Seconds between two drains of a process."""
-
-RENEWED = 3600.0
-"""Seconds after which a process begins a new spool, so that the old one's key goes."""
+"""Seconds between two drains of what owners have ended."""
 
 _BATCH = 500
-_SEGMENT_BYTES = 1 << 20
 log = structlog.get_logger(__name__)
 
 
@@ -46,8 +39,29 @@ class Store(Protocol):
         ...
 
 
-class Orphans:
-    """The spools whose owner is gone, and what owners have ended. Any number of processes at once.
+class Trying:
+    """Does what is done again and again, and logs when it begins to fail and when it is over."""
+
+    def __init__(self) -> None:
+        self._failing = False
+
+    async def __call__(self, act: Callable[[], Awaitable[object]]) -> None:
+        """Never raises: its next turn comes."""
+        try:
+            await act()
+        except Exception as error:  # noqa: BLE001 - it is logged, and tried again; health tells
+            if not self._failing:
+                log.warning("access.not_drained", error=type(error).__name__)
+            self._failing = True
+        else:
+            if self._failing:
+                log.info("access.drained_again")
+            self._failing = False
+
+
+class Drains:
+    """Of the spools of a directory. Any number of processes at once, also of one segment: an entry
+    comes into the log once, and the file goes with whoever is first.
 
     `keys_lock`: of the key store.
     """
@@ -58,8 +72,23 @@ class Orphans:
         self._store = store
         self._keys_lock = keys_lock
 
-    async def __call__(self) -> int:
-        """Drain those without an owner, and destroy their keys; how many there were. Raises
+    async def run(self) -> None:
+        """Drain what owners have ended each second, until cancelled."""
+        trying = Trying()
+        while True:
+            await trying(self.ended)
+            await asyncio.sleep(EVERY)
+
+    async def ended(self) -> None:
+        """All segments to which nothing is appended any more, of living owners. Raises as
+        `orphans`."""
+        if self._directory.is_dir():
+            for spool_id, path in list(segments.segments(self._directory)):
+                if segments.is_ended(path):
+                    await self._drain(spool_id, path)
+
+    async def orphans(self) -> int:
+        """The spools without an owner, whose keys are destroyed; how many there were. Raises
         Unavailable, KeyUnavailable, OSError."""
         if not self._directory.is_dir():
             return 0
@@ -67,23 +96,26 @@ class Orphans:
         for spool_id in sorted(segments.spool_ids(self._directory)):
             async with self._held(spool_id) as held:
                 if held:
-                    await self.drain(spool_id)
+                    await self.spool(spool_id)
                     await asyncio.to_thread(self._bury, spool_id)
                     buried += 1
         return buried
 
-    async def drain(self, spool_id: str, but: str | None = None) -> None:
+    async def spool(self, spool_id: str, but: str | None = None) -> None:
         """All segments of a spool but the one of this name, which is appended to. Raises as
-        `__call__`."""
+        `orphans`."""
         for found, path in list(segments.segments(self._directory)):
             if found == spool_id and path.name != but:
-                contents = await self.copy(spool_id, path)
-                if contents is not None:
-                    await asyncio.to_thread(self._remove, path, contents)
+                await self._drain(spool_id, path)
+
+    async def _drain(self, spool_id: str, path: Path) -> None:
+        contents = await self.copy(spool_id, path)
+        if contents is not None:
+            await asyncio.to_thread(self._remove, path, contents)
 
     async def copy(self, spool_id: str, path: Path) -> Contents | None:
         """Bring a segment's entries into the log, and leave it; None: it is gone. Raises as
-        `__call__`."""
+        `orphans`."""
         contents = await asyncio.to_thread(self._read, spool_id, path)
         if contents is not None:
             for start in range(0, len(contents.kept), _BATCH):
@@ -103,11 +135,13 @@ class Orphans:
 
     def _remove(self, path: Path, contents: Contents) -> None:
         with durable.locked(self._keys_lock):
+            if not path.exists():  # another drain was first
+                return
             if contents.damaged:
                 path.rename(path.with_name(path.name + segments.DAMAGED))
                 log.error("access.segment_damaged", entries=len(contents.kept))
                 return
-            path.unlink(missing_ok=True)
+            path.unlink()
         if contents.torn:
             # Its answer did not go out: that waits until the whole frame is written.
             log.warning("access.torn_tail", bytes=contents.torn)
@@ -141,85 +175,3 @@ class Orphans:
                 os.close(descriptor)
                 return None
             return descriptor
-
-
-class ProcessSpool:
-    """Implements `application.access_log.ports.Spool`, and drains what it takes, from `start` on
-    until `close`, which drains a last time."""
-
-    def __init__(
-        self, directory: Path, key_store: KeyStore, orphans: Orphans, *, fsync: bool = False
-    ) -> None:
-        self._directory = directory
-        self._key_store = key_store
-        self._orphans = orphans
-        self._fsync = fsync
-        self._draining = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-        self._failing = False
-        self._own = self._begun()
-        self._begun_at = monotonic()
-
-    async def append(self, kept: Kept) -> None:
-        await self._own.append(kept)
-
-    def start(self) -> None:
-        """Begin with what processes left that are gone."""
-        self._task = asyncio.create_task(self._run(), name="access log")
-
-    async def close(self) -> None:
-        """What cannot be drained now is found by the next process."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._own.close()
-        await self._trying(self._orphans)
-
-    async def drained(self) -> None:
-        try:
-            await self._drain(turning=True)
-            for spool_id, path in list(segments.segments(self._directory)):
-                if spool_id != self._own.spool_id:
-                    await self._orphans.copy(spool_id, path)
-        except OSError as error:
-            raise Unavailable from error
-
-    async def _run(self) -> None:
-        await self._trying(self._orphans)
-        while True:
-            await asyncio.sleep(EVERY)
-            if monotonic() - self._begun_at > RENEWED:
-                await self._trying(self._renew)
-            if self._own.current is not None or self._failing:
-                # While the log is away there need not be a segment for each second.
-                full = self._own.size > _SEGMENT_BYTES
-                await self._trying(partial(self._drain, turning=full or not self._failing))
-
-    async def _drain(self, *, turning: bool) -> None:
-        async with self._draining:
-            if turning:
-                self._own.turn()
-            await self._orphans.drain(self._own.spool_id, self._own.current)
-
-    async def _renew(self) -> None:
-        """The old one has no owner any more."""
-        async with self._draining:
-            fresh = await asyncio.to_thread(self._begun)
-            old, self._own, self._begun_at = self._own, fresh, monotonic()
-            await old.close()
-        await self._orphans()
-
-    async def _trying(self, act: Callable[[], Awaitable[object]]) -> None:
-        try:
-            await act()
-        except Exception as error:  # noqa: BLE001 - it is logged, and tried again; health tells
-            if not self._failing:
-                log.warning("access.not_drained", error=type(error).__name__)
-            self._failing = True
-        else:
-            if self._failing:
-                log.info("access.drained_again")
-            self._failing = False
-
-    def _begun(self) -> OwnSpool:
-        return OwnSpool(self._directory, self._key_store, fsync=self._fsync)

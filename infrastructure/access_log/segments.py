@@ -2,9 +2,10 @@
 
     <directory>/.lock              held while a spool is begun or looked at
     <directory>/<id>.lock          flocked by the process that owns the spool, as long as it lives
-    <directory>/<id>.<8 digits>    a segment: frames, in the order in which they were appended
+    <directory>/<id>.<8 digits>    a segment: frames, in the order in which they were appended;
+                                   read-only (0400) once its owner has ended it
 
-A frame is length (u32be) || nonce (12) || ciphertext || tag (16): msgpack of a Kept under
+A frame is length (u32be) || nonce (12) || ciphertext || tag (16): msgpack of a Noted under
 AES-256-GCM, bound to its segment and its place there, so that no frame can be damaged, moved,
 repeated or left out in the middle unnoticed. The key is a job's key of the key store, of the
 purpose "access", and goes with the spool.
@@ -23,18 +24,20 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from domain.access.log import Kept
+from domain.access.log import Kept, Noted, kept_of
 
 PURPOSE = "access"
 LOCK = ".lock"
 DAMAGED = ".damaged"
+WRITABLE, ENDED = 0o600, 0o400
+"""Modes of segments."""
 
 _HEAD = Layout(">I")
 _NONCE = 12
 _SEGMENT = re.compile(r"([0-9a-f]{32})\.([0-9]{8})", re.ASCII)
 _OWNER = re.compile(r"([0-9a-f]{32})\.lock", re.ASCII)
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Kept).decode
+_decode = msgspec.msgpack.Decoder(Noted).decode
 
 
 class Contents(Struct, frozen=True):
@@ -61,6 +64,14 @@ def segments(directory: Path) -> Iterator[tuple[str, Path]]:
             yield found[1], path
 
 
+def is_ended(path: Path) -> bool:
+    """Whether the segment is there, and nothing is appended to it any more."""
+    try:
+        return path.stat().st_mode & 0o777 == ENDED
+    except FileNotFoundError:
+        return False
+
+
 def spool_ids(directory: Path) -> set[str]:
     """The spools of which anything is there."""
     owned = {found[1] for path in directory.iterdir() if (found := _OWNER.fullmatch(path.name))}
@@ -72,10 +83,10 @@ def damaged(directory: Path) -> list[Path]:
     return sorted(directory.glob(f"*{DAMAGED}"))
 
 
-def frame(cipher: AESGCM, segment: str, place: int, kept: Kept) -> bytes:
+def frame(cipher: AESGCM, segment: str, place: int, noted: Noted) -> bytes:
     """The bytes to append to the segment of this name, as its frame number `place`, from 0 on."""
     nonce = os.urandom(_NONCE)
-    sealed = nonce + cipher.encrypt(nonce, _encode(kept), f"{segment}/{place}".encode())
+    sealed = nonce + cipher.encrypt(nonce, _encode(noted), f"{segment}/{place}".encode())
     return _HEAD.pack(len(sealed)) + sealed
 
 
@@ -92,7 +103,7 @@ def read(path: Path, key: bytes) -> Contents:
         bound = f"{path.name}/{len(kept)}".encode()
         try:
             plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound)
-            kept.append(_decode(plain))
+            kept.append(kept_of(_decode(plain)))
         except (InvalidTag, ValueError, msgspec.MsgspecError):
             return Contents(kept, damaged=True)
         at = begin + length

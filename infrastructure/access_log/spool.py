@@ -10,21 +10,31 @@ import asyncio
 import fcntl
 import os
 from pathlib import Path
+from time import monotonic
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from application.access_log.ports import NotLogged
 from application.ports import KeyStore
-from domain.access.log import Kept
-from infrastructure.access_log.segments import LOCK, PURPOSE, frame, owner_path, segment_path
+from domain.access.log import Noted
+from infrastructure.access_log.segments import (
+    ENDED,
+    LOCK,
+    PURPOSE,
+    WRITABLE,
+    frame,
+    owner_path,
+    segment_path,
+)
 from infrastructure.key_store import durable
 
 
 class OwnSpool:
     """A process's own. `append` and `turn` are for one event loop; no other thread.
 
-    Segments are begun when something is appended, so that none is empty.
+    Segments are begun when something is appended, so that none is empty. One that is ended may be
+    drained by whoever comes first.
     """
 
     def __init__(self, directory: Path, key_store: KeyStore, *, fsync: bool = False) -> None:
@@ -38,6 +48,7 @@ class OwnSpool:
         self._cipher = AESGCM(key_store.job_key(self.spool_id, PURPOSE))
         self._number = 0
         self._segment: _Segment | None = None
+        self._ended: dict[Path, float] = {}
         self._unflushed: list[_Segment] = []
         self._appended = self._flushed = 0
         self._flushing = asyncio.Lock()
@@ -52,19 +63,29 @@ class OwnSpool:
         """Bytes of the segment that is appended to."""
         return self._segment.size if self._segment is not None else 0
 
-    async def append(self, kept: Kept) -> None:
+    def undrained(self) -> list[float]:
+        """For each ended segment that is still there, the seconds since it was ended; the longest
+        first."""
+        now = monotonic()
+        self._ended = {path: at for path, at in self._ended.items() if path.exists()}
+        return [now - at for at in self._ended.values()]
+
+    async def append(self, noted: Noted) -> None:
         """See `application.access_log.ports.Spool`."""
-        self._write(kept)
+        self._write(noted)
         if self._fsync:
             await self._flush()
 
     def turn(self) -> None:
-        """End the segment that is appended to; what comes goes into a new one."""
+        """End the segment that is appended to; what comes goes into a new one. Raises OSError."""
         segment, self._segment = self._segment, None
         if segment is not None:
-            segment.ended = True
-            if not self._fsync:
-                segment.close()
+            self._ended[segment.path] = monotonic()
+            try:
+                segment.end()
+            finally:
+                if not self._fsync:
+                    segment.close()
 
     async def close(self) -> None:
         """Give it up; what it holds is drained by whoever finds it without an owner. Nothing may be
@@ -75,17 +96,17 @@ class OwnSpool:
             segment.close()
         os.close(self._owner)
 
-    def _write(self, kept: Kept) -> None:
+    def _write(self, noted: Noted) -> None:
         try:
             segment = self._segment or self._begin()
-            data = frame(self._cipher, segment.name, segment.frames, kept)
+            data = frame(self._cipher, segment.name, segment.frames, noted)
             written = os.write(segment.descriptor, data)
+            if written != len(data):
+                # A torn tail: nothing may stand behind it.
+                self.turn()
+                raise NotLogged
         except OSError as error:
             raise NotLogged from error
-        if written != len(data):
-            # A torn tail: nothing may stand behind it.
-            self.turn()
-            raise NotLogged
         segment.frames += 1
         segment.size += written
         self._appended += 1
@@ -122,11 +143,16 @@ class _Segment:
 
     def __init__(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self.descriptor = os.open(path, flags, 0o600)
-        self.name = path.name
+        self.descriptor = os.open(path, flags, WRITABLE)
+        self.path, self.name = path, path.name
         self.frames = self.size = 0
         self.ended = False
         self.new = True
+
+    def end(self) -> None:
+        """Nothing is appended any more, which the file's mode tells everybody."""
+        self.ended = True
+        os.fchmod(self.descriptor, ENDED)
 
     def close(self) -> None:
         os.close(self.descriptor)

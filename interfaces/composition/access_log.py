@@ -9,7 +9,8 @@ from pathlib import Path
 
 from application.access_log.digesting import DigestAccess
 from application.access_log.recording import AccessLog
-from infrastructure.access_log.draining import Orphans, ProcessSpool
+from infrastructure.access_log.draining import Drains
+from infrastructure.access_log.owning import ProcessSpool
 from infrastructure.access_log.store import PostgresAccessLog
 from infrastructure.access_log.verifying import Verified, verify
 from infrastructure.access_log.waiting import Waiting, waiting
@@ -21,10 +22,10 @@ from interfaces.settings import Settings
 
 @asynccontextmanager
 async def logging_access(side: WriteSide) -> AsyncIterator[AccessLog]:
-    """An API process's; drained until left."""
+    """An API process's, until left."""
     directory, given = spool_directory(side.settings), side.settings.access
     store = PostgresAccessLog(side.pool, side.keyring)
-    spool = ProcessSpool(directory, side.key_store, _orphans(side, store), fsync=given.fsync)
+    spool = ProcessSpool(directory, side.key_store, _drains(side, store), fsync=given.fsync)
     spool.start()
     try:
         yield AccessLog(spool, store, clock, os.urandom, given.reasoned)
@@ -32,15 +33,20 @@ async def logging_access(side: WriteSide) -> AsyncIterator[AccessLog]:
         await spool.close()
 
 
+def draining_access(side: WriteSide) -> Drains:
+    """A worker's: what API processes have ended comes into the log."""
+    return _drains(side, PostgresAccessLog(side.pool, side.keyring))
+
+
 def tending_access(side: WriteSide) -> Callable[[], Awaitable[object]]:
     """A worker's: what processes left that are gone comes into the log, and what is in the log onto
     the ledgers."""
     store = PostgresAccessLog(side.pool, side.keyring)
-    orphans = _orphans(side, store)
+    drains = _drains(side, store)
     digest = DigestAccess(store, side.committer, clock, os.urandom)
 
     async def tend() -> None:
-        await orphans()
+        await drains.orphans()
         await digest()
 
     return tend
@@ -61,6 +67,6 @@ def spool_directory(settings: Settings) -> Path:
     return settings.data_dir / "access"
 
 
-def _orphans(side: WriteSide, store: PostgresAccessLog) -> Orphans:
+def _drains(side: WriteSide, store: PostgresAccessLog) -> Drains:
     keys = key_directory(side.settings.data_dir)
-    return Orphans(spool_directory(side.settings), side.key_store, store, keys / ".lock")
+    return Drains(spool_directory(side.settings), side.key_store, store, keys / ".lock")

@@ -25,7 +25,7 @@ from infrastructure.event_store.snapshotting import Snapshotter
 from infrastructure.jobs.runner import JobRunner
 from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.collector import spare_the_collector
-from interfaces.composition.access_log import tending_access
+from interfaces.composition.access_log import draining_access, tending_access
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.endings import end_of_duties, tell_endings
 from interfaces.composition.erasing import erase_again, erasing, renewing_lines, telling_again
@@ -100,7 +100,8 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
         auditing = self_audit(settings, side.ledger)
         reconciling = reconciler(side)
         witnesses = await stack.enter_async_context(witnessing(settings, side))
-        watching = [signing.run, auditing.run, reconciling.run, *witnesses]
+        draining = draining_access(side)
+        watching = [draining.run, signing.run, auditing.run, reconciling.run, *witnesses]
         yield [hub.run, snapshotter.run, runner.run, *watching]
 
 

@@ -151,7 +151,11 @@ async def _timeline(
         raise NotFound("there is no such order")
     page = keys[: query.limit]
     events = await services.viewer.page(
-        caller, request.shown, [key.position for key in page], [key.sequence for key in page]
+        caller,
+        request.shown,
+        [key.position for key in page],
+        [key.sequence for key in page],
+        order_id,
     )
     next_cursor = None
     if len(keys) > query.limit:

@@ -12,7 +12,19 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access.log import Batch, Entry, batch_id, batch_of, digested, entry_hash, entry_id
+from domain.access.log import (
+    DRAWN,
+    Batch,
+    Entry,
+    Noted,
+    batch_id,
+    batch_of,
+    digested,
+    entry_hash,
+    entry_id,
+    kept_of,
+)
+from domain.privacy.sealing import open_disclosures
 from tests.domain.ledger.reference import Tree
 
 ENTRY = Entry(
@@ -79,3 +91,47 @@ def test_an_id_is_a_uuid_of_version_7_and_sorted_by_time(at_us: int, drawn: byte
     assert (found.version, found.variant) == (7, "specified in RFC 4122")
     assert found.int >> 80 == at_us // 1000
     assert entry_id(at_us + 1000, bytes(10)) > found
+
+
+NOTED = Noted(
+    drawn=bytes(range(DRAWN)),
+    at_us=ENTRY.at_us,
+    tenant_id="acme",
+    subject="u1",
+    roles=frozenset(["tier 2", "support", "\0"]),
+    operation="get_timeline",
+    endpoint="GET /orders/{order_id}/timeline",
+    orders=frozenset(["örd_2", "ord_1"]),
+    fields=frozenset(["phone", "email"]),
+    events=3,
+    personal_values=6,
+    size_bytes=900,
+    reason="ticket 4",
+    address="192.0.2.1",
+)
+
+
+def test_whoever_makes_the_entry_of_what_was_noted_makes_the_same() -> None:
+    entry, disclosures = kept_of(NOTED).entry, kept_of(NOTED).disclosures
+    assert kept_of(NOTED) == kept_of(msgspec.structs.replace(NOTED))
+    assert entry.entry_id == entry_id(NOTED.at_us, NOTED.drawn[:10])
+    assert entry.roles == ("support", "tier 2"), "no column holds U+0000"
+    assert (entry.orders, entry.fields) == (("ord_1", "örd_2"), ("email", "phone"))
+    opened = open_disclosures(disclosures)
+    assert opened == {entry.reason: "ticket 4", entry.address: "192.0.2.1"}
+    assert opened.names == {entry.reason: "reason", entry.address: "address"}
+
+
+@pytest.mark.parametrize("name", ["reason", "address"])
+def test_a_digest_is_salted_by_what_was_drawn(name: str) -> None:
+    same = msgspec.structs.replace(NOTED, reason="192.0.2.1")
+    assert kept_of(same).entry.reason != kept_of(same).entry.address
+    other = msgspec.structs.replace(NOTED, drawn=bytes(DRAWN))
+    assert getattr(kept_of(other).entry, name) != getattr(kept_of(NOTED).entry, name)
+    without = msgspec.structs.replace(NOTED, **{name: None})
+    assert getattr(kept_of(without).entry, name) is None
+
+
+def test_without_reason_and_address_nothing_is_disclosed() -> None:
+    without = msgspec.structs.replace(NOTED, reason=None, address=None)
+    assert kept_of(without).disclosures == ""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.access_log.draining import Orphans
+from infrastructure.access_log.draining import Drains
 from infrastructure.key_store.files import FileKeyStore
 from tests.infrastructure.access_log.entries import Collected
 
@@ -20,7 +20,7 @@ def collected() -> Collected:
 
 
 @pytest.fixture
-def orphans(
+def drains(
     directory: Path, key_store: FileKeyStore, collected: Collected, tmp_path: Path
-) -> Orphans:
-    return Orphans(directory, key_store, collected, tmp_path / "keys" / ".lock")
+) -> Drains:
+    return Drains(directory, key_store, collected, tmp_path / "keys" / ".lock")
