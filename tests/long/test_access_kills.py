@@ -1,5 +1,6 @@
-"""SIGKILL of the API process under reading clients: every answer that showed personal values, and
-came whole, is in the access log, once; whatever was under way may be there, once."""
+"""SIGKILL of the API, and of the worker that drains, under reading clients: every answer that
+showed personal values, and came whole, is in the access log, once; whatever was under way may be
+there, once."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.long.harness import Installation, report, run, token, until
+from tests.long.harness import Installation, Program, report, run, token, until
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 
 ROUNDS = 12
+KILLED = (("api",), ("worker",), ("api", "worker"))
+"""In turn."""
 READERS = 8
 TENANT = "acme"
 BASE = "/v1/order-history"
@@ -84,6 +87,7 @@ async def logged(installation: Installation) -> list[str]:
 
 async def test_no_answer_is_missing_in_the_log(installation: Installation) -> None:
     started, random_ = time.monotonic(), random.Random("access")
+    kills: Counter[str] = Counter()
     program = installation.program
     await _planted(installation)
     reading = Reading(installation)
@@ -91,10 +95,9 @@ async def test_no_answer_is_missing_in_the_log(installation: Installation) -> No
     for number in range(1, ROUNDS + 1):
         await reading.more(50)
         await asyncio.sleep(random_.uniform(0.0, 1.2))
-        await until(lambda: program.child("api") is not None, "the API")
-        api = program.child("api")
-        assert api is not None
-        api.kill()
+        for name in KILLED[number % len(KILLED)]:
+            await _kill(program, name)
+            kills[name] += 1
         report(f"kill {number}/{ROUNDS}: {len(reading.answered)} answers so far")
     await reading.more(50)
     reading.stop()
@@ -103,10 +106,19 @@ async def test_no_answer_is_missing_in_the_log(installation: Installation) -> No
     assert len(found) == len(set(found)), "none is there twice"
     assert reading.answered - set(found) == set(), "each answer has its entry"
     assert set(found) - reading.asked == set()
-    report(f"{ROUNDS} kills, {len(reading.answered)} answers with personal values, {len(found)} "
-           f"entries; {dict(reading.codes)}, {time.monotonic() - started:.0f} s")  # fmt: skip
+    report(
+        f"{dict(kills)} killed, {len(reading.answered)} answers with personal values, "
+        f"{len(found)} entries; {dict(reading.codes)}, {time.monotonic() - started:.0f} s"
+    )
     await _digested(installation)
     assert installation.program.stop() == 0
+
+
+async def _kill(program: Program, name: str) -> None:
+    await until(lambda: program.child(name) is not None, name)
+    child = program.child(name)
+    assert child is not None
+    child.kill()
 
 
 async def _planted(installation: Installation) -> None:
