@@ -28,12 +28,14 @@ _SUBMITTED_AT_ONCE = 250
 
 class Deletion(Struct):
     """What goes of one owner. values: of events, by sequence; beside: digests that stand in no
-    event, those of snapshots, by sequence; whole: whether these are all."""
+    event, those of snapshots, by sequence; whole: whether these are all. keeps_key: whether what is
+    left stays under the key that it has; what goes is then all of its events."""
 
     owned: Owned
     values: dict[int, list[Value]]
     beside: dict[int, set[str]]
     whole: bool
+    keeps_key: bool = False
 
     @property
     def digests(self) -> dict[int, set[str]]:
@@ -97,13 +99,17 @@ class DeleteValues:
     ) -> list[Statement]:
         statements: list[Statement] = []
         for deletion, entry in zip(deletions, entries, strict=True):
-            statements += (
-                self._store.erasing(tenant_id, deletion.owned)
-                if deletion.whole
-                else self._store.erasing_some(tenant_id, deletion.owned, deletion.digests)
-            )
+            statements += self._erasing(tenant_id, deletion)
             statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
         return statements
+
+    def _erasing(self, tenant_id: str, deletion: Deletion) -> list[Statement]:
+        owned, digests = deletion.owned, deletion.digests
+        if deletion.whole:
+            return self._store.erasing(tenant_id, owned)
+        if deletion.keeps_key:
+            return self._store.erasing_events(tenant_id, owned, digests)
+        return self._store.erasing_some(tenant_id, owned, digests)
 
     async def _submitted(
         self, drafts: Sequence[Draft], statements: Sequence[Statement], guards: Unmoved

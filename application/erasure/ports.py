@@ -86,6 +86,10 @@ class OwnedStore(Protocol):
         """What is disclosed of these owners; of none of whom nothing ever was, or was erased."""
         ...
 
+    async def of_actors(self, tenant_id: str, sequences: Sequence[int]) -> list[Owned]:
+        """What is disclosed of any actors in these events alone."""
+        ...
+
     async def states(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, bytes]:
         """The stored bytes of these events, by sequence."""
         ...
@@ -99,6 +103,12 @@ class OwnedStore(Protocol):
         self, tenant_id: str, owned: Owned, digests: Mapping[int, Collection[str]]
     ) -> list[Statement]:
         """Deletes these digests' values, by sequence, and gives what is left a new key."""
+        ...
+
+    def erasing_events(
+        self, tenant_id: str, owned: Owned, sequences: Collection[int]
+    ) -> list[Statement]:
+        """Deletes all that is the owner's of these events, and leaves it the key that it has."""
         ...
 
     async def left(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:

@@ -24,8 +24,20 @@ ROWS = """
 select key_id, sequence, sealed from disclosures
  where tenant_id = %s and key_id = any(%s::uuid[])
 """
+OF_ACTORS = """
+select k.kind, k.subject, k.key_id, k.bucket, k.bucket_key_id, k.wrapped, d.sequence, d.sealed
+  from disclosures d
+ cross join lateral (
+       select * from data_keys where tenant_id = d.tenant_id and key_id = d.key_id limit 1) as k
+ where d.tenant_id = %s and d.sequence = any((select %s::bigint[])::bigint[])
+   and k.kind = 'actor' and k.wrapped is not null
+"""
 STATES = "select sequence, state from events where tenant_id = %s and sequence = any(%s::bigint[])"
 DELETE_ROWS = "delete from disclosures where tenant_id = %s and key_id = %s::uuid"
+DELETE_THESE = """
+delete from disclosures
+ where tenant_id = %s and key_id = %s::uuid and sequence = any(%s::bigint[])
+"""
 # The row of an order stays, without its key: later values of the order get no disclosure.
 EMPTY_KEY = """
 update data_keys set wrapped = null
@@ -39,11 +51,16 @@ delete from data_keys
 DELETE_READS = "delete from access_log_personal where tenant_id = %s and key_id = %s::uuid"
 REPLACE_KEY = """
 update data_keys set key_id = %s::uuid, bucket_key_id = %s::uuid, wrapped = %s::bytea
- where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
+ where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid and wrapped is not null
 """
+# Unless somebody else has erased the key meanwhile, or given what is left another one: what is gone
+# must not come back.
 INSERT_ROWS = """
 insert into disclosures (tenant_id, key_id, sequence, sealed)
-select %s, %s::uuid, * from unnest(%s::bigint[], %s::bytea[])
+select k.tenant_id, k.key_id, one.sequence, one.sealed
+  from data_keys k
+ cross join unnest(%s::bigint[], %s::bytea[]) as one(sequence, sealed)
+ where k.tenant_id = %s and k.key_id = %s::uuid
 """
 
 
@@ -71,6 +88,19 @@ class StoredOwned:
         for key_id, *row in sealed:
             rows[key_id].append((row[0], row[1]))
         return [self._opened(tenant_id, key, rows[key.key_id]) for key in keys]
+
+    async def of_actors(self, tenant_id: str, sequences: Sequence[int]) -> list[Owned]:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                parameters = tenant_id, BigintColumn(sequences)
+                cursor = await connection.execute(OF_ACTORS, parameters, binary=True)
+                found = await cursor.fetchall()
+        keys: dict[UUID, KeyRow] = {}
+        rows: dict[UUID, list[tuple[int, bytes]]] = {}
+        for kind, subject, *key, sequence, sealed in found:
+            key_row = keys.setdefault(key[0], KeyRow((tenant_id, kind, subject), *key))
+            rows.setdefault(key_row.key_id, []).append((sequence, sealed))
+        return [self._opened(tenant_id, key, rows[key_id]) for key_id, key in keys.items()]
 
     def _opened(self, tenant_id: str, key: KeyRow, rows: Sequence[tuple[int, bytes]]) -> Owned:
         cipher = self._keyring.cipher(key)
@@ -121,9 +151,15 @@ class StoredOwned:
             ),
             (
                 INSERT_ROWS,
-                (tenant_id, new, BigintColumn(list(left)), BytesColumn(sealed)),
+                (BigintColumn(list(left)), BytesColumn(sealed), tenant_id, new),
             ),
         ]
+
+    def erasing_events(
+        self, tenant_id: str, owned: Owned, sequences: Collection[int]
+    ) -> list[Statement]:
+        events = BigintColumn(list(sequences))
+        return [(DELETE_THESE, (tenant_id, str(owned.key_id), events))]
 
     async def left(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:
         disclosed = await self._disclosures.of(tenant_id, list(digests))

@@ -1,0 +1,97 @@
+"""Deleting what an owner's key hides: some of it, all of it, and both at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from application.erasure.ports import Owned
+from infrastructure.erasure.erasures import StoredErasures
+from infrastructure.erasure.owned import StoredOwned
+from infrastructure.key_store.files import FileKeyStore
+from infrastructure.postgres.connect import Pool
+from infrastructure.privacy.disclosures import StoredDisclosures
+from infrastructure.privacy.keyring import Keyring
+from tests.infrastructure.event_store.kit import accepted, committing, fresh, personal
+
+pytestmark = pytest.mark.anyio
+ORDER = ("order", "ord_1")
+
+
+@pytest.fixture
+async def tenant(database_url: str, key_store: FileKeyStore) -> str:
+    """One with an order of two events, whose notes are personal."""
+    tenant = fresh("owned")
+    async with committing(database_url, key_store) as door:
+        for note in ("first", "second"):
+            accepted(await door.submit([personal(f"e-{note}", "ord_1", tenant, note=note)]))
+    return tenant
+
+
+class Deleting:
+    """The store of a tenant, and what is disclosed there."""
+
+    def __init__(self, pool: Pool, key_store: FileKeyStore, tenant: str) -> None:
+        self.store = StoredOwned(pool, Keyring(key_store))
+        self._pool = pool
+        self._erasures = StoredErasures(pool)
+        self._disclosures = StoredDisclosures(pool, Keyring(key_store))
+        self._tenant = tenant
+
+    async def load(self) -> Owned:
+        (owned,) = await self.store.load(self._tenant, [ORDER])
+        return owned
+
+    async def erase(self, owned: Owned) -> None:
+        await self._erasures.execute(self.store.erasing(self._tenant, owned))
+
+    async def erase_some(self, owned: Owned, sequence: int) -> None:
+        digests = {sequence: set(owned.opened[sequence])}
+        await self._erasures.execute(self.store.erasing_some(self._tenant, owned, digests))
+
+    async def notes(self) -> set[Any]:
+        return set((await self._disclosures.of_order(self._tenant, "ord_1")).values())
+
+    async def rows(self) -> int:
+        async with self._pool.connection() as connection:
+            found = await connection.execute(
+                "select count(*) from disclosures where tenant_id = %s", (self._tenant,)
+            )
+            row = await found.fetchone()
+        return int(row[0]) if row else 0
+
+
+@pytest.fixture
+def deleting(pool: Pool, key_store: FileKeyStore, tenant: str) -> Deleting:
+    return Deleting(pool, key_store, tenant)
+
+
+async def test_what_is_left_gets_a_new_key(deleting: Deleting) -> None:
+    owned = await deleting.load()
+    await deleting.erase_some(owned, 1)
+    assert await deleting.notes() == {"second"}
+    assert (await deleting.load()).key_id != owned.key_id
+
+
+async def test_events_go_and_the_key_stays(deleting: Deleting, pool: Pool, tenant: str) -> None:
+    owned = await deleting.load()
+    await StoredErasures(pool).execute(deleting.store.erasing_events(tenant, owned, [2]))
+    assert await deleting.notes() == {"first"}
+    assert (await deleting.load()).key_id == owned.key_id
+
+
+async def test_what_was_erased_meanwhile_does_not_come_back(deleting: Deleting) -> None:
+    owned = await deleting.load()
+    await deleting.erase(owned)
+    await deleting.erase_some(owned, 1)
+    assert await deleting.notes() == set()
+    assert await deleting.rows() == 0
+
+
+async def test_of_two_at_once_nothing_is_left_over(deleting: Deleting) -> None:
+    owned = await deleting.load()
+    await deleting.erase_some(owned, 1)
+    await deleting.erase_some(owned, 2)
+    assert await deleting.notes() == {"second"}  # whoever took it looks again, and finds it
+    assert await deleting.rows() == 1
