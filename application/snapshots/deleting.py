@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from application.holds.choke import ChokePoint, Held
-from application.ports import Clock, Door, Outcome, Refused, Statement
+from application.ports import Accepted, Clock, Door, Outcome, Refused, Statement
 from application.snapshots.ports import SnapshotRow, SnapshotStore
 from domain.audit.acts import Doer
 from domain.errors import NotFound
@@ -37,8 +37,9 @@ class DeleteSnapshot:
         self._clock = clock
         self._random_bytes = random_bytes
 
-    async def __call__(self, tenant_id: str, doer: Doer, snapshot_id: str) -> None:
-        """Remove the state and its personal values; leave a tombstone. Raises NotFound; OnHold
+    async def __call__(self, tenant_id: str, doer: Doer, snapshot_id: str) -> bool:
+        """Remove the state and its personal values; leave a tombstone. Whether it was still there
+        when that was done. Raises NotFound; OnHold
         while the order or the state's customer is held, and then the ledger has that it was asked;
         Unavailable."""
         row = await self._store.get(tenant_id, snapshot_id)
@@ -60,6 +61,7 @@ class DeleteSnapshot:
         (outcome,) = await self._choke.past(tenant_id, [row.order_id], attempt)
         if isinstance(outcome, Refused):
             raise outcome.error
+        return isinstance(outcome, Accepted)
 
     def _tombstone(self, tenant_id: str, doer: Doer, row: SnapshotRow) -> Draft:
         now_us = self._clock()

@@ -49,7 +49,10 @@ class Permission(StrEnum):
     ERASURE_MANAGE = "erasure.manage"
     SUBJECT_ACCESS = "subject_access.run"
     """Get all that is held on a person, with personal.read."""
+    RETENTION_READ = "retention.read"
+    """See which retention policies there are, and what they came to."""
     RETENTION_MANAGE = "retention.manage"
+    """Make, change and delete retention policies, and run them."""
     ROLES_READ = "roles.read"
     """See which roles there are, and who has which."""
     ROLES_MANAGE = "roles.manage"
@@ -103,7 +106,8 @@ BUILT_IN: Mapping[str, frozenset[Permission]] = {
     "investigator": _SUPPORT
     | {_P.DISPUTES_MANAGE, _P.SNAPSHOTS_COMPUTE, _P.EXPORTS_RUN, _P.JOBS_OWN, _P.HOLDS_READ},
     "auditor": _READ
-    | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ, _P.ROLES_READ, _P.HOLDS_READ},
+    | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ, _P.ROLES_READ, _P.HOLDS_READ}
+    | {_P.RETENTION_READ},
     "admin": frozenset(Permission),
     "operator": frozenset(
         {_P.HEALTH_READ, _P.METRICS_READ, _P.JOBS_OWN, _P.JOBS_READ, _P.JOBS_RUN}

@@ -27,7 +27,7 @@ class Evaluated(Struct, frozen=True):
 
 
 def stream_of(policy_id: str, *, dry_run: bool) -> str:
-    return f"retention/{policy_id}/{'dry-runs' if dry_run else 'runs'}"
+    return f"retention-policy/{policy_id}/{'dry-runs' if dry_run else 'runs'}"
 
 
 class Evaluations:

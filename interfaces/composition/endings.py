@@ -9,10 +9,12 @@ from application.erasure.resuming import ResumeAfterDuties, ResumeErasures
 from application.holds.ending import OnRelease, TellEndings
 from application.jobs.asking import Jobs
 from application.retention.duties import Duties
+from application.retention.scheduling import RunDaily
 from domain.holds.holds import STREAM
 from domain.retention.policies import STREAM as POLICIES
 from infrastructure.event_store.tenants import TenantsHaving
 from interfaces.composition.connections import clock
+from interfaces.composition.retaining import resuming_retention, running_daily
 from interfaces.composition.writing import WriteSide
 
 
@@ -25,13 +27,18 @@ class FoundByItself:
 
 def on_release(side: WriteSide, jobs: Jobs) -> Sequence[OnRelease]:
     """What goes on when a hold has ended; a further one is one line more."""
-    return (_resuming(side, jobs),)
+    return (_resuming(side, jobs), resuming_retention(side, jobs))
 
 
 def tell_endings(side: WriteSide) -> TellEndings:
     """A worker's."""
     told = on_release(side, Jobs(side.jobs, FoundByItself()))
     return TellEndings(side.acts, TenantsHaving(side.pool, STREAM), clock, told)
+
+
+def daily_retention(side: WriteSide) -> RunDaily:
+    """A worker's."""
+    return running_daily(side, Jobs(side.jobs, FoundByItself()))
 
 
 def end_of_duties(side: WriteSide) -> ResumeAfterDuties:

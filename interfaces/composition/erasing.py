@@ -38,12 +38,15 @@ log = structlog.get_logger(__name__)
 
 def erasing(side: WriteSide) -> RunErasure:
     """What does the jobs, in a worker."""
-    pool, histories, store = side.pool, Histories(side.pool), _owned(side)
+    pool, histories, store = side.pool, Histories(side.pool), owned_values(side)
     search = Search(SearchQueries(pool, TermHash(search_key(side.settings.data_dir))))
     duties = Duties(side.acts, clock)
     erase = EraseOwners(deleting(side), store, histories, choke_point(side, search), duties)
     renewing = Renewing(
-        Rewrap(pool, side.key_store), _terms(side), StoredLines(pool, side.job_cipher), bucket_of
+        Rewrap(pool, side.key_store),
+        terms_of_values(side),
+        StoredLines(pool, side.job_cipher),
+        bucket_of,
     )
     return RunErasure(
         SealedSubjects(side.key_store),
@@ -59,7 +62,7 @@ def erasing(side: WriteSide) -> RunErasure:
 def deleting(side: WriteSide) -> DeleteValues:
     """What deletes personal values, on whatever ground."""
     return DeleteValues(
-        side.door, _owned(side), _journal(side), StoredErasures(side.pool), clock, os.urandom
+        side.door, owned_values(side), _journal(side), StoredErasures(side.pool), clock, os.urandom
     )
 
 
@@ -74,9 +77,9 @@ async def erase_again(side: WriteSide) -> Replayed:
     replayed = await ReplayErasures(
         _journal(side),
         StoredErasures(side.pool),
-        _owned(side),
+        owned_values(side),
         Rewrap(side.pool, side.key_store),
-        _terms(side),
+        terms_of_values(side),
         bucket_of,
     )()
     if replayed.entries:
@@ -92,7 +95,7 @@ def renewing_lines(side: WriteSide) -> Callable[[], Awaitable[int]]:
 def telling_again(side: WriteSide) -> TellReplayed:
     """A worker's."""
     return TellReplayed(
-        _journal(side), StoredErasures(side.pool), _owned(side), side.door, clock, os.urandom
+        _journal(side), StoredErasures(side.pool), owned_values(side), side.door, clock, os.urandom
     )
 
 
@@ -100,9 +103,9 @@ def _journal(side: WriteSide) -> FileJournal:
     return FileJournal(side.settings.data_dir)
 
 
-def _owned(side: WriteSide) -> StoredOwned:
+def owned_values(side: WriteSide) -> StoredOwned:
     return StoredOwned(side.pool, Keyring(side.key_store))
 
 
-def _terms(side: WriteSide) -> ErasedTerms:
+def terms_of_values(side: WriteSide) -> ErasedTerms:
     return ErasedTerms(connecting(side.settings, "erasure"), indexing(side.settings))

@@ -44,6 +44,7 @@ from interfaces.composition.erasing import asking_for_erasure, erase_again
 from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
+from interfaces.composition.retaining import asking_for_runs, managing_policies
 from interfaces.composition.searching import choke_point, searching
 from interfaces.composition.subject_access import giving_access
 from interfaces.composition.tracing import tracing
@@ -132,6 +133,8 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
                 side.door, side.snapshots, choke_point(side, asking.search), clock, os.urandom
             ),
             holds=ManageHolds(side.acts, asking.search, clock, on_release(side, jobs)),
+            policies=managing_policies(side),
+            retain=asking_for_runs(side, jobs),
             compute=RequestSnapshot(jobs, side.capture, clock),
             snapshots=side.snapshots,
             jobs=jobs,

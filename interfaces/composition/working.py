@@ -16,6 +16,7 @@ from application.intake.bulk import BulkIngest
 from application.intake.spool import BULK_INGEST
 from application.intake.sweeping import Sweep
 from application.jobs.running import Handler, RunJob
+from application.retention.requests import RETENTION
 from application.snapshots.computing import SNAPSHOT_COMPUTE, ComputeSnapshot
 from application.watching.scheduled import Scheduled
 from domain.errors import OrderHistoryError
@@ -27,12 +28,13 @@ from infrastructure.watching.schedules import ScheduleRuns
 from interfaces.collector import spare_the_collector
 from interfaces.composition.access_log import draining_access, tending_access
 from interfaces.composition.connections import blocking, clock, connecting
-from interfaces.composition.endings import end_of_duties, tell_endings
+from interfaces.composition.endings import daily_retention, end_of_duties, tell_endings
 from interfaces.composition.erasing import erase_again, erasing, renewing_lines, telling_again
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
 from interfaces.composition.proving import self_audit, signer
+from interfaces.composition.retaining import retaining
 from interfaces.composition.tracing import tracing
 from interfaces.composition.witnessing import witnessing
 from interfaces.composition.writing import WriteSide, writing
@@ -47,6 +49,7 @@ PRUNE_MINUTES = 1
 ACCESS_MINUTES = 1
 HOLDS_MINUTES = 1
 ERASURES_MINUTES = 1
+RETENTION_MINUTES = 60
 DUTIES_MINUTES = 60
 
 Loop = Callable[[], Awaitable[None]]
@@ -63,6 +66,7 @@ def handlers(side: WriteSide) -> dict[str, Handler]:
         BULK_INGEST: BulkIngest(side.recording, side.spool, side.job_cipher),
         SNAPSHOT_COMPUTE: ComputeSnapshot(side.capture),
         ERASURE: erasing(side),
+        RETENTION: retaining(side),
         **maintenance_handlers(side),
     }
 
@@ -92,6 +96,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
             access=(ACCESS_MINUTES, tending_access(side)),
             holds=(HOLDS_MINUTES, tell_endings(side)),
             erasures=(ERASURES_MINUTES, telling_again(side)),
+            retention=(RETENTION_MINUTES, daily_retention(side)),
             duties=(DUTIES_MINUTES, end_of_duties(side)),
             lines=(SWEEP_MINUTES, renewing_lines(side)),
         )

@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
+from litestar.exceptions import HTTPException
 from litestar.types import Receive, Scope, Send
 
 from interfaces.http.caller import ApiRequest
@@ -113,6 +114,30 @@ def listing(items: Sequence[bytes], next_cursor: str | None) -> Answer:
 def entity_tag(body: bytes) -> str:
     """A strong entity tag (RFC 9110, 8.8.3): the hash of what this caller sees."""
     return f'"{urlsafe_b64encode(hashlib.sha256(body).digest()[:18]).decode()}"'
+
+
+def only_unchanged(request: ApiRequest, body: bytes) -> bool:
+    """Whether the caller wants to change a resource only as it is: If-Match (RFC 9110, 13.1.1),
+    which holds for what it sees of it. 412 if it does not."""
+    header = request.header(b"if-match")
+    if header is None:
+        return False
+    tags = [tag.strip() for tag in header.split(",")]
+    if "*" not in tags and entity_tag(body) not in tags:
+        raise changed_since()
+    return "*" not in tags
+
+
+def changed_since() -> HTTPException:
+    """412."""
+    return HTTPException(
+        status_code=412, detail="It has changed since. Get it again, and its ETag with it."
+    )
+
+
+def tag_of(body: bytes) -> RawHeader:
+    """The ETag of a resource that answers a change of it."""
+    return b"etag", entity_tag(body).encode("ascii")
 
 
 def location(*segments: str) -> str:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 from msgspec import Struct
 
 from application.search.ports import Key
 from domain import canonical
 from domain.access.permissions import Permission
-from domain.search.saved import SavedSearch, newer, since
+from domain.search.saved import newer, since
 from interfaces.http.answers import (
     READ_HEADERS,
-    RawHeader,
+    changed_since,
     created,
-    entity_tag,
     json_answer,
     location,
     no_content,
+    only_unchanged,
     resource,
+    tag_of,
 )
 from interfaces.http.asked import Body
 from interfaces.http.caller import ApiRequest
@@ -91,7 +91,7 @@ async def save_search(request: ApiRequest) -> ASGIApp:
     draft = await draft_of(request)
     saved = await request.services.saved.save(request.caller, draft)
     body = view_of(saved)
-    return created(body, location("searches", saved.search_id), _tag(body))
+    return created(body, location("searches", saved.search_id), tag_of(body))
 
 
 @endpoint(
@@ -149,13 +149,13 @@ async def replace_search(request: ApiRequest) -> ASGIApp:
     request.caller.require(Permission.EVENTS_READ)
     saving = request.services.saved
     saved = await saving.changeable(request.caller, request.path_value("search_id"))
-    unchanged = _unchanged(request, saved)
+    unchanged = only_unchanged(request, view_of(saved))
     draft = await draft_of(request)
     changed = await saving.replace(request.caller, saved, draft, unchanged=unchanged)
     if changed is None:
-        raise _changed()
+        raise changed_since()
     body = view_of(changed)
-    return json_answer(body, headers=(*READ_HEADERS, _tag(body)))
+    return json_answer(body, headers=(*READ_HEADERS, tag_of(body)))
 
 
 @endpoint(
@@ -172,8 +172,8 @@ async def delete_search(request: ApiRequest) -> ASGIApp:
     request.caller.require(Permission.EVENTS_READ)
     saving = request.services.saved
     saved = await saving.changeable(request.caller, request.path_value("search_id"))
-    if not await saving.delete(saved, unchanged=_unchanged(request, saved)):
-        raise _changed()
+    if not await saving.delete(saved, unchanged=only_unchanged(request, view_of(saved))):
+        raise changed_since()
     return no_content()
 
 
@@ -207,28 +207,6 @@ async def run_search(request: ApiRequest, query: ResultsQuery) -> ASGIApp:
         asking, node=newer(asking.node, since_us), limit=query.limit or asking.limit
     )
     return await answer(request, asking, after, lambda key: walk.cursor((since_us, key)))
-
-
-def _unchanged(request: ApiRequest, saved: SavedSearch) -> bool:
-    """Whether the caller wants it only as it is: If-Match (RFC 9110, 13.1.1), which holds. 412 if
-    it does not."""
-    header = request.header(b"if-match")
-    if header is None:
-        return False
-    tags = [tag.strip() for tag in header.split(",")]
-    if "*" not in tags and entity_tag(view_of(saved)) not in tags:
-        raise _changed()
-    return "*" not in tags
-
-
-def _changed() -> HTTPException:
-    return HTTPException(
-        status_code=412, detail="It has changed since. Get it again, and its ETag with it."
-    )
-
-
-def _tag(body: bytes) -> RawHeader:
-    return b"etag", entity_tag(body).encode("ascii")
 
 
 HANDLERS = (save_search, list_searches, get_search, replace_search, delete_search, run_search)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from application.orders.validate import ValidateEvents
     from application.orders.views import Viewer
     from application.ports import Clock, EventReader
+    from application.retention.managing import ManagePolicies
+    from application.retention.requests import RequestRun
     from application.search.aggregating import Aggregate
     from application.search.saving import SavedSearches
     from application.search.searching import Search
@@ -86,6 +88,8 @@ class Services:
     compute: RequestSnapshot
     delete_snapshot: DeleteSnapshot
     holds: ManageHolds
+    policies: ManagePolicies
+    retain: RequestRun
     snapshots: SnapshotStore
     jobs: Jobs
     maintain: RequestMaintenance

@@ -33,6 +33,7 @@ holds.read         investigator auditor                             admin
 holds.manage                                                        admin
 erasure.manage                                                      admin
 subject_access.run                                                  admin
+retention.read     auditor                                          admin
 retention.manage                                                    admin
 roles.read         auditor                                          admin
 roles.manage                                                        admin

@@ -111,10 +111,15 @@ def known(running: Running) -> Json:
         job = client.post("/snapshots/compute", json={"order_id": "ord_1"}).json()
         held = {"target": "order", "target_id": "ord_2", "case_id": "case_1"}
         hold = client.post("/legal-hold", json=held).json()
+        retained = {
+            "name": "all", "applies_to": "events", "event_types": ["*"], "retain_for": "P1Y",
+            "legal_basis": "contract", "action": "redact",
+        }  # fmt: skip
+        policy = client.post("/retention/policies", json=retained).json()
     return {
         "event_id": "evt_1", "order_id": "ord_1", "correction_id": "evt_2",
         "snapshot_id": "snap_1", "search_id": saved["search_id"], "job_id": job["job_id"],
-        "hold_id": hold["hold_id"], "type": "order.*",
+        "hold_id": hold["hold_id"], "policy_id": policy["policy_id"], "type": "order.*",
     }  # fmt: skip
 
 

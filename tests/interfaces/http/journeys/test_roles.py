@@ -78,6 +78,13 @@ place_hold                                                            admin
 list_holds                                       investigator auditor admin
 get_hold                                         investigator auditor admin
 release_hold                                                          admin
+make_policy                                                           admin
+list_policies                                                 auditor admin
+get_policy                                                    auditor admin
+change_policy                                                         admin
+delete_policy                                                         admin
+run_policy                                                            admin
+list_templates                                                auditor admin
 request_erasure                                                       admin
 get_erasure                                                           admin
 request_access                                                        admin

@@ -15,7 +15,11 @@ pytestmark = pytest.mark.anyio
 
 IDS = {
     "event_id", "order_id", "correction_id", "snapshot_id", "search_id", "job_id", "type", "tile",
-    "key_id", "hold_id", "role",
+    "key_id", "hold_id", "role", "policy_id",
+}  # fmt: skip
+POLICY = {
+    "name": "all", "applies_to": "events", "event_types": ["*"], "retain_for": "P1Y",
+    "legal_basis": "contract", "action": "redact",
 }  # fmt: skip
 FOR_ALL = {"get_global_tile", "get_assignment"}
 """The global log holds digests of no tenant in particular; any subject has roles, if only none."""
@@ -45,6 +49,7 @@ async def theirs(house: House) -> tuple[Shop, Json]:
     admin = shop.as_role("admin")
     hold = {"target": "order", "target_id": "ord_1", "case_id": "case_1"}
     held = await admin.post(f"{BASE}/legal-hold", json=hold)
+    policy = await admin.post(f"{BASE}/retention/policies", json=POLICY)
     key = await admin.post(f"{BASE}/api-keys", json={"label": "theirs"})
     role = {"role": "desk", "permissions": ["events.read"]}
     assert (await admin.post(f"{BASE}/roles", json=role)).status_code == 201
@@ -57,6 +62,7 @@ async def theirs(house: House) -> tuple[Shop, Json]:
         "job_id": [job.json()["job_id"]],
         "type": ["order.*"],
         "hold_id": [held.json()["hold_id"]],
+        "policy_id": [policy.json()["policy_id"]],
         "key_id": [key.json()["key_id"]],
         "role": ["desk"],
         "tile": ["0/000.p/1", "entries/000.p/1"],

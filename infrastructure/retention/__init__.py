@@ -1,0 +1,1 @@
+"""What the use cases of retention need from the database."""

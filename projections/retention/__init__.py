@@ -1,0 +1,1 @@
+"""What is due by retention policies, found by the orders read model."""
