@@ -30,6 +30,7 @@ from bench.logging_access import logging_access
 from bench.memory import memory
 from bench.proving import proving
 from bench.reading import reading
+from bench.retaining import retaining
 from bench.scale import QUICK, Say, Scale
 from bench.signing import signing
 from bench.verifying import verifying
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "hostile": hostile,
     "apart": apart,
     "erasing": erasing,
+    "retaining": retaining,
     "following": following,
     "verify": verifying,
     "proofs": proving,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -61,12 +61,12 @@ class _Life(Struct):
     steps: list[str]
 
 
-def drafts(count: int, seed: int = 1) -> Iterator[Draft]:
-    """So many drafts, in the order in which they arrive."""
+def drafts(count: int, seed: int = 1, shares: Mapping[str, int] = TENANTS) -> Iterator[Draft]:
+    """So many drafts, in the order in which they arrive. shares: of each tenant, in percent."""
     chance = random.Random(seed)
     waiting: list[_Pending] = []
     orders = max(1, round(count / PER_ORDER))
-    tenants, weights = list(TENANTS), list(TENANTS.values())
+    tenants, weights = list(shares), list(shares.values())
     made = number = 0
     while made < count:
         begins = SPAN_S * number / orders

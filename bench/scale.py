@@ -21,6 +21,7 @@ class Scale(Struct, frozen=True):
     hostile_seconds: float = 8
     memory_events: int = 200_000
     verified_events: int = 200_000
+    retained_events: int = 1_000_000
 
 
 QUICK = Scale(
@@ -33,4 +34,5 @@ QUICK = Scale(
     hostile_seconds=3,
     memory_events=20_000,
     verified_events=10_000,
+    retained_events=20_000,
 )

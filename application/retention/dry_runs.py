@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from application.holds.choke import ChokePoint, Held
 from application.jobs.running import Run
-from application.retention.ports import Due, DueOrder, DueSnapshot
+from application.retention.ports import BEGINNING, Due, DueOrder, DueSnapshot
 from domain.retention.due import due_events, due_snapshots
 from domain.retention.policies import Policy
 from domain.times import format_known, format_short
@@ -78,24 +78,23 @@ class DryRun:
     async def _count_events(
         self, run: Run, policy: Policy, duties: Sequence[Policy], now_us: int, into: Counted
     ) -> list[str]:
-        tenant_id, place = run.job.tenant_id, None
+        tenant_id, place = run.job.tenant_id, BEGINNING
         due = due_events(policy, duties, await self._due.types(tenant_id), now_us)
-        while True:
+        while place.more:
             found, place = await self._due.orders(tenant_id, due, place)
             held = await self._holds.over(tenant_id, [one.order_id for one in found])
             for one in found:
                 _count_order(one, held, into)
-            if place is None:
-                into.keep_earliest()
-                return due.keepers
             await run.progress(place.done, place.total)
+        into.keep_earliest()
+        return due.keepers
 
     async def _count_snapshots(
         self, run: Run, policy: Policy, duties: Sequence[Policy], now_us: int, into: Counted
     ) -> list[str]:
-        tenant_id, place = run.job.tenant_id, None
+        tenant_id, place = run.job.tenant_id, BEGINNING
         due, orders = due_snapshots(policy, duties, now_us), (set[str](), set[str]())
-        while True:
+        while place.more:
             found, place = await self._due.snapshots(
                 tenant_id, due, place, disclosed=policy.rule.action == "redact"
             )
@@ -109,11 +108,10 @@ class DryRun:
                 else:
                     into.touch(1, (one.captured_us, one.sequence, one), one.captured_us)
                     orders[0].add(one.order_id)
-            if place is None:
-                into.orders, into.held_orders = len(orders[0]), len(orders[1])
-                into.keep_earliest()
-                return due.keepers
             await run.progress(place.done, place.total)
+        into.orders, into.held_orders = len(orders[0]), len(orders[1])
+        into.keep_earliest()
+        return due.keepers
 
     async def _event_samples(
         self, tenant_id: str, policy: Policy, counted: Counted

@@ -34,7 +34,7 @@ class Evaluates(Protocol):
     """Makes a run or a dry run."""
 
     async def __call__(
-        self, run: Run, policy: Policy, duties: Sequence[Policy], now_us: int
+        self, run: Run, policy: Policy, duties: Sequence[Policy], now_us: int, /
     ) -> dict[str, Any]:
         """The report. now_us: what was due then is meant. Raises Unavailable, KeyUnavailable."""
         ...

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 
 from application.audit.acts import Acts
-from application.erasure.deleting import DeleteValues, Deletion, beside_events, values_of
+from application.erasure.deleting import DeleteValues, Deletion, beside_events, disclosed_of
 from application.erasure.ports import Owned, OwnedStore
 from application.holds.choke import ChokePoint
 from application.holds.choke import Held as HeldOrders
@@ -192,7 +192,7 @@ def _planned(loaded: Iterable[Owned], states: Mapping[int, bytes]) -> list[Delet
     """Of each owner all that these events have of it."""
     deletions = []
     for owned in loaded:
-        values = values_of(owned, states)
+        values = disclosed_of(owned, states)
         beside = beside_events(owned, values)
         of_events = {one: beside[one] for one in beside if one in states}
         if any(values.values()) or of_events:

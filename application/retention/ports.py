@@ -30,11 +30,16 @@ class LastEvaluations(Protocol):
 
 
 class Place(Struct, frozen=True):
-    """Where a walk is: behind which order or snapshot, and after how many of how many."""
+    """Where a walk is: behind which order or snapshot, after how many of how many; more: whether
+    there are any behind it."""
 
-    after: str
-    done: int
-    total: int
+    after: str = ""
+    done: int = 0
+    total: int = 0
+    more: bool = True
+
+
+BEGINNING = Place()
 
 
 class DueOrder(Struct, frozen=True):
@@ -86,10 +91,10 @@ class Due(Protocol):
         ...
 
     async def orders(
-        self, tenant_id: str, due: DueEvents, place: Place | None
-    ) -> tuple[list[DueOrder], Place | None]:
+        self, tenant_id: str, due: DueEvents, place: Place
+    ) -> tuple[list[DueOrder], Place]:
         """Those with due events of the next few thousand orders, by id, and the place behind
-        these; None: there are no more."""
+        these."""
         ...
 
     async def sequences(
@@ -103,8 +108,8 @@ class Due(Protocol):
         ...
 
     async def snapshots(
-        self, tenant_id: str, due: DueSnapshots, place: Place | None, *, disclosed: bool
-    ) -> tuple[list[DueSnapshot], Place | None]:
+        self, tenant_id: str, due: DueSnapshots, place: Place, *, disclosed: bool
+    ) -> tuple[list[DueSnapshot], Place]:
         """Those that are due of the next snapshots, by id, and the place behind these. disclosed:
         only those of which something personal can still be disclosed."""
         ...

@@ -17,7 +17,7 @@ from application.jobs.running import Cancelled, Run
 from application.ports import Clock
 from application.retention.evaluating import NotEnabled, PolicyGone
 from application.retention.letting_go import AT_ONCE, Held, LetGo, Running
-from application.retention.ports import Due, DueOrder, DueSnapshot
+from application.retention.ports import BEGINNING, Due, DueOrder, DueSnapshot
 from application.retention.settling import Settle, Settled
 from domain.audit.acts import Doer
 from domain.errors import OrderHistoryError
@@ -54,7 +54,7 @@ class RunPolicy:
         self._clock = clock
 
     async def __call__(
-        self, run: Run, policy: Policy, duties: Sequence[Policy], now_us: int
+        self, run: Run, policy: Policy, _: Sequence[Policy], now_us: int, /
     ) -> dict[str, Any]:
         """The report. Raises NotLetGo; PolicyGone, NotEnabled, if it was changed meanwhile;
         Unavailable, KeyUnavailable."""
@@ -77,11 +77,11 @@ class RunPolicy:
         raise NotLetGo
 
     async def _events(self, run: Run, running: Running, now_us: int, left: Left) -> None:
-        tenant_id, place = running.tenant_id, None
+        tenant_id, place = running.tenant_id, BEGINNING
         types = await self._due.types(tenant_id)
         policies = await self._let_go.refreshed(running)
         due = due_events(running.policy, policies.duties(), types, now_us)
-        while True:
+        while place.more:
             found, place = await self._due.orders(tenant_id, due, place)
             order_ids = [one.order_id for one in found if one.events]
             for start in range(0, len(order_ids), AT_ONCE):
@@ -92,13 +92,11 @@ class RunPolicy:
                     due = due_events(running.policy, policies.duties(), types, now_us)
             _note(found, running, left)
             left.keepers = due.keepers
-            if place is None:
-                return
             await run.progress(place.done, place.total)
 
     async def _snapshots(self, run: Run, running: Running, now_us: int, left: Left) -> None:
-        place = None
-        while True:
+        place = BEGINNING
+        while place.more:
             policies = await self._let_go.refreshed(running)
             due = due_snapshots(running.policy, policies.duties(), now_us)
             found, place = await self._due.snapshots(
@@ -109,27 +107,27 @@ class RunPolicy:
             for one in free:
                 if await self._let_go.snapshot(running, one):
                     left.items += 1
-                    await run.progress(left.items, None, {"snapshots": left.items})
+                    await run.progress(place.done, place.total, {"snapshots": left.items})
             left.held = len(running.held.snapshots)
-            if place is None:
-                return
+            await run.progress(place.done, place.total)
 
     async def _settled(self, running: Running, now_us: int) -> Settled:
         others: set[str] = set()
-        if running.policy.rule.applies_to == "snapshots":
+        rule = running.policy.rule
+        if (rule.applies_to, rule.action) == ("snapshots", "redact"):
             others = {one.order_id for one in await self._due_snapshots(running, now_us)}
         return await self._settle(running.tenant_id, running.ground, others)
 
     async def _due_snapshots(self, running: Running, now_us: int) -> list[DueSnapshot]:
         """All that are due: of which of them an earlier attempt has redacted, nothing tells."""
-        due, place, found = due_snapshots(running.policy, (), now_us), None, list[DueSnapshot]()
-        while True:
+        due, place = due_snapshots(running.policy, (), now_us), BEGINNING
+        found: list[DueSnapshot] = []
+        while place.more:
             some, place = await self._due.snapshots(
                 running.tenant_id, due, place, disclosed=False
             )  # fmt: skip
             found += some
-            if place is None:
-                return found
+        return found
 
     def _report(self, running: Running, left: Left, settled: Settled) -> dict[str, Any]:
         what, held = running.policy.rule.applies_to, running.held

@@ -17,7 +17,7 @@ SCHEDULE = "order-history"
 
 class RunDaily:
     """To be run by a worker's schedule, as often as it likes: there is one job for each policy and
-    day, in UTC, however many workers there are."""
+    day, in UTC, however many workers there are. A policy that was changed is another one."""
 
     def __init__(self, acts: Acts, jobs: Jobs, tenants: Tenants, clock: Clock) -> None:
         self._acts = acts
@@ -31,8 +31,7 @@ class RunDaily:
         day = format_us(now_us)[:10]
         for tenant_id in await self._tenants():
             for policy in await enabled(self._acts, tenant_id):
-                key = f"{policy.policy_id} on {day}"
-                made += await _submitted(self._jobs, tenant_id, policy, now_us, key)
+                made += await _submitted(self._jobs, tenant_id, policy, now_us, f"on {day}")
         return made
 
 
@@ -64,8 +63,8 @@ class ResumeRetention:
                 continue
             job = await self._store.get(tenant_id, last.run.job_id)
             if job is not None and hold_id in _holds(job):
-                key = f"{policy.policy_id} after {hold_id}"
-                await _submitted(self._jobs, tenant_id, policy, self._clock(), key)
+                when = f"after {hold_id}"
+                await _submitted(self._jobs, tenant_id, policy, self._clock(), when)
 
 
 async def enabled(acts: Acts, tenant_id: str) -> list[Policy]:
@@ -81,8 +80,9 @@ def _holds(job: Job) -> list[str]:
     return holds
 
 
-async def _submitted(jobs: Jobs, tenant_id: str, policy: Policy, now_us: int, key: str) -> bool:
-    """Whether a job was made."""
+async def _submitted(jobs: Jobs, tenant_id: str, policy: Policy, now_us: int, when: str) -> bool:
+    """Whether a job was made: one for each version of a policy."""
+    key = f"{policy.policy_id} {policy.version} {when}"
     job = job_of(tenant_id, policy, SCHEDULE, now_us, dry_run=False, key=key)
     made = await jobs.submit(job)
     return not made.replayed

@@ -71,8 +71,8 @@ class Settle:
         self._bucket_of = bucket_of
 
     async def __call__(self, tenant_id: str, ground: Ground, others: set[str]) -> Settled:
-        """others: orders of which something is gone that stands in no event. Raises Unavailable,
-        KeyUnavailable."""
+        """others: orders of which something may be gone that stands in no event. Raises
+        Unavailable, KeyUnavailable."""
         settled = Settled(await facts_of(self._histories, tenant_id, ground))
         sequences = sorted(settled.facts.pointers)
         orders: dict[str, None] = {}
@@ -85,7 +85,8 @@ class Settle:
             digests = digests_of(Facts(pointers), states)
             settled.left_values += await self._store.left(tenant_id, digests)
         settled.orders = list(orders)
-        buckets = {self._bucket_of(order_id) for order_id in (*orders, *others)}
+        rekeyed = (*orders, *others) if settled.facts.sequences else ()
+        buckets = {self._bucket_of(order_id) for order_id in rekeyed}
         settled.wrapped = await self._rewrap(tenant_id, buckets)
         for start in range(0, len(settled.orders), _AT_ONCE):
             part = settled.orders[start : start + _AT_ONCE]

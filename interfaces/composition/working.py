@@ -49,7 +49,8 @@ PRUNE_MINUTES = 1
 ACCESS_MINUTES = 1
 HOLDS_MINUTES = 1
 ERASURES_MINUTES = 1
-RETENTION_MINUTES = 60
+RETENTION_MINUTES = 15
+"""Once a day is enough; a worker that is restarted each hour has to come to it as well."""
 DUTIES_MINUTES = 60
 
 Loop = Callable[[], Awaitable[None]]

@@ -103,11 +103,9 @@ class DueQueries:
         return [row[0] for row in await self._rows(TYPES, tenant_id)]
 
     async def orders(
-        self, tenant_id: str, due: DueEvents, place: Place | None
-    ) -> tuple[list[DueOrder], Place | None]:
-        if place is None:
-            ((total,),) = await self._rows(COUNT_ORDERS, tenant_id)
-            place = Place("", 0, total)
+        self, tenant_id: str, due: DueEvents, place: Place
+    ) -> tuple[list[DueOrder], Place]:
+        total = await self._total(COUNT_ORDERS, tenant_id, place)
         ends = await self._rows(RANGE, tenant_id, after=place.after, skip=ORDERS_AT_ONCE - 1)
         last = ends[0][0] if ends else None
         rows = await self._rows(
@@ -117,7 +115,9 @@ class DueQueries:
             DueOrder(order_id, events, kept, first and (first[0], first[1]), last_us)
             for order_id, events, kept, first, last_us in sorted(rows)
         ]
-        return found, last and Place(last, place.done + ORDERS_AT_ONCE, place.total)
+        if last is None:
+            return found, Place("", total, total, more=False)
+        return found, Place(last, place.done + ORDERS_AT_ONCE, total)
 
     async def sequences(
         self, tenant_id: str, due: DueEvents, order_ids: Sequence[str]
@@ -131,19 +131,24 @@ class DueQueries:
         return [found[sequence] for sequence in sequences if sequence in found]
 
     async def snapshots(
-        self, tenant_id: str, due: DueSnapshots, place: Place | None, *, disclosed: bool
-    ) -> tuple[list[DueSnapshot], Place | None]:
-        if place is None:
-            ((total,),) = await self._rows(COUNT_SNAPSHOTS, tenant_id)
-            place = Place("", 0, total)
+        self, tenant_id: str, due: DueSnapshots, place: Place, *, disclosed: bool
+    ) -> tuple[list[DueSnapshot], Place]:
+        total = await self._total(COUNT_SNAPSHOTS, tenant_id, place)
         rows = await self._rows(
             SNAPSHOTS, tenant_id, after=place.after, due_us=due.due_us, disclosed=disclosed,
             limit=SNAPSHOTS_AT_ONCE,
         )  # fmt: skip
         found = [DueSnapshot(*row[:5]) for row in rows if row[5]]
         if len(rows) < SNAPSHOTS_AT_ONCE:
-            return found, None
-        return found, Place(rows[-1][0], place.done + len(rows), place.total)
+            return found, Place("", total, total, more=False)
+        return found, Place(rows[-1][0], place.done + len(rows), total)
+
+    async def _total(self, count: str, tenant_id: str, place: Place) -> int:
+        """No less than what is done: new ones come in meanwhile."""
+        if place.done == 0:
+            ((total,),) = await self._rows(count, tenant_id)
+            return int(total)
+        return max(place.total, place.done)
 
     async def _limits(self, tenant_id: str, due: DueEvents) -> dict[str, Any]:
         received = {one.received_us for one in (due.due, *due.free.values())}

@@ -326,6 +326,8 @@ async def test_enabled_policies_are_run_once_a_day(shop: Shop, house: House) -> 
     (job,) = await run(clock)
     assert (job["submitted_by"], job["result"]["events"]) == (SCHEDULE, 1)
     assert len(await run(lambda: clock() + day)) == 2
+    await changed(shop, policy, name="renamed")
+    assert len(await run(clock)) == 3
 
 
 async def test_whose_policies_are_run(shop: Shop, house: House) -> None:
