@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from application.ports import OrderHistories, Window
+from application.ports import OrderHistories, StoredRow, Window
 from domain.erasure.facts import Ground
 from domain.erasure.places import placeholders
 from domain.orders.events import decode_body
@@ -44,8 +44,20 @@ _decode = msgspec.json.Decoder(_Fact).decode
 
 async def facts_of(histories: OrderHistories, tenant_id: str, ground: Ground) -> Facts:
     """Raises Unavailable."""
-    stream = history_originator(tenant_id, ground.stream)
-    _, rows = await histories.load(stream, Window())
+    return told_by(await fact_rows(histories, tenant_id, ground))
+
+
+async def fact_rows(
+    histories: OrderHistories, tenant_id: str, ground: Ground
+) -> Sequence[StoredRow]:
+    """The facts themselves, by sequence, for who takes them in some at a time. Raises
+    Unavailable."""
+    _, rows = await histories.load(history_originator(tenant_id, ground.stream), Window())
+    return rows
+
+
+def told_by(rows: Sequence[StoredRow]) -> Facts:
+    """What these facts tell together."""
     facts = Facts()
     for row in rows:
         fact = _decode(decode_body(row.state).payload)
