@@ -24,7 +24,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -116,7 +116,7 @@ def _take(url: str, source: Path, target: Path) -> Manifest:
         (source / "keys").mkdir(mode=0o700, exist_ok=True)
         with durable.locked(source / "keys" / ".lock"):
             snapshot = _one(connection, "select pg_export_snapshot()")
-            _copy(source, target / _DATA)
+            _copy(source, target / _DATA, _kept)
         dump = ("-Fc", "-f", str(target / DUMP), f"--snapshot={snapshot}")
         _client("pg_dump", url, *dump)
         (target / DUMP).chmod(0o600)
@@ -151,7 +151,7 @@ def restore(source_dir: Path, url: str, data_dir: Path) -> Manifest:
     target.mkdir(mode=0o711, parents=True, exist_ok=True)
     try:
         if (source_dir / _DATA).exists():
-            _copy(source_dir / _DATA, target)
+            _copy(source_dir / _DATA, target, _kept)
         options = ("--no-owner", "--exit-on-error", "--single-transaction")
         _client("pg_restore", url, *options, str(source_dir / DUMP))
     except BaseException:
@@ -174,16 +174,16 @@ def _kept(name: str) -> bool:
     return not name.startswith(_LEFT_OUT)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy regular files and directories, flushed, for their owner alone. Locks and what killed
-    writers left are not worth keeping."""
+def _copy(source: Path, target: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
+    """Copy regular files and directories with names that are `wanted`, and all that is in these,
+    flushed, for their owner alone. Locks and what killed writers left are not worth keeping."""
     target.mkdir(mode=0o700, exist_ok=True)
     for one in sorted(source.iterdir()):
-        if one.is_symlink() or one.name.endswith((".lock", ".new")) or not _kept(one.name):
+        if one.is_symlink() or not wanted(one.name):
             continue
-        if one.is_dir():
+        if one.is_dir():  # a tenant may be called as a file is that is left out
             _copy(one, target / one.name)
-        elif one.is_file():
+        elif one.is_file() and not one.name.endswith((".lock", ".new")):
             _write(target / one.name, one.read_bytes())
     durable.flush_directory(target)
 

@@ -76,6 +76,22 @@ def test_what_is_restored_is_what_was_there(
             connection.execute("truncate cell_0.events")
 
 
+def test_tenants_may_be_called_as_what_is_left_out(
+    database_url: str, data_dir: Path, empty_url: str, tmp_path: Path
+) -> None:
+    tenants = ("erased", "published-shop", "postgres", "shop.new", "shop.lock")
+    keys = {tenant: FileKeyStore(data_dir / "keys").bucket(tenant, 3) for tenant in tenants}
+    for tenant in tenants:
+        (data_dir / "pseudonyms" / tenant).mkdir(parents=True)
+        (data_dir / "pseudonyms" / tenant / "1.map").write_text(tenant)
+    backup.backup(database_url, data_dir, tmp_path / "backup")
+    restored = tmp_path / "restored"
+    backup.restore(tmp_path / "backup", empty_url, restored)
+    for tenant in tenants:
+        assert FileKeyStore(restored / "keys").bucket(tenant, 3) == keys[tenant]
+        assert (restored / "pseudonyms" / tenant / "1.map").read_text() == tenant
+
+
 def test_what_tells_that_a_backup_is_behind_is_not_in_it(
     taken: Path, empty_url: str, data_dir: Path, tmp_path: Path
 ) -> None:
