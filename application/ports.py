@@ -215,6 +215,12 @@ class KeyStore(Protocol):
 
     def destroy_job_key(self, job_id: str, purpose: str) -> None: ...
 
+    def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
+        """A key of a tenant ("pseudonyms" or "mappings"), 32 bytes, made on first use."""
+        ...
+
+    def destroy_tenant_key(self, tenant_id: str, purpose: str) -> None: ...
+
 
 class Wake(Protocol):
     """Wakes readers when something was committed. A hint: readers poll each second as well."""

@@ -1,7 +1,8 @@
-"""Deleting personal values: in one transaction with the facts that tell of it, and written down in
-the journal around that.
+"""Changing personal values, as a rule deleting them: in one transaction with the facts that tell of
+it, and written down in the journal around that.
 
-    journal: begun ──▶ the door: facts, deletions beside them, under the guards ──▶ journal: done
+    journal: begun ──▶ the door: facts, changes beside them, under the guards
+                   ──▶ what is kept of pseudonyms settled ──▶ journal: done
 
 Whoever decides what goes asks the choke point first, and gives the guard of its answer.
 """
@@ -9,12 +10,14 @@ Whoever decides what goes asks the choke point first, and gives the guard of its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 from uuid import uuid4
 
 from msgspec import Struct
 
-from application.erasure.ports import Entry, Erasures, Journal, Owned, OwnedStore
+from application.erasure.ports import Entry, Erasures, Journal, Owned, OwnedStore, Turns
 from application.ports import Accepted, Clock, Door, Outcome, Refused, Statement
+from application.pseudonyms.settling import SettleMappings
 from domain.erasure.facts import Ground, facts
 from domain.erasure.places import Value
 from domain.erasure.shares import values_of
@@ -27,9 +30,9 @@ _SUBMITTED_AT_ONCE = 250
 
 
 class Deletion(Struct):
-    """What goes of one owner. values: of events, by sequence; beside: digests that stand in no
-    event, those of snapshots, by sequence; whole: whether these are all. keeps_key: whether what is
-    left stays under the key that it has; what goes is then all of its events."""
+    """What goes of one owner, or is changed. values: of events, by sequence; beside: digests that
+    stand in no event, those of snapshots, by sequence; whole: whether these are all. keeps_key:
+    whether what is left stays under the key that it has; what goes is then all of its events."""
 
     owned: Owned
     values: dict[int, list[Value]]
@@ -46,70 +49,75 @@ class Deletion(Struct):
         return found
 
 
-class DeleteValues:
-    """Deletes of any number of owners at once. Those who wait for the committer wait as long as
-    that takes: give it some dozens."""
+Change = Callable[[str, Deletion], list[Statement]]
+"""What is to be written of a tenant's owner, in the transaction of the facts."""
 
-    def __init__(
-        self,
-        door: Door,
-        store: OwnedStore,
-        journal: Journal,
-        erasures: Erasures,
-        clock: Clock,
-        random_bytes: Callable[[int], bytes],
-    ) -> None:
-        self._door = door
-        self._store = store
-        self._journal = journal
-        self._erasures = erasures
-        self._clock = clock
-        self._random_bytes = random_bytes
+
+class Changes(Protocol):
+    """Does one thing to values of any number of owners at once. Those who wait for the committer
+    wait as long as that takes: give it some dozens."""
 
     async def __call__(
         self, tenant_id: str, ground: Ground, deletions: Sequence[Deletion], guards: Unmoved
     ) -> bool:
         """All of them, or nothing: False if a stream of the guards has moved. Raises Unavailable,
         KeyUnavailable."""
-        entries = [_entry(ground, one) for one in deletions]
-        if not entries:
+        ...
+
+
+class ChangeValues:
+    """What all of these have in common."""
+
+    def __init__(
+        self,
+        door: Door,
+        journal: Journal,
+        erasures: Erasures,
+        turns: Turns,
+        settle: SettleMappings,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._door = door
+        self._journal = journal
+        self._erasures = erasures
+        self._turns = turns
+        self._settle = settle
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    async def __call__(
+        self,
+        tenant_id: str,
+        ground: Ground,
+        deletions: Sequence[Deletion],
+        guards: Unmoved,
+        change: Change,
+    ) -> bool:
+        """As `Changes`. change: asked of each owner while nobody else changes any."""
+        if not deletions:
             return True
+        entries = [_entry(ground, one) for one in deletions]
         drafts = facts(
             tenant_id,
             ground,
             _pointers(deletions),
-            [
-                one.owned.owner[1]
-                for one in deletions
-                if one.whole and one.owned.owner[0] == "order"
-            ],
+            _whole_orders(deletions),
             uuid4().hex,
             now=format_us(self._clock()),
             random_bytes=self._random_bytes,
         )
-        statements = self._statements(tenant_id, deletions, entries)
-        await self._journal.begin(tenant_id, entries)
-        if not await self._submitted(drafts, statements, guards):
-            return False
-        await self._journal.done(tenant_id, [one.entry_id for one in entries])
-        return True
-
-    def _statements(
-        self, tenant_id: str, deletions: Sequence[Deletion], entries: Sequence[Entry]
-    ) -> list[Statement]:
-        statements: list[Statement] = []
-        for deletion, entry in zip(deletions, entries, strict=True):
-            statements += self._erasing(tenant_id, deletion)
-            statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
-        return statements
-
-    def _erasing(self, tenant_id: str, deletion: Deletion) -> list[Statement]:
-        owned, digests = deletion.owned, deletion.digests
-        if deletion.whole:
-            return self._store.erasing(tenant_id, owned)
-        if deletion.keeps_key:
-            return self._store.erasing_events(tenant_id, owned, digests)
-        return self._store.erasing_some(tenant_id, owned, digests)
+        async with self._turns.taken(tenant_id):
+            statements: list[Statement] = []
+            for deletion, entry in zip(deletions, entries, strict=True):
+                statements += change(tenant_id, deletion)
+                statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
+            await self._journal.begin(tenant_id, entries)
+            done = await self._submitted(drafts, statements, guards)
+            await self._settle(tenant_id, [one.owned.owner for one in deletions])
+            if done:
+                await self._journal.done(tenant_id, [one.entry_id for one in entries])
+        return done
 
     async def _submitted(
         self, drafts: Sequence[Draft], statements: Sequence[Statement], guards: Unmoved
@@ -132,6 +140,27 @@ class DeleteValues:
                         return False
                     raise one.error
         return True
+
+
+class DeleteValues:
+    """Implements `Changes`: deletes them, and the key with all that an order or an actor has."""
+
+    def __init__(self, values: ChangeValues, store: OwnedStore) -> None:
+        self._values = values
+        self._store = store
+
+    async def __call__(
+        self, tenant_id: str, ground: Ground, deletions: Sequence[Deletion], guards: Unmoved
+    ) -> bool:
+        return await self._values(tenant_id, ground, deletions, guards, self._deleting)
+
+    def _deleting(self, tenant_id: str, deletion: Deletion) -> list[Statement]:
+        owned, digests = deletion.owned, deletion.digests
+        if deletion.whole:
+            return self._store.erasing(tenant_id, owned)
+        if deletion.keeps_key:
+            return self._store.erasing_events(tenant_id, owned, digests)
+        return self._store.erasing_some(tenant_id, owned, digests)
 
 
 def disclosed_of(owned: Owned, states: Mapping[int, bytes]) -> dict[int, list[Value]]:

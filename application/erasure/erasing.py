@@ -10,16 +10,17 @@ What an earlier attempt has erased is not disclosed any more, so it is not erase
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct, field
 
-from application.erasure.deleting import DeleteValues, Deletion, beside_events, disclosed_of
+from application.erasure.deleting import Changes, Deletion, beside_events, disclosed_of
 from application.erasure.keeping import Duty, duty_of, split
 from application.erasure.ports import Owned, OwnedStore, Owner
-from application.holds.choke import ChokePoint
+from application.holds.choke import Held
 from application.ports import OrderHistories
-from application.retention.duties import Duties, InForce
+from application.retention.duties import InForce
 from domain.erasure.facts import Ground
 from domain.erasure.shares import Share
 from domain.erasure.subjects import Subject
@@ -35,9 +36,9 @@ _ATTEMPTS = 20
 
 
 class Erased(Struct):
-    """What came of it. values: how many were erased, in this attempt; retained: order -> the holds
-    over it; holds: those over the person; kept: what retention policies keep of an owner;
-    policies: the version of their stream."""
+    """What came of it. values: how many were erased, or changed, in this attempt; retained: order
+    -> the holds over it; holds: those over the person; kept: what retention policies keep of an
+    owner; policies: the version of their stream."""
 
     values: int = 0
     retained: dict[str, list[str]] = field(default_factory=dict)
@@ -66,22 +67,43 @@ class Erased(Struct):
             self.kept[owner] = duty
 
 
+class Holding(Protocol):
+    """What is held: the choke point."""
+
+    async def over(self, tenant_id: str, order_ids: Sequence[str]) -> Held:
+        """See `ChokePoint.over`."""
+        ...
+
+
+class Keeping(Protocol):
+    """What must be kept: the duties."""
+
+    async def in_force(self, tenant_id: str) -> InForce:
+        """See `Duties.in_force`."""
+        ...
+
+
 class EraseOwners:
-    """Erases what is a person's of orders and of an actor."""
+    """Erases what is a person's of orders and of an actor; or does to it what `change` does. type:
+    of the facts; narrowed: what of a plan is meant."""
 
     def __init__(
         self,
-        delete: DeleteValues,
+        change: Changes,
         store: OwnedStore,
         histories: OrderHistories,
-        holds: ChokePoint,
-        duties: Duties,
+        holds: Holding,
+        duties: Keeping,
+        type: str = ERASED,  # noqa: A002  # the ledger's word
+        narrowed: Callable[[Deletion], Deletion] = lambda plan: plan,
     ) -> None:
-        self._delete = delete
+        self._change = change
         self._store = store
         self._histories = histories
         self._holds = holds
         self._duties = duties
+        self._type = type
+        self._narrowed = narrowed
 
     async def orders(
         self,
@@ -118,7 +140,7 @@ class EraseOwners:
             planned = await self._planned(tenant_id, loaded, subject, whole, in_force, into)
             deletions = [one for one in planned if one.whole or one.values]
             guards = [*held.guard, in_force.guard]
-            if await self._delete(tenant_id, Ground(ERASED, job_id), deletions, guards):
+            if await self._change(tenant_id, Ground(self._type, job_id), deletions, guards):
                 into.took(deletions)
                 return
         raise Unavailable("the holds change all the time; it is tried again")
@@ -146,7 +168,7 @@ class EraseOwners:
         touched = [streams[one.owned.owner[1]] for one in deletions]
         moving = [*held.guard, in_force.guard]
         guards = [*moving, *((stream.bytes, versions[stream]) for stream in touched)]
-        if not await self._delete(tenant_id, Ground(ERASED, job_id), deletions, guards):
+        if not await self._change(tenant_id, Ground(self._type, job_id), deletions, guards):
             return False
         into.took(deletions)
         return True
@@ -170,7 +192,8 @@ class EraseOwners:
             beside, also_kept = split(one.beside, states, in_force)
             duty = duty_of([*kept, *also_kept])
             into.keeps(owned.owner, duty)
-            deletions.append(Deletion(owned, values, beside, one.whole and duty is None))
+            meant = Deletion(owned, values, beside, one.whole and duty is None)
+            deletions.append(self._narrowed(meant))
         return deletions
 
 

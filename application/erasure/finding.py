@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -38,11 +38,13 @@ class CustomersOrders(Protocol):
 
 class Found(Struct, frozen=True):
     """whole: orders of the person's own. named: others in which the person is, or may be, named.
-    actor: the id under which the person may have acted."""
+    actor: the id under which the person may have acted. alias: the address that stands for theirs,
+    where it is known by that."""
 
     whole: list[str]
     named: list[str]
     actor: str | None
+    alias: str | None = None
 
 
 def merged(one: Found, other: Found) -> Found:
@@ -55,18 +57,21 @@ def merged(one: Found, other: Found) -> Found:
 
 class FindSubject:
     """Finds orders and actors. Free texts of other persons' orders are not looked through: they are
-    found by no index."""
+    found by no index. pseudonym: given a tenant and an email address, the one that stands for it.
+    """
 
     def __init__(
         self,
         orders: CustomersOrders,
         search: Search,
         reader: EventReader,
+        pseudonym: Callable[[str, str], str],
         patience: float = PATIENCE,
     ) -> None:
         self._orders = orders
         self._search = search
         self._reader = reader
+        self._pseudonym = pseudonym
         self._patience = patience
 
     async def __call__(self, tenant_id: str, subject: Subject) -> Found:
@@ -77,8 +82,11 @@ class FindSubject:
         if await self._orders.left_out(tenant_id):
             raise Unavailable("the read models lack events that they could not take; see `doctor`")
         if subject.email is not None:
-            node: Node = read_ident(subject.email, exact=True, personal=True)
-            return Found([], await self._named(tenant_id, node), None)
+            alias = self._pseudonym(tenant_id, subject.email)
+            addresses = subject.email, alias
+            asked = [read_ident(one, exact=True, personal=True) for one in addresses]
+            node: Node = Any(tuple(asked))
+            return Found([], await self._named(tenant_id, node), None, alias)
         assert subject.id is not None, "a subject is one of the two"
         whole = list(await self._orders.of_customer(tenant_id, subject.id))
         fields = FIELDS["payload.customer_id"], FIELDS["payload.customer.id"]

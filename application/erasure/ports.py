@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
@@ -19,7 +20,7 @@ the metadata of what somebody did, ("reader", subject) why and from where somebo
 
 class Owned(Struct, frozen=True):
     """What an owner's data key hides. texts: sequence -> disclosures, as in a `Disclosed`; opened:
-    the same, by sequence."""
+    the same, by sequence, with what was recorded in the place of pseudonyms."""
 
     owner: Owner
     key_id: UUID
@@ -29,8 +30,8 @@ class Owned(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A deletion, as the journal keeps it. whole: all of the owner's; digests: what of it, by
-    sequence."""
+    """A deletion, or a replacement, as the journal keeps it. whole: all of the owner's; digests:
+    what of it, by sequence."""
 
     entry_id: str
     ground: Ground
@@ -102,7 +103,14 @@ class OwnedStore(Protocol):
     def erasing_some(
         self, tenant_id: str, owned: Owned, digests: Mapping[int, Collection[str]]
     ) -> list[Statement]:
-        """Deletes these digests' values, by sequence, and gives what is left a new key."""
+        """Deletes these digests' values, by sequence, and gives what is left a new key; or nothing,
+        see `rewriting`."""
+        ...
+
+    def rewriting(self, tenant_id: str, owned: Owned, texts: Mapping[int, str]) -> list[Statement]:
+        """Has these texts, by sequence, in the place of all that `load` gave, under a new key. Does
+        nothing, as `erasing_some`, if there is more or less by then: what an actor does moves no
+        stream that could be guarded."""
         ...
 
     def erasing_events(
@@ -112,8 +120,20 @@ class OwnedStore(Protocol):
         ...
 
     async def left(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:
-        """How many of these values, by sequence, can still be disclosed, the store being read
-        again."""
+        """How many of these values, by sequence, can still be disclosed, or have pseudonyms, the
+        store being read again."""
+        ...
+
+    async def replaced(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:
+        """How many of them have pseudonyms."""
+        ...
+
+
+class Turns(Protocol):
+    """Who changes personal values of a tenant, or what is kept of them elsewhere, does it alone."""
+
+    def taken(self, tenant_id: str) -> AbstractAsyncContextManager[None]:
+        """Wait for the others. Raises Unavailable."""
         ...
 
 

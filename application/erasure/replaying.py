@@ -1,20 +1,29 @@
-"""Erasing again what a restored backup has brought back, before anybody reads it."""
+"""Erasing, or replacing, again what a restored backup brings back, before anybody reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
 from application.erasure.facts import pointers_of
-from application.erasure.ports import Entry, Erasures, Journal, OwnedStore, Rewraps, SearchTerms
+from application.erasure.ports import Entry, Erasures, Journal, Owned, OwnedStore, Owner, Turns
+from application.erasure.running import Renewing
 from application.ports import Clock, Door, Outcome, Refused, Statement
+from application.pseudonyms.replacing import Replacing
+from application.pseudonyms.settling import SettleMappings
 from domain.erasure.facts import facts
+from domain.privacy.disclosing import PSEUDONYMISED, REIDENTIFIED
+from domain.privacy.sealing import Opened
 from domain.times import format_us
+
+Digests = Mapping[int, Collection[str]]
+"""By sequence."""
 
 
 class Replayed(Struct, frozen=True):
-    """entries: deletions that were made again; values: how many personal values that took."""
+    """entries: deletions and replacements that were made again; values: how many personal values
+    that took."""
 
     entries: int
     values: int
@@ -29,16 +38,18 @@ class ReplayErasures:
         journal: Journal,
         erasures: Erasures,
         store: OwnedStore,
-        rewrap: Rewraps,
-        terms: SearchTerms,
-        bucket_of: Callable[[str], int],
+        replacing: Replacing,
+        renewing: Renewing,
+        turns: Turns,
+        settle: SettleMappings,
     ) -> None:
         self._journal = journal
         self._erasures = erasures
         self._store = store
-        self._rewrap = rewrap
-        self._terms = terms
-        self._bucket_of = bucket_of
+        self._replacing = replacing
+        self._renewing = renewing
+        self._turns = turns
+        self._settle = settle
 
     async def __call__(self) -> Replayed:
         """Before the first read is answered. Raises Unavailable, KeyUnavailable."""
@@ -47,37 +58,80 @@ class ReplayErasures:
             journalled = self._journal.entries(tenant_id)
             known = await self._erasures.known(tenant_id)
             undone = [one for one, done in journalled if done and one.entry_id not in known]
-            for one, done in journalled:
-                if one.entry_id in known and not done:  # its writer was killed between the two
-                    await self._journal.done(tenant_id, [one.entry_id])
+            begun = [one for one, done in journalled if not done]
+            if begun:  # their writers were killed, or are at it
+                await self._mend(tenant_id, begun, known)
+            back = _put_back(journalled)
             for entry in undone:
-                values += await self._again(tenant_id, entry)
+                values += await self._again(tenant_id, entry, back.get(entry.entry_id, {}))
             entries += len(undone)
             if undone:
-                owners = {self._bucket_of(entry.owner[1]) for entry in undone}
-                await self._rewrap(tenant_id, owners)
+                await self._renewing.keys(tenant_id, [entry.owner for entry in undone])
                 orders = [entry.owner[1] for entry in undone if entry.owner[0] == "order"]
-                await self._terms.renew(tenant_id, list(dict.fromkeys(orders)))
+                await self._renewing.terms.renew(tenant_id, list(dict.fromkeys(orders)))
         return Replayed(entries, values)
 
-    async def _again(self, tenant_id: str, entry: Entry) -> int:
-        statements: list[Statement] = []
-        values = 0
-        for owned in await self._store.load(tenant_id, [entry.owner]):
-            digests = {
-                sequence: there
-                for sequence, opened in owned.opened.items()
-                if (there := set(opened) & set(entry.digests.get(sequence, ())))
-            }
-            if entry.whole:
-                statements = self._store.erasing(tenant_id, owned)
-                values = sum(map(len, owned.opened.values()))
-            elif digests:
-                statements = self._store.erasing_some(tenant_id, owned, digests)
-                values = sum(map(len, digests.values()))
-        noted = self._erasures.noting(tenant_id, entry.entry_id, told=False)
-        await self._erasures.execute([*statements, noted])
+    async def _mend(
+        self, tenant_id: str, begun: Sequence[Entry], known: Mapping[str, bool]
+    ) -> None:
+        async with self._turns.taken(tenant_id):
+            await self._settle(tenant_id, list({one.owner for one in begun}))
+        done = [one.entry_id for one in begun if one.entry_id in known]
+        if done:
+            await self._journal.done(tenant_id, done)
+
+    async def _again(self, tenant_id: str, entry: Entry, back: Digests) -> int:
+        """back: what of it was put back since."""
+        async with self._turns.taken(tenant_id):
+            statements: list[Statement] = []
+            values = 0
+            for owned in await self._store.load(tenant_id, [entry.owner]):
+                digests = {
+                    sequence: there
+                    for sequence, opened in owned.opened.items()
+                    if (there := _meant(entry, back, sequence, opened))
+                }
+                statements = self._made_again(tenant_id, entry, owned, digests)
+                values = sum(map(len, (owned.opened if entry.whole else digests).values()))
+            told = not statements and entry.ground.type in (PSEUDONYMISED, REIDENTIFIED)
+            noted = self._erasures.noting(tenant_id, entry.entry_id, told=told)
+            await self._erasures.execute([*statements, noted])
+            await self._settle(tenant_id, [entry.owner])
         return values
+
+    def _made_again(
+        self, tenant_id: str, entry: Entry, owned: Owned, digests: Digests
+    ) -> list[Statement]:
+        if entry.whole:
+            return self._store.erasing(tenant_id, owned)
+        if not digests:
+            return []
+        if entry.ground.type == PSEUDONYMISED:
+            return self._replacing(tenant_id, owned, digests)
+        return self._store.erasing_some(tenant_id, owned, digests)
+
+
+def _meant(entry: Entry, back: Digests, sequence: int, opened: Opened) -> set[str]:
+    """Of an event the digests to which it is to be done again. What was put back stays as the
+    backup has it."""
+    if entry.ground.type == REIDENTIFIED:
+        return set()
+    there = opened.keys() & set(entry.digests.get(sequence, ()))
+    if entry.ground.type == PSEUDONYMISED:
+        there -= opened.replaced | set(back.get(sequence, ()))
+    return there
+
+
+def _put_back(journalled: Sequence[tuple[Entry, bool]]) -> dict[str, Digests]:
+    """By the id of an entry which of its values were put back after it."""
+    since: dict[Owner, dict[int, set[str]]] = {}
+    found: dict[str, Digests] = {}
+    for entry, done in reversed(journalled):
+        if entry.ground.type == REIDENTIFIED and done:
+            for sequence, some in entry.digests.items():
+                since.setdefault(entry.owner, {}).setdefault(sequence, set()).update(some)
+        found[entry.entry_id] = {at: set(some) for at, some in since.get(entry.owner, {}).items()}
+    return found
 
 
 class TellReplayed:

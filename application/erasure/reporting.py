@@ -20,6 +20,7 @@ from domain.times import format_us
 VALUES = "personal values and their keys"
 TERMS = "search index"
 LINES = "rejected lines of bulk jobs"
+ORIGINALS = "mapping of pseudonyms"
 
 HOLD = "legal hold"
 DUTY = "retention duty"
@@ -41,7 +42,6 @@ def report_of(
 ) -> dict[str, Any]:
     """left: what each store still had of what is erased when it was read again."""
     kept = {name for kind, name in erased.kept if kind == "order"}
-    retained = list(_retained(erased))
     return {
         "orders": {
             "found": len(found.whole) + len(found.named),
@@ -50,18 +50,23 @@ def report_of(
         },
         "events": len(facts.pointers),
         "values": facts.values,
-        "retained": retained[:_LISTED],
-        "waits_for": _waits_for(erased),
+        **retained_of(erased),
         "facts": facts.sequences[:_LISTED],
         "stores": [
             {"store": VALUES, "erased": facts.values, "left": left[VALUES]},
             {"store": "bucket keys", "data_keys_wrapped_anew": renewed.wrapped},
             {"store": TERMS, "renewed": renewed.terms, "left": left[TERMS]},
             {"store": LINES, "erased": renewed.lines, "left": left.get(LINES)},
+            {"store": ORIGINALS, "left": left[ORIGINALS]},
             {"store": "keys in the memory of processes", "gone_within_seconds": 60},
             {"store": "backups", "open": "while a copy of the keys from before this is kept"},
         ],
     }
+
+
+def retained_of(erased: Erased) -> dict[str, Any]:
+    """What was retained, and when it goes."""
+    return {"retained": list(_retained(erased))[:_LISTED], "waits_for": _waits_for(erased)}
 
 
 def _retained(erased: Erased) -> Iterator[dict[str, Any]]:

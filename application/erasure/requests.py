@@ -16,7 +16,7 @@ from application.jobs.ports import LIVE, Job, JobStore, Submitted, new_job_id
 from application.ports import Clock, KeyStore
 from domain.access.caller import Caller
 from domain.audit.acts import Act, Doer, Fact
-from domain.erasure.subjects import REQUESTED, Asked, Subject, read_request
+from domain.erasure.subjects import REQUESTED, Subject, read_request
 
 ERASURE = "erasure"
 _PURPOSE = "subject"
@@ -57,8 +57,8 @@ class SealedSubjects:
 class Request:
     """A job's stream on the ledger, as far as asking goes: it is asked for once."""
 
-    def __init__(self, job_id: str) -> None:
-        self.stream = f"erasure-request/{job_id}"
+    def __init__(self, job_id: str, kind: str = ERASURE) -> None:
+        self.stream = f"{kind}-request/{job_id}"
         self.version = 0
 
     def apply(self, fact: Fact) -> None:
@@ -81,7 +81,9 @@ class RequestErasure:
         """Make the job, or join one that is under way for the same person and scope. Raises
         Invalid, Unavailable."""
         asked = read_request(value)
-        there = await self._under_way(caller.tenant_id, asked)
+        there = await under_way(
+            self._store, self._subjects, caller.tenant_id, ERASURE, asked.subject, asked.scope
+        )
         if there is not None:
             return Submitted(there, replayed=True)
         job_id = new_job_id()
@@ -102,14 +104,22 @@ class RequestErasure:
             )
         )
 
-    async def _under_way(self, tenant_id: str, asked: Asked) -> Job | None:
-        for status in LIVE:
-            live = await self._store.listed(tenant_id, kind=ERASURE, status=status, limit=_PAGE)
-            for job in live:
-                same = job.request.get("scope") == asked.scope
-                if same and self._subjects.open(job) == asked.subject:
-                    return job
-        return None
+
+async def under_way(
+    store: JobStore,
+    subjects: SealedSubjects,
+    tenant_id: str,
+    kind: str,
+    subject: Subject,
+    scope: str = "order_data",
+) -> Job | None:
+    """A job of this kind for the same person and scope that is not over. Raises Unavailable,
+    KeyUnavailable."""
+    for status in LIVE:
+        for job in await store.listed(tenant_id, kind=kind, status=status, limit=_PAGE):
+            if job.request.get("scope") == scope and subjects.open(job) == subject:
+                return job
+    return None
 
 
 def job_of(
@@ -119,13 +129,14 @@ def job_of(
     submitted_by: str,
     now_us: int,
     subject: Subject,
-    scope: str,
+    scope: str = "order_data",
+    kind: str = ERASURE,
 ) -> Job:
-    """The job that erases a person. Raises KeyUnavailable."""
+    """The job that erases a person, or does what this kind does. Raises KeyUnavailable."""
     return Job(
         tenant_id=tenant_id,
         job_id=job_id,
-        kind=ERASURE,
+        kind=kind,
         submitted_by=submitted_by,
         submitted_us=now_us,
         request={"subject": subjects.seal(job_id, subject), "scope": scope},

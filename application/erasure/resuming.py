@@ -22,9 +22,17 @@ _PAGE = 100
 
 
 class ResumeErasures:
-    """Implements `application.holds.ending.OnRelease`."""
+    """Implements `application.holds.ending.OnRelease`. kind: of the jobs to go on with."""
 
-    def __init__(self, jobs: Jobs, store: JobStore, subjects: SealedSubjects, clock: Clock) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        store: JobStore,
+        subjects: SealedSubjects,
+        clock: Clock,
+        kind: str = ERASURE,
+    ) -> None:
+        self._kind = kind
         self._jobs = jobs
         self._store = store
         self._subjects = subjects
@@ -42,7 +50,7 @@ class ResumeErasures:
         before: tuple[int, str] | None = None
         while True:
             page = await self._store.listed(
-                tenant_id, kind=ERASURE, status="succeeded", before=before, limit=_PAGE
+                tenant_id, kind=self._kind, status="succeeded", before=before, limit=_PAGE
             )
             for job in page:
                 if "waits_for" in job.result:
@@ -61,7 +69,7 @@ class ResumeErasures:
         if await self._store.with_key(job.tenant_id, job.submitted_by, key) is None:
             again = job_of(
                 self._subjects, job.tenant_id, new_job_id(), job.submitted_by, self._clock(),
-                subject, job.request["scope"],
+                subject, job.request["scope"], job.kind,
             )  # fmt: skip
             await self._jobs.submit(msgspec.structs.replace(again, idempotency_key=key))
         self._subjects.destroy(job.job_id)

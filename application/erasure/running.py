@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from application.erasure.erasing import AT_ONCE, Erased, EraseOwners
+from application.erasure.erasing import Erased
 from application.erasure.facts import Facts, digests_of, facts_of
-from application.erasure.finding import Found, merged
-from application.erasure.ports import KeptLines, OwnedStore, Rewraps, SearchTerms
-from application.erasure.reporting import LINES, TERMS, VALUES, Renewed, report_of
+from application.erasure.ports import KeptLines, OwnedStore, Owner, Rewraps, SearchTerms
+from application.erasure.reporting import LINES, ORIGINALS, TERMS, VALUES, Renewed, report_of
 from application.erasure.requests import SealedSubjects
+from application.erasure.rounds import Rounds
 from application.jobs.ports import Job
 from application.jobs.running import Finished, Run
 from application.ports import Clock, OrderHistories
+from application.pseudonyms.settling import SettleMappings
 from domain.erasure.facts import Ground
 from domain.erasure.subjects import Subject
 from domain.errors import OrderHistoryError
-from domain.orders.events import decode_body
 from domain.privacy.disclosing import ERASED
 from domain.times import format_us
-
-_ROUNDS = 5
-"""How often what came in meanwhile is looked for."""
-
-
-class Finds(Protocol):
-    """Finds all that is kept of a person. Raises Unavailable."""
-
-    async def __call__(self, tenant_id: str, subject: Subject) -> Found: ...
 
 
 class SubjectForgotten(OrderHistoryError):
@@ -66,10 +56,15 @@ class Renewing:
     ) -> Renewed:
         """`lines`: whether nothing is held, so that rejected lines may go. Raises
         KeyUnavailable, Unavailable."""
-        owners = [*order_ids, *([actor] if actor is not None else [])]
-        wrapped = await self._rewrap(tenant_id, {self._bucket_of(owner) for owner in owners})
+        owners: list[Owner] = [("order", order_id) for order_id in order_ids]
+        owners += [("actor", actor)] if actor is not None else []
+        wrapped = await self.keys(tenant_id, owners)
         kept = await self.lines.erase(tenant_id, subject.texts) if lines else 0
         return Renewed(wrapped, await self.terms.renew(tenant_id, order_ids), kept)
+
+    async def keys(self, tenant_id: str, owners: Sequence[Owner]) -> int:
+        """Those of these owners' buckets; how many data keys were wrapped anew."""
+        return await self._rewrap(tenant_id, {self._bucket_of(name) for _, name in owners})
 
 
 class RunErasure:
@@ -80,19 +75,19 @@ class RunErasure:
     def __init__(
         self,
         subjects: SealedSubjects,
-        find: Finds,
-        erase: EraseOwners,
+        rounds: Rounds,
         store: OwnedStore,
         histories: OrderHistories,
         renewing: Renewing,
+        settle: SettleMappings,
         clock: Clock,
     ) -> None:
         self._subjects = subjects
-        self._find = find
-        self._erase = erase
+        self._rounds = rounds
         self._store = store
         self._histories = histories
         self._renewing = renewing
+        self._settle = settle
         self._clock = clock
 
     async def __call__(self, run: Run) -> Finished:
@@ -104,17 +99,15 @@ class RunErasure:
         subject = self._subjects.open(job)
         if subject is None:
             raise SubjectForgotten
-        erased, found = Erased(), Found([], await self._earlier(job), None)
-        for _ in range(_ROUNDS):
-            before = erased.values
-            found = await self._round(run, subject, erased, found)
-            if erased.values == before:
-                break
+        erased = Erased()
+        ground = Ground(ERASED, job.job_id)
+        found = await self._rounds(run, subject, erased, await self._facts(job, ground))
         gone = [one for one in (*found.whole, *found.named) if one not in erased.retained]
         free = erased.is_free
         renewed = await self._renewing(job.tenant_id, gone, found.actor, subject, lines=free)
-        facts = await facts_of(self._histories, job.tenant_id, Ground(ERASED, job.job_id))
+        facts = await self._facts(job, ground)
         left = await self._left(job.tenant_id, facts, gone, subject if free else None)
+        left[ORIGINALS] = await self._loose(job.tenant_id, gone, found.actor)
         report = report_of(found, erased, facts, renewed, left)
         report["checked_at"] = format_us(self._clock())
         if any(left.values()):
@@ -123,27 +116,14 @@ class RunErasure:
             self._subjects.destroy(job.job_id)
         return Finished(report)
 
-    async def _earlier(self, job: Job) -> list[str]:
-        """The orders that an earlier attempt has erased something of: no address finds them now."""
-        facts = await facts_of(self._histories, job.tenant_id, Ground(ERASED, job.job_id))
-        states = await self._store.states(job.tenant_id, list(facts.pointers))
-        orders = dict.fromkeys(decode_body(state).order_id for state in states.values())
-        return [order_id for order_id in (*orders, *facts.orders) if order_id is not None]
+    async def _facts(self, job: Job, ground: Ground) -> Facts:
+        return await facts_of(self._histories, job.tenant_id, ground)
 
-    async def _round(self, run: Run, subject: Subject, erased: Erased, before: Found) -> Found:
-        """All that was found, also in the rounds before: what is erased may be found no more."""
-        tenant_id, job_id = run.job.tenant_id, run.job.job_id
-        found = merged(before, await self._find(tenant_id, subject))
-        orders = [(order_id, True) for order_id in found.whole]
-        orders += [(order_id, False) for order_id in found.named]
-        for done in range(0, len(orders), AT_ONCE):
-            await run.progress(done, len(orders))
-            some = dict(orders[done : done + AT_ONCE])
-            await self._erase.orders(tenant_id, job_id, some, subject, erased)
-        if found.actor is not None:
-            await self._erase.actor(tenant_id, job_id, found.actor, erased)
-        await run.progress(len(orders), len(orders))
-        return found
+    async def _loose(self, tenant_id: str, gone: Sequence[str], actor: str | None) -> int:
+        """How many originals of pseudonyms are kept of what is erased."""
+        owners: list[Owner] = [("order", order_id) for order_id in gone]
+        owners += [("actor", actor)] if actor is not None else []
+        return (await self._settle.checked(tenant_id, owners)).loose
 
     async def _left(
         self, tenant_id: str, facts: Facts, gone: Sequence[str], subject: Subject | None

@@ -29,7 +29,7 @@ from domain.ledger.policy import Policy
 from domain.ledger.receipts import TlogProof
 from domain.ledger.recompute import LedgerRow
 from domain.ledger.said import Copies, decode
-from domain.privacy.disclosing import FAILURES, NOTHING, Checked, check, told
+from domain.privacy.disclosing import FAILURES, NOTHING, Beside, Checked, check, told
 from domain.privacy.revealing import holds_personal
 
 
@@ -141,18 +141,21 @@ class VerifyEvent:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return [], False
         erased: frozenset[str] = frozenset()
-        if any(one.state == "missing" for one in checked):
+        replaced = erased
+        if any(one.found == "missing" for one in checked):
             erased = await self._erased(row, checked, caller.tenant_id)
+        if any(one.found == "replaced" for one in checked):
+            replaced = await self._ledger.replaced(caller.tenant_id, row.sequence)
         agree = all(getattr(row, name) == value for name, value in said.items())
-        return told(checked, erased, shown=caller.sees_all_personal), agree
+        return told(checked, erased, replaced, shown=caller.sees_all_personal), agree
 
     async def _erased(
-        self, row: LedgerRow, checked: Sequence[Checked], tenant_id: str
+        self, row: LedgerRow, checked: Sequence[Beside], tenant_id: str
     ) -> frozenset[str]:
         """The pointers at which nothing is there because it was erased, or came after all of its
         order was."""
         erased = await self._ledger.erased(tenant_id, row.sequence)
-        missing = {one.pointer for one in checked if one.state == "missing"} - erased
+        missing = {one.pointer for one in checked if one.found == "missing"} - erased
         order_id = decode(row.state).order_id
         later = frozenset(one for one in missing if one.startswith("/payload/"))
         if not later or order_id is None:

@@ -106,6 +106,10 @@ class LedgerReader(Protocol):
         """The pointers into this event that later events of the service's own say are erased."""
         ...
 
+    async def replaced(self, tenant_id: str, sequence: int) -> frozenset[str]:
+        """Those at which pseudonyms stand, as later events of the service's own say."""
+        ...
+
     async def anchoring(self, head: SignedHead) -> Anchoring | None:
         """For a tenant's checkpoint: of the newest round and the first that covers it those whose
         heads are still kept. None where there is no global log of its epoch yet."""

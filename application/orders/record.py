@@ -102,11 +102,13 @@ class Comparer:
     ) -> list[list[str]]:
         """For each (event, position of the recorded one): the pointers at which they differ.
 
-        Personal values are compared by their disclosures; erased ones are not compared. Of what is
-        recorded out of reach it is told that it has the id, and no more.
+        Personal values are compared by their disclosures; what is erased, or has a pseudonym in its
+        place, is not compared. Of what is recorded out of reach it is told that it has the id, and
+        no more.
         """
         rows = await self._reader.bodies(tenant_id, [position for _, position in pairs])
-        disclosed = await self._disclosures.of(tenant_id, [row.sequence for row in rows])
+        opened = await self._disclosures.of(tenant_id, [row.sequence for row in rows])
+        disclosed = opened.recorded
         seen = {row.sequence for row in await self._sight.own(tenant_id, reach, rows)}
         return [
             ["/event_id"]

@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from application.access_log.recording import AccessLog, Read
 from application.audit.acts import Acts
-from application.erasure.running import Finds
+from application.erasure.rounds import Finds
 from application.ports import Clock
 from application.subject_access import lines
 from application.subject_access.gathering import Gathering

@@ -111,7 +111,7 @@ class Gathering:
     # -- orders in which the person is, or may be, named ------------------------------------------
 
     async def _named(self, order_ids: Sequence[str]) -> AsyncIterator[Line]:
-        shares = {order_id: Share(self._subject) for order_id in order_ids}
+        shares = {order_id: Share(self._subject, self._found.alias) for order_id in order_ids}
         if self._subject.email is not None:
             await self._look(shares)
         own = [order_id for order_id, share in shares.items() if share.is_whole]

@@ -1,4 +1,5 @@
-"""What the ledger tells of values that are gone: which, and why (`domain.privacy.disclosing`)."""
+"""What the ledger tells of values that are gone, or replaced: which, and why
+(`domain.privacy.disclosing`)."""
 
 from __future__ import annotations
 
@@ -8,15 +9,20 @@ from msgspec import Struct
 
 from domain.ledger.acts import own_event
 from domain.orders.events import Draft
-from domain.privacy.disclosing import ERASED, REDACTED
+from domain.privacy.disclosing import ERASED, PSEUDONYMISED, REDACTED, REIDENTIFIED
 
 _EVENTS_A_FACT = 100
-_STREAMS = {ERASED: "erasure", REDACTED: "retention"}
+_STREAMS = {
+    ERASED: "erasure",
+    REDACTED: "retention",
+    PSEUDONYMISED: "pseudonymisation",
+    REIDENTIFIED: "depseudonymisation",
+}
 
 
 class Ground(Struct, frozen=True):
-    """Why values go, and by which job. type: of the facts that tell of it; policy_id: of the
-    retention policy that let them go."""
+    """Why values go or change, and by which job. type: of the facts that tell of it; policy_id: of
+    the retention policy that let them go."""
 
     type: str
     job_id: str
@@ -24,7 +30,7 @@ class Ground(Struct, frozen=True):
 
     @property
     def stream(self) -> str:
-        """Where the ledger tells what the job has deleted."""
+        """Where the ledger tells what the job has done."""
         return f"{_STREAMS[self.type]}/{self.job_id}"
 
 
@@ -38,8 +44,8 @@ def facts(
     now: str,
     random_bytes: Callable[[int], bytes],
 ) -> list[Draft]:
-    """The facts that these values are gone, by sequence; of `orders` everything is, and later
-    values are not kept. name: tells the facts of a job apart."""
+    """The facts that this was done to these values, by sequence; of `orders` everything is gone,
+    and later values are not kept. name: tells the facts of a job apart."""
     sequences = sorted(pointers)
     drafts = []
     for start in range(0, max(1, len(sequences)), _EVENTS_A_FACT):

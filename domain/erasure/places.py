@@ -90,11 +90,11 @@ def placeholders(bodies: Mapping[str, Any]) -> dict[str, str]:
     return {one.pointer: one.digest for one in found}
 
 
-def is_customer(events: Iterable[Sequence[Value]], address: str) -> bool:
-    """Whether an email address is that of the order's customer: it stands under `customer`, or as
-    the `email` of the payload itself."""
+def is_customer(events: Iterable[Sequence[Value]], *addresses: str) -> bool:
+    """Whether one of these email addresses is that of the order's customer: it stands under
+    `customer`, or as the `email` of the payload itself."""
     return any(
-        _says(one, address) and (one.path == ("payload", "email") or "customer" in one.path)
+        _says(one, addresses) and (one.path == ("payload", "email") or "customer" in one.path)
         for values in events
         for one in values
         if one.path[0] == "payload"
@@ -102,17 +102,17 @@ def is_customer(events: Iterable[Sequence[Value]], address: str) -> bool:
 
 
 class Named:
-    """Tells which values of an order's events are of who has this email address, and is not the
+    """Tells which values of an order's events are of who has these email addresses, and is not the
     order's customer. Every event is to be looked at before any is asked for."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
         self._said: set[tuple[str, str]] = set()
         self._objects: set[Path] = set()
 
     def look(self, values: Sequence[Value]) -> None:
         """At the values of an event."""
-        around = {one.within for one in values if _says(one, self._address)}
+        around = {one.within for one in values if _says(one, self._addresses)}
         for one in values:
             if one.within in around and len(one.path) > 2:
                 self._objects.add(one.shape)
@@ -123,10 +123,10 @@ class Named:
         theirs = {
             one.within
             for one in values
-            if _says(one, self._address)
+            if _says(one, self._addresses)
             or (one.shape in self._objects and _telling(one) & self._said)
         }
-        return [one for one in values if one.within in theirs or _says(one, self._address)]
+        return [one for one in values if one.within in theirs or _says(one, self._addresses)]
 
 
 def _telling(one: Value) -> set[tuple[str, str]]:
@@ -137,10 +137,10 @@ def _telling(one: Value) -> set[tuple[str, str]]:
     return {(str(name), one.value.strip().casefold())}
 
 
-def _says(one: Value, address: str) -> bool:
-    """Whether the value is, or holds, the email address; compared as search compares them."""
+def _says(one: Value, addresses: Sequence[str]) -> bool:
+    """Whether the value is, or holds, one of them; compared as search compares them."""
     return any(
-        "@" in text and (as_email(text) == address or mentions(text, address))
+        "@" in text and (as_email(text) in addresses or any(mentions(text, at) for at in addresses))
         for text in _texts(one.value)
     )
 

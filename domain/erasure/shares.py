@@ -28,18 +28,19 @@ def all_of(body: EventBody, disclosed: Mapping[str, Any]) -> list[Value]:
 class Share:
     """Tells what of an order that is not known to be the person's own is theirs. Every event is to
     be looked at before any is asked for. is_whole: the order is theirs after all, as far as was
-    looked: they are its customer."""
+    looked: they are its customer. alias: the address that stands for theirs where values have
+    pseudonyms."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, alias: str | None = None) -> None:
         self._id = subject.id
-        self._address = subject.email
-        self._named = None if subject.email is None else Named(subject.email)
+        self._addresses = [one for one in (subject.email, alias) if one is not None]
+        self._named = Named(*self._addresses) if self._addresses else None
         self.is_whole = False
 
     def look(self, values: Sequence[Value]) -> None:
         """At the values of an event."""
-        if self._named is not None and self._address is not None:
-            self.is_whole = self.is_whole or is_customer([values], self._address)
+        if self._named is not None:
+            self.is_whole = self.is_whole or is_customer([values], *self._addresses)
             self._named.look(values)
 
     def of(self, payload: bytes, values: Sequence[Value]) -> list[Value]:

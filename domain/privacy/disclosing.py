@@ -1,17 +1,18 @@
 """Is what lies beside an event what the event says of it? One answer for each personal value.
 
 matches   the disclosure is there, and its digest is the one in the event's bytes
-masked    it matches, and this caller may not see it
+masked    it matches, and this caller may not see it; or a pseudonym stands in its place, an event
+          of the service's own says so, and what is kept of it apart matches
 erased    it is gone, and an event of the service's own says that it was erased
-differs   something else lies in its place: another digest under its name, or a row that does
-          not open
+differs   something else lies in its place: another digest under its name, a row that does not
+          open, or a replacement of which the above is not true
 missing   it is gone, and nothing says why
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -31,9 +32,19 @@ REDACTED = "history.retention.redacted"
 COVERING = (ERASED, REDACTED)
 """The events that say of values that are gone why they are."""
 
+PSEUDONYMISED = "history.subject.pseudonymised"
+"""That pseudonyms stand in the place of values: payload {"job_id", "events": as above}."""
+
+REIDENTIFIED = "history.subject.reidentified"
+"""The same, of values that have been put back."""
+
 FAILURES = frozenset({"differs", "missing"})
 
 State = Literal["matches", "erased", "masked", "differs", "missing"]
+
+
+Found = Literal["matches", "replaced", "differs", "missing"]
+"""Before it is known what the ledger tells: a replaced value is masked or differs."""
 
 
 class Checked(Struct, frozen=True):
@@ -44,12 +55,22 @@ class Checked(Struct, frozen=True):
     state: State
 
 
+class Beside(Struct, frozen=True):
+    """What lies at the place of one personal value."""
+
+    pointer: str
+    found: Found
+
+
 class Kept(Struct, frozen=True):
     """What lies beside an event. names: digest -> the name that its disclosure gives; damaged: a
-    row is there that does not open, or holds no disclosures."""
+    row is there that does not open, or holds no disclosures; replaced: digests in whose place a
+    pseudonym stands; originals: digests of the disclosures that are kept apart for these."""
 
     names: Mapping[str, str]
     damaged: bool = False
+    replaced: Collection[str] = frozenset()
+    originals: Collection[str] = frozenset()
 
 
 NOTHING = Kept({})
@@ -60,14 +81,14 @@ class _Covered(Struct):
     pointers: list[str]
 
 
-class _Erasure(Struct):
+class _Covering(Struct):
     events: list[_Covered]
     orders: list[str] = []
 
 
 class _Told(Struct):
     type: str
-    payload: _Erasure
+    payload: _Covering
     order_id: str | None = None
 
 
@@ -80,62 +101,89 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_told = msgspec.json.Decoder(_Told).decode
 
 
-def check(state: bytes, kept: Kept) -> list[Checked]:
-    """Each personal value of an event, in the order in which they stand: matches, differs or
-    missing. Raises msgspec.DecodeError for bytes that are no event."""
+def check(state: bytes, kept: Kept) -> list[Beside]:
+    """Each personal value of an event, in the order in which they stand. Raises msgspec.DecodeError
+    for bytes that are no event."""
     body = _decode_body(state)
     places = [*_placeholders(body.payload, "/payload"), *_placeholders(body.metadata, "/metadata")]
     digests = {digest for _, _, digest in places}
     strays = Counter(name for digest, name in kept.names.items() if digest not in digests)
     checked = []
     for pointer, name, digest in places:
-        if digest in kept.names:
-            state_: State = "matches" if kept.names[digest] == name else "differs"
-        elif strays[name] or kept.damaged:
-            state_ = "differs"
+        if kept.names.get(digest) == name:
+            found = _there(digest, kept)
+        elif digest in kept.names or strays[name] or kept.damaged:
+            found = "differs"
         else:
-            state_ = "missing"
-        checked.append(Checked(pointer, state_))
+            found = "missing"
+        checked.append(Beside(pointer, found))
     return checked
+
+
+def _there(digest: str, kept: Kept) -> Found:
+    if digest not in kept.replaced:
+        return "matches"
+    return "replaced" if digest in kept.originals else "differs"
 
 
 def erased_pointers(state: bytes, sequence: int) -> frozenset[str]:
     """Which pointers of the event with this sequence an event tells to be erased; none where it
     tells of no erasure."""
-    erasure = _erasure_of(state)
-    covered = (one.pointers for one in erasure.events if one.sequence == sequence)
-    return frozenset(pointer for pointers in covered for pointer in pointers)
+    return _pointers(_told_by(state, *COVERING), sequence)
 
 
 def told_gone(state: bytes) -> dict[int, list[str]]:
     """sequence -> pointers of the values that an event tells to be gone, on whatever ground."""
-    return {one.sequence: one.pointers for one in _erasure_of(state).events}
+    return {one.sequence: one.pointers for one in _told_by(state, *COVERING).events}
 
 
 def erases_order(state: bytes, order_id: str) -> bool:
     """Whether an event tells that of an order nothing is kept from then on."""
-    return order_id in _erasure_of(state).orders
+    return order_id in _told_by(state, ERASED).orders
 
 
-def _erasure_of(state: bytes) -> _Erasure:
-    """What an event tells to be erased; nothing, if it tells of no erasure."""
+def replaced_pointers(states: Iterable[bytes], sequence: int) -> frozenset[str]:
+    """At which pointers of the event with this sequence pseudonyms stand, as events tell it: all
+    that tell of replacing and of putting back, in their order."""
+    replaced: frozenset[str] = frozenset()
+    for state in states:
+        replaced |= _pointers(_told_by(state, PSEUDONYMISED), sequence)
+        replaced -= _pointers(_told_by(state, REIDENTIFIED), sequence)
+    return replaced
+
+
+def _pointers(fact: _Covering, sequence: int) -> frozenset[str]:
+    covered = (one.pointers for one in fact.events if one.sequence == sequence)
+    return frozenset(pointer for pointers in covered for pointer in pointers)
+
+
+def _told_by(state: bytes, *types: str) -> _Covering:
+    """What an event of the service's own of these types covers; nothing, if it is none."""
     try:
         told = _decode_told(state)
     except msgspec.DecodeError:
-        return _Erasure([])
-    if told.type not in COVERING or told.order_id is not None:  # an order's events are producers'
-        return _Erasure([])
+        return _Covering([])
+    if told.type not in types or told.order_id is not None:  # an order's events are producers'
+        return _Covering([])
     return told.payload
 
 
-def told(checked: Sequence[Checked], erased: Collection[str], *, shown: bool) -> list[Checked]:
+def told(
+    checked: Sequence[Beside],
+    erased: Collection[str],
+    replaced: Collection[str] = frozenset(),
+    *,
+    shown: bool,
+) -> list[Checked]:
     """The same for a caller who sees personal values, or not (`shown`); what is missing at the
-    pointers `erased` is erased."""
+    pointers `erased` is erased, and what is replaced at those of `replaced` is masked."""
 
-    def state(one: Checked) -> State:
-        if one.state == "missing" and one.pointer in erased:
+    def state(one: Beside) -> State:
+        if one.found == "replaced":
+            return "masked" if one.pointer in replaced else "differs"
+        if one.found == "missing" and one.pointer in erased:
             return "erased"
-        return "masked" if one.state == "matches" and not shown else one.state
+        return "masked" if one.found == "matches" and not shown else one.found
 
     return [Checked(one.pointer, state(one)) for one in checked]
 

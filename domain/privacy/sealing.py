@@ -7,10 +7,9 @@ Base64url is without padding throughout.
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from hashlib import sha1, sha256
+from hashlib import sha1
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from domain import canonical
 from domain.ledger.sealing import frame_of
 from domain.orders.events import Content, Disclosed, Draft, Incoming
 from domain.privacy.classify import NO_MARKS, Marks, Path, personal_paths
+from domain.privacy.texts import base64url, digest_of, disclosure, parts
 
 TOPIC = "order.recorded"
 PLACEHOLDER = "_sd"
@@ -32,12 +32,9 @@ HISTORY = UUID("bc419c07-d3bb-4cae-ae5d-125c4ce31c9b")
 
 SALT_BYTES = 16
 
-_to_url_safe = bytes.maketrans(b"+/", b"-_")
-_to_standard = bytes.maketrans(b"-_", b"+/")
 _UUID_MASK = ~(0xF000 << 64 | 0xC000 << 48)
 _UUID_VERSION_5 = 5 << 76 | 0x8000 << 48
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_decode_disclosure = msgspec.json.Decoder(tuple[str, str, Any]).decode
 
 
 def seal(
@@ -130,16 +127,26 @@ def history_originator(tenant_id: str, stream: str) -> UUID:
 
 
 class Opened(dict[str, Any]):
-    """digest -> value of what is disclosed; `names`: digest -> the name of the field it is in."""
+    """digest -> value of what is disclosed; `names`: digest -> the name of the field it is in;
+    `replaced`: the digests whose values are not those that were recorded."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: dict[str, str] = {}
+        self.replaced: set[str] = set()
 
     def add(self, other: Opened) -> None:
         """Take in what another one has."""
         self.update(other)
         self.names.update(other.names)
+        self.replaced.update(other.replaced)
+
+    @property
+    def recorded(self) -> Mapping[str, Any]:
+        """Without what is replaced."""
+        if not self.replaced:
+            return self
+        return {digest: self[digest] for digest in self.keys() - self.replaced}
 
 
 def disclose(
@@ -149,42 +156,22 @@ def disclose(
     what is no event. `random_bytes` as for `conceal`."""
     salts = _salts(len(values), random_bytes)
     disclosures = {
-        name: _disclosure(salt, name, value)
+        name: disclosure(salt, name, value)
         for (name, value), salt in zip(values.items(), salts, strict=True)
     }
-    digests = {name: _base64url(sha256(one).digest()) for name, one in disclosures.items()}
+    digests = {name: digest_of(one) for name, one in disclosures.items()}
     return digests, b".".join(disclosures.values()).decode()
 
 
 def open_disclosures(text: str) -> Opened:
     """What the disclosures of a `Disclosed` say. Raises ValueError for damaged ones."""
     opened = Opened()
-    for digest, name, value in _opened(text):
+    for digest, name, value, is_replaced in parts(text):
         opened[digest] = value
         opened.names[digest] = name
+        if is_replaced:
+            opened.replaced.add(digest)
     return opened
-
-
-def without(text: str, digests: Collection[str]) -> str:
-    """The disclosures of a `Disclosed` but for those with these digests; "" if none is left."""
-    kept = (
-        raw
-        for raw in text.split(".")
-        if _base64url(sha256(raw.encode("ascii")).digest()) not in digests
-    )
-    return ".".join(kept)
-
-
-def disclosed_names(text: str) -> dict[str, str]:
-    """digest -> the name that each disclosure of a `Disclosed` gives. Raises ValueError."""
-    return {digest: name for digest, name, _ in _opened(text)}
-
-
-def _opened(text: str) -> Iterator[tuple[str, str, Any]]:
-    for raw in text.encode("ascii").split(b"."):
-        decoded = a2b_base64(raw.translate(_to_standard) + b"=" * (-len(raw) % 4))
-        _salt, name, value = _decode_disclosure(decoded)
-        yield _base64url(sha256(raw).digest()), name, value
 
 
 def reveal(value: Any, disclosed: Mapping[str, Any], *, otherwise: Any) -> Any:
@@ -226,9 +213,9 @@ def _sealed(
     for path, salt in zip(paths, salts, strict=False):
         holder = _own_copy(copies, path[:-1])
         name = path[-1]
-        disclosure = _disclosure(salt, str(name), holder[name])
-        holder[name] = {PLACEHOLDER: _base64url(sha256(disclosure).digest())}
-        disclosures.append(disclosure.decode())
+        made = disclosure(salt, str(name), holder[name])
+        holder[name] = {PLACEHOLDER: digest_of(made)}
+        disclosures.append(made.decode())
     return sealed, disclosures
 
 
@@ -242,19 +229,11 @@ def _own_copy(copies: dict[Path, Any], path: Path) -> Any:
     return found
 
 
-def _disclosure(salt: str, name: str, value: Any) -> bytes:
-    return _base64url(_encode((salt, name, value))).encode()
-
-
 def _salts(count: int, random_bytes: Callable[[int], bytes]) -> list[str]:
     drawn = random_bytes(SALT_BYTES * count)
     return [
-        _base64url(drawn[start : start + SALT_BYTES]) for start in range(0, len(drawn), SALT_BYTES)
+        base64url(drawn[start : start + SALT_BYTES]) for start in range(0, len(drawn), SALT_BYTES)
     ]
-
-
-def _base64url(raw: bytes) -> str:
-    return b2a_base64(raw, newline=False).translate(_to_url_safe).rstrip(b"=").decode()
 
 
 @lru_cache(maxsize=10_000)

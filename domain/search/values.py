@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from domain.canonical import MAX_INTEGER
 from domain.privacy.cards import holds_card
 from domain.privacy.classify import always_personal, holds_email
+from domain.pseudonyms.form import is_pseudonym
 from domain.search.fields import Field, Kind, field_named
 from domain.search.query import Ident, Op, Scalar, Words
 from domain.search.words import LONGEST_IDENT, SHORTEST_PART, email, ident, phone, words
@@ -41,7 +42,7 @@ def read_words(value: Any) -> Words:
 
 def read_ident(value: Any, *, exact: bool, personal: bool) -> Ident:
     """An identifier. personal: it may be looked for as an email address too, and as a telephone
-    number, which an identifier with letters is not."""
+    number, which an identifier with letters is not, unless it is a pseudonym."""
     text = string(value)
     folded = ident(text)
     if not folded:
@@ -54,7 +55,7 @@ def read_ident(value: Any, *, exact: bool, personal: bool) -> Ident:
         folded,
         exact,
         email=email(text) if "@" in folded else None,
-        phone=None if _LETTER.search(text) else phone(text),
+        phone=phone(folded) if is_pseudonym(folded) or not _LETTER.search(text) else None,
     )
 
 

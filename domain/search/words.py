@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from unicodedata import normalize
 
+from domain.pseudonyms.form import is_pseudonym
+
 LONGEST_WORD = 64
 """Characters of a word that count; what is behind them is cut off, on both sides."""
 LONGEST_IDENT = 200
@@ -22,30 +24,33 @@ _FEWEST_DIGITS = 6
 
 def words(text: str) -> list[str]:
     """The words of a text, in order: runs of letters and digits, folded."""
-    return [word[:LONGEST_WORD] for word in _WORD.findall(_folded(text))]
+    return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
 
 
 def ident(text: str) -> str:
     """An identifier as it is compared; "" for one that nobody can look for."""
-    folded = _folded(text).strip()
+    folded = fold(text).strip()
     return folded if len(folded) <= LONGEST_IDENT else ""
 
 
 def email(text: str) -> str | None:
     """An email address as it is compared; None where the text is none."""
-    folded = _folded(text).strip()
+    folded = fold(text).strip()
     local, at, host = folded.rpartition("@")
     return folded if at and local and "." in host and " " not in folded else None
 
 
 def phone(text: str) -> str | None:
     """The digits of a telephone number, `+` and an international 00 left out; None for fewer than
-    six."""
+    six. A pseudonym stands for the number that it replaces."""
+    if is_pseudonym(text):
+        return text
     digits = _NO_DIGITS.sub("", normalize("NFKC", text)).removeprefix("00")
     return digits if len(digits) >= _FEWEST_DIGITS else None
 
 
-def _folded(text: str) -> str:
+def fold(text: str) -> str:
+    """A text whose upper and lower case, and compatible characters, are one."""
     if text.isascii():
         return text.lower()  # the same, and most texts are
     return normalize("NFKC", normalize("NFKC", text).casefold())

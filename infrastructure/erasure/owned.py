@@ -7,7 +7,9 @@ from uuid import UUID
 
 from application.erasure.ports import Owned, Owner
 from application.ports import Statement
-from domain.privacy.sealing import open_disclosures, without
+from application.pseudonyms.ports import Mappings
+from domain.privacy.sealing import Opened, open_disclosures
+from domain.privacy.texts import without
 from infrastructure.postgres.arrays import BigintColumn, BytesColumn, TextColumn, UuidColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.privacy.disclosures import StoredDisclosures
@@ -49,17 +51,24 @@ delete from data_keys
  where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
 """
 DELETE_READS = "delete from access_log_personal where tenant_id = %s and key_id = %s::uuid"
+# All or nothing: nothing, if it is not as it was loaded, with all the rows that there are. What an
+# actor does meanwhile has its key.
 REPLACE_KEY = """
-update data_keys set key_id = %s::uuid, bucket_key_id = %s::uuid, wrapped = %s::bytea
- where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid and wrapped is not null
+update data_keys k set key_id = %s::uuid, bucket_key_id = %s::uuid, wrapped = %s::bytea
+ where k.tenant_id = %s and k.kind = %s and k.subject = %s and k.key_id = %s::uuid
+   and k.wrapped is not null
+   and %s::int = (select count(*) from disclosures d
+                   where d.tenant_id = k.tenant_id and d.key_id = k.key_id)
 """
-# Unless somebody else has erased the key meanwhile, or given what is left another one: what is gone
-# must not come back.
+DELETE_REPLACED = """
+delete from disclosures d
+ where d.tenant_id = %s and d.key_id = %s::uuid
+   and exists (select from data_keys k where k.tenant_id = d.tenant_id and k.key_id = %s::uuid)
+"""
 INSERT_ROWS = """
 insert into disclosures (tenant_id, key_id, sequence, sealed)
-select k.tenant_id, k.key_id, one.sequence, one.sealed
-  from data_keys k
- cross join unnest(%s::bigint[], %s::bytea[]) as one(sequence, sealed)
+select k.tenant_id, k.key_id, one.*
+  from data_keys k, unnest(%s::bigint[], %s::bytea[]) as one
  where k.tenant_id = %s and k.key_id = %s::uuid
 """
 
@@ -67,9 +76,10 @@ select k.tenant_id, k.key_id, one.sequence, one.sealed
 class StoredOwned:
     """Implements `application.erasure.ports.OwnedStore`."""
 
-    def __init__(self, pool: Pool, keyring: Keyring) -> None:
+    def __init__(self, pool: Pool, keyring: Keyring, mappings: Mappings) -> None:
         self._pool = pool
         self._keyring = keyring
+        self._mappings = mappings
         self._disclosures = StoredDisclosures(pool, keyring)
 
     async def load(self, tenant_id: str, owners: Sequence[Owner]) -> list[Owned]:
@@ -110,7 +120,16 @@ class StoredOwned:
         }
         opened = {sequence: open_disclosures(text) for sequence, text in texts.items()}
         _, kind, subject = key.owner
+        if any(one.replaced for one in opened.values()):
+            self._put_back(opened, self._mappings.load(tenant_id, (kind, subject)))
         return Owned((kind, subject), key.key_id, key.bucket, texts, opened)
+
+    @staticmethod
+    def _put_back(opened: Mapping[int, Opened], originals: Mapping[int, str]) -> None:
+        for sequence, text in originals.items():
+            if sequence in opened:
+                values, recorded = opened[sequence], open_disclosures(text)
+                values.update((one, recorded[one]) for one in values.replaced & recorded.keys())
 
     async def states(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, bytes]:
         with store_errors():
@@ -136,23 +155,21 @@ class StoredOwned:
             for sequence, whole in owned.texts.items()
             if (text := without(whole, digests.get(sequence, ())))
         }
+        return self.rewriting(tenant_id, owned, left)
+
+    def rewriting(self, tenant_id: str, owned: Owned, texts: Mapping[int, str]) -> list[Statement]:
         key, cipher = self._keyring.create((tenant_id, *owned.owner))
         assert key.wrapped is not None, "it was just made"
         sealed = [
             seal(cipher, text.encode(), disclosure_place(tenant_id, sequence))
-            for sequence, text in left.items()
+            for sequence, text in texts.items()
         ]
         new, old = str(key.key_id), str(owned.key_id)
+        made = new, str(key.bucket_key_id), key.wrapped
         return [
-            (DELETE_ROWS, (tenant_id, old)),
-            (
-                REPLACE_KEY,
-                (new, str(key.bucket_key_id), key.wrapped, tenant_id, *owned.owner, old),
-            ),
-            (
-                INSERT_ROWS,
-                (BigintColumn(list(left)), BytesColumn(sealed), tenant_id, new),
-            ),
+            (REPLACE_KEY, (*made, tenant_id, *owned.owner, old, str(len(owned.texts)))),
+            (DELETE_REPLACED, (tenant_id, old, new)),
+            (INSERT_ROWS, (BigintColumn(list(texts)), BytesColumn(sealed), tenant_id, new)),
         ]
 
     def erasing_events(
@@ -163,5 +180,12 @@ class StoredOwned:
 
     async def left(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:
         disclosed = await self._disclosures.of(tenant_id, list(digests))
-        wanted = {digest for some in digests.values() for digest in some}
-        return sum(digest in disclosed for digest in wanted)
+        return len(_all(digests) & disclosed.keys())
+
+    async def replaced(self, tenant_id: str, digests: Mapping[int, Collection[str]]) -> int:
+        disclosed = await self._disclosures.of(tenant_id, list(digests))
+        return len(_all(digests) & disclosed.replaced)
+
+
+def _all(digests: Mapping[int, Collection[str]]) -> set[str]:
+    return {digest for some in digests.values() for digest in some}

@@ -1,8 +1,9 @@
 """A key store in files: the embedded default, beside the database and never inside it.
 
-Layout: `tenants/<tenant>.keys` holds a tenant's bucket keys, `jobs/<hash>.<purpose>.key` one job's
-key. Directories are 0700, files 0600; `durable.py` says how they are written. One lock for the
-whole store orders its writers; readers take none.
+Layout: `tenants/<tenant>.keys` holds a tenant's bucket keys, `secrets/<tenant>.<purpose>.key` its
+key for one purpose, `jobs/<hash>.<purpose>.key` one job's key. Directories are 0700, files 0600;
+`durable.py` says how they are written. One lock for the whole store orders its writers; readers
+take none.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from infrastructure.key_store import durable
 
 BUCKETS = 1024
 KEY_BYTES = 32
+LOCK = ".lock"
+"""Of the whole store, and of what must not change while it is copied (`backup.py`)."""
 
 _TENANT_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _PURPOSE = re.compile(r"[a-z]{1,20}", re.ASCII)
@@ -53,8 +56,9 @@ class FileKeyStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._tenants = directory / "tenants"
+        self._secrets = directory / "secrets"
         self._jobs = directory / "jobs"
-        for folder in (directory, self._tenants, self._jobs):
+        for folder in (directory, self._tenants, self._secrets, self._jobs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
             durable.flush_directory(folder.parent)
@@ -128,21 +132,32 @@ class FileKeyStore:
 
     def job_key(self, job_id: str, purpose: str) -> bytes:
         """The 32 bytes of a job's key for a purpose, made on first use."""
-        path = self._job_path(job_id, purpose)
-        found = _read_job(path)
-        if found is not None:
-            return found
-        with self._alone():
-            found = _read_job(path)
-            if found is None:
-                found = secrets.token_bytes(KEY_BYTES)
-                durable.write(path, found)
-            return found
+        return self._key_at(self._job_path(job_id, purpose))
 
     def destroy_job_key(self, job_id: str, purpose: str) -> None:
         """Remove a job's key; one that is gone already is no error."""
         with self._alone():
             durable.remove(self._job_path(job_id, purpose))
+
+    def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
+        """The 32 bytes of a tenant's key for a purpose, made on first use."""
+        return self._key_at(self._secret_path(tenant_id, purpose))
+
+    def destroy_tenant_key(self, tenant_id: str, purpose: str) -> None:
+        """Remove a tenant's key for a purpose; one that is gone already is no error."""
+        with self._alone():
+            durable.remove(self._secret_path(tenant_id, purpose))
+
+    def _key_at(self, path: Path) -> bytes:
+        found = _read_key(path)
+        if found is not None:
+            return found
+        with self._alone():
+            found = _read_key(path)
+            if found is None:
+                found = secrets.token_bytes(KEY_BYTES)
+                durable.write(path, found)
+            return found
 
     def _make(self, tenant_id: str) -> _Tenant:
         with self._alone():
@@ -181,23 +196,35 @@ class FileKeyStore:
         return tenant
 
     def _path(self, tenant_id: str) -> Path:
-        if _TENANT_ID.fullmatch(tenant_id) is None:
-            raise ValueError("not a tenant id")
-        return self._tenants / f"{tenant_id}.keys"
+        return self._tenants / f"{_tenant(tenant_id)}.keys"
+
+    def _secret_path(self, tenant_id: str, purpose: str) -> Path:
+        return self._secrets / f"{_tenant(tenant_id)}.{_purpose(purpose)}.key"
 
     def _job_path(self, job_id: str, purpose: str) -> Path:
-        if _PURPOSE.fullmatch(purpose) is None:
-            raise ValueError("not a purpose of a job's key")
-        return self._jobs / f"{hashlib.sha256(job_id.encode()).hexdigest()[:40]}.{purpose}.key"
+        name = hashlib.sha256(job_id.encode()).hexdigest()[:40]
+        return self._jobs / f"{name}.{_purpose(purpose)}.key"
 
     def _alone(self) -> AbstractContextManager[None]:
-        return durable.locked(self._directory / ".lock")
+        return durable.locked(self._directory / LOCK)
 
 
 def _checked(bucket: int) -> int:
     if not 0 <= bucket < BUCKETS:
         raise ValueError(f"a bucket is 0 to {BUCKETS - 1}, not {bucket}")
     return bucket
+
+
+def _tenant(tenant_id: str) -> str:
+    if _TENANT_ID.fullmatch(tenant_id) is None:
+        raise ValueError("not a tenant id")
+    return tenant_id
+
+
+def _purpose(purpose: str) -> str:
+    if _PURPOSE.fullmatch(purpose) is None:
+        raise ValueError("not a purpose of a key")
+    return purpose
 
 
 def _new_key() -> _Key:
@@ -208,7 +235,7 @@ def _new_tenant(tenant_id: str) -> _Tenant:
     return _Tenant(tenant_id, [_new_key() for _ in range(BUCKETS)])
 
 
-def _read_job(path: Path) -> bytes | None:
+def _read_key(path: Path) -> bytes | None:
     found = durable.read(path)
     if found is not None and len(found) != KEY_BYTES:
         raise _damaged()

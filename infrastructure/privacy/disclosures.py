@@ -10,8 +10,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from application.ports import KeyMissing
-from domain.privacy.disclosing import Kept
-from domain.privacy.sealing import Opened, disclosed_names, open_disclosures
+from domain.privacy.sealing import Opened, open_disclosures
 from infrastructure.postgres.arrays import BigintColumn
 from infrastructure.postgres.connect import store_errors
 from infrastructure.privacy.encrypting import disclosure_place
@@ -44,8 +43,7 @@ select s.sequence, s.snapshot_id
 
 
 class StoredDisclosures:
-    """Implements `application.ports.Disclosures`, and KeptDisclosures of the proofs: one query a
-    page."""
+    """Implements `application.ports.Disclosures`: one query a page."""
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], keyring: Keyring) -> None:
         self._pool = pool
@@ -76,16 +74,21 @@ class StoredDisclosures:
                 parameters = (tenant_id, actor_id, after, limit)
                 return await (await connection.execute(IN_SNAPSHOTS, parameters)).fetchall()
 
-    async def kept(self, tenant_id: str, sequence: int) -> Kept:
-        names: dict[str, str] = {}
+    async def by_owner(
+        self, tenant_id: str, sequence: int
+    ) -> tuple[dict[tuple[str, str], Opened], bool]:
+        """What is disclosed of one event, by the kind and the id of whose key hides it; and whether
+        there is a row that does not open, or holds no disclosures. Raises KeyUnavailable when the
+        key store does not answer."""
+        found: dict[tuple[str, str], Opened] = {}
         damaged = False
         for row in await self._rows(OF_EVENTS, (tenant_id, BigintColumn([sequence]))):
             try:
                 if (text := disclosed_text(self._keyring, tenant_id, row)) is not None:
-                    names |= disclosed_names(text)
+                    found[row[2], row[3]] = open_disclosures(text)
             except (DoesNotOpen, KeyMissing, msgspec.DecodeError, ValueError):
                 damaged = True
-        return Kept(names, damaged)
+        return found, damaged
 
     async def _open(self, statement: str, parameters: tuple[str, str | BigintColumn]) -> Opened:
         return self.opened(parameters[0], await self._rows(statement, parameters))

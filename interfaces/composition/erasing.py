@@ -7,13 +7,16 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from application.erasure.deleting import DeleteValues
+from application.erasure.deleting import ChangeValues, DeleteValues
 from application.erasure.erasing import EraseOwners
 from application.erasure.finding import FindSubject
 from application.erasure.replaying import Replayed, ReplayErasures, TellReplayed
 from application.erasure.requests import RequestErasure, SealedSubjects
+from application.erasure.rounds import Rounds
 from application.erasure.running import Renewing, RunErasure
 from application.jobs.asking import Jobs
+from application.pseudonyms.replacing import Pseudonyms, Replacing
+from application.pseudonyms.settling import SettleMappings
 from application.retention.duties import Duties
 from application.search.searching import Search
 from domain.search.hashing import TermHash
@@ -22,6 +25,7 @@ from infrastructure.erasure.journal import FileJournal
 from infrastructure.erasure.lines import StoredLines
 from infrastructure.erasure.owned import StoredOwned
 from infrastructure.erasure.rewrapping import Rewrap
+from infrastructure.erasure.turns import PostgresTurns
 from infrastructure.event_store.histories import Histories
 from infrastructure.privacy.keyring import Keyring, bucket_of
 from infrastructure.search.secret import search_key
@@ -38,32 +42,63 @@ log = structlog.get_logger(__name__)
 
 def erasing(side: WriteSide) -> RunErasure:
     """What does the jobs, in a worker."""
-    pool, histories, store = side.pool, Histories(side.pool), owned_values(side)
-    search = Search(SearchQueries(pool, TermHash(search_key(side.settings.data_dir))))
+    histories, store, search = Histories(side.pool), owned_values(side), searching_for(side)
     duties = Duties(side.acts, clock)
     erase = EraseOwners(deleting(side), store, histories, choke_point(side, search), duties)
-    renewing = Renewing(
-        Rewrap(pool, side.key_store),
-        terms_of_values(side),
-        StoredLines(pool, side.job_cipher),
-        bucket_of,
-    )
     return RunErasure(
         SealedSubjects(side.key_store),
-        FindSubject(OrderQueries(pool), search, side.reader),
-        erase,
+        Rounds(finding(side, search), erase, store),
         store,
         histories,
-        renewing,
+        renewing(side),
+        settling(side),
         clock,
     )
 
 
+def searching_for(side: WriteSide) -> Search:
+    """What persons are looked for with."""
+    return Search(SearchQueries(side.pool, TermHash(search_key(side.settings.data_dir))))
+
+
+def finding(side: WriteSide, search: Search) -> FindSubject:
+    """What finds all that is kept of a person."""
+    pseudonym = Pseudonyms(side.key_store).of_email
+    return FindSubject(OrderQueries(side.pool), search, side.reader, pseudonym)
+
+
+def renewing(side: WriteSide) -> Renewing:
+    """What is done once values are gone."""
+    lines = StoredLines(side.pool, side.job_cipher)
+    return Renewing(Rewrap(side.pool, side.key_store), terms_of_values(side), lines, bucket_of)
+
+
 def deleting(side: WriteSide) -> DeleteValues:
     """What deletes personal values, on whatever ground."""
-    return DeleteValues(
-        side.door, owned_values(side), _journal(side), StoredErasures(side.pool), clock, os.urandom
+    return DeleteValues(changing(side), owned_values(side))
+
+
+def changing(side: WriteSide) -> ChangeValues:
+    """What changes personal values, whatever the change."""
+    return ChangeValues(
+        side.door,
+        _journal(side),
+        StoredErasures(side.pool),
+        PostgresTurns(side.pool),
+        settling(side),
+        clock,
+        os.urandom,
     )
+
+
+def settling(side: WriteSide) -> SettleMappings:
+    """What makes the originals of pseudonyms agree with the database."""
+    return SettleMappings(owned_values(side), side.mappings, PostgresTurns(side.pool))
+
+
+def replacing(side: WriteSide) -> Replacing:
+    """What it takes to have pseudonyms in the place of values."""
+    return Replacing(owned_values(side), side.mappings, Pseudonyms(side.key_store))
 
 
 def asking_for_erasure(side: WriteSide, jobs: Jobs) -> RequestErasure:
@@ -78,9 +113,10 @@ async def erase_again(side: WriteSide) -> Replayed:
         _journal(side),
         StoredErasures(side.pool),
         owned_values(side),
-        Rewrap(side.pool, side.key_store),
-        terms_of_values(side),
-        bucket_of,
+        replacing(side),
+        renewing(side),
+        PostgresTurns(side.pool),
+        settling(side),
     )()
     if replayed.entries:
         log.warning("erasures.replayed", entries=replayed.entries, values=replayed.values)
@@ -104,7 +140,8 @@ def _journal(side: WriteSide) -> FileJournal:
 
 
 def owned_values(side: WriteSide) -> StoredOwned:
-    return StoredOwned(side.pool, Keyring(side.key_store))
+    """What is disclosed, by owner."""
+    return StoredOwned(side.pool, Keyring(side.key_store), side.mappings)
 
 
 def terms_of_values(side: WriteSide) -> ErasedTerms:

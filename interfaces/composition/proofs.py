@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from application.ledger.checking import VerifyEvent
 from application.ledger.covering import Covering
 from application.ledger.proving import ProveLedger
+from infrastructure.pseudonyms.kept import KeptBeside
 from interfaces.composition.witnessing import witness_policy, witnessed
 from interfaces.composition.writing import WriteSide
 from projections.ledger.queries import LedgerQueries
@@ -30,5 +31,11 @@ def proofs(side: WriteSide) -> Proofs:
     return Proofs(
         ledger,
         ProveLedger(ledger, side.reader, covering, states.witness_states),
-        VerifyEvent(ledger, side.disclosures, side.ledger.keys, covering, policy),
+        VerifyEvent(
+            ledger,
+            KeptBeside(side.disclosures, side.mappings),
+            side.ledger.keys,
+            covering,
+            policy,
+        ),
     )

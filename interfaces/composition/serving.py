@@ -44,6 +44,7 @@ from interfaces.composition.erasing import asking_for_erasure, erase_again
 from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
+from interfaces.composition.pseudonyms import asking_for_pseudonyms
 from interfaces.composition.retaining import asking_for_runs, managing_policies
 from interfaces.composition.searching import choke_point, searching
 from interfaces.composition.subject_access import giving_access
@@ -141,6 +142,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             maintain=RequestMaintenance(jobs, clock),
             erase=asking_for_erasure(side, jobs),
             give_access=giving_access(side, asking.search, access_log),
+            pseudonyms=asking_for_pseudonyms(side, jobs),
             bulk=ReceiveBulk(
                 side.jobs,
                 queue,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from application.access_log.recording import AccessLog
 from application.erasure.finding import FindSubject
+from application.pseudonyms.replacing import Pseudonyms
 from application.search.searching import Search
 from application.subject_access.answering import AnswerAccess
 from application.subject_access.keeping import LegalHolds
@@ -32,5 +33,6 @@ def giving_access(side: WriteSide, search: Search, access_log: AccessLog) -> Ans
         access_log=access_log,
         rejected=StoredLines(side.pool, side.job_cipher),
     )
-    find = FindSubject(orders, search, side.reader, PATIENCE)
+    pseudonym = Pseudonyms(side.key_store).of_email
+    find = FindSubject(orders, search, side.reader, pseudonym, PATIENCE)
     return AnswerAccess(side.acts, find, held, keeping, clock)

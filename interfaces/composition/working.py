@@ -20,6 +20,7 @@ from application.retention.requests import RETENTION
 from application.snapshots.computing import SNAPSHOT_COMPUTE, ComputeSnapshot
 from application.watching.scheduled import Scheduled
 from domain.errors import OrderHistoryError
+from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from domain.times import SECOND
 from infrastructure.event_store.notifier import channel
 from infrastructure.event_store.snapshotting import Snapshotter
@@ -34,6 +35,7 @@ from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
 from interfaces.composition.proving import self_audit, signer
+from interfaces.composition.pseudonyms import pseudonymising, reversing
 from interfaces.composition.retaining import retaining
 from interfaces.composition.tracing import tracing
 from interfaces.composition.witnessing import witnessing
@@ -68,6 +70,8 @@ def handlers(side: WriteSide) -> dict[str, Handler]:
         SNAPSHOT_COMPUTE: ComputeSnapshot(side.capture),
         ERASURE: erasing(side),
         RETENTION: retaining(side),
+        PSEUDONYMISATION: pseudonymising(side),
+        REVERSAL: reversing(side),
         **maintenance_handlers(side),
     }
 

@@ -25,11 +25,12 @@ from infrastructure.event_store.statements import COMMITTER_SETTINGS
 from infrastructure.jobs.preparing import PrepareElsewhere
 from infrastructure.jobs.spool import PostgresSpool
 from infrastructure.jobs.store import PostgresJobStore
-from infrastructure.key_store.files import FileKeyStore
+from infrastructure.key_store.files import LOCK, FileKeyStore
 from infrastructure.postgres.connect import Pool, open_pool
 from infrastructure.postgres.wire import Wire
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
+from infrastructure.pseudonyms.mappings import FileMappings
 from infrastructure.schemas import PayloadSchemas
 from infrastructure.snapshots.store import Snapshots
 from interfaces.composition.connections import clock, connecting
@@ -47,6 +48,7 @@ class WriteSide:
     settings: Settings
     pool: Pool
     key_store: FileKeyStore
+    mappings: FileMappings
     keyring: Keyring
     committer: Committer
     door: Door
@@ -143,6 +145,7 @@ def _put_together(
         settings=settings,
         pool=pool,
         key_store=key_store,
+        mappings=_mappings(settings, key_store),
         keyring=keyring,
         committer=committer,
         door=door,
@@ -166,3 +169,7 @@ def _put_together(
         recording=Recording(preparing, committer, comparer, admission, spool, cipher),
         ledger=ledger,
     )
+
+
+def _mappings(settings: Settings, key_store: FileKeyStore) -> FileMappings:
+    return FileMappings(settings.data_dir, key_store, key_directory(settings.data_dir) / LOCK)

@@ -1,4 +1,4 @@
-"""Section 9: forgetting a person."""
+"""Section 9: forgetting a person, or giving it pseudonyms."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from domain import canonical
 from domain.access.permissions import Permission
 from domain.erasure.subjects import MAX_REASON, MAX_SUBJECT
 from domain.errors import NotFound
+from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from interfaces.http.answers import accepted, location, resource
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import IF_NONE_MATCH, Content, Reply, endpoint, problems
 from interfaces.http.schemas import JobView
+
+_KINDS = (ERASURE, PSEUDONYMISATION, REVERSAL)
 
 
 class EraseIn(Struct, frozen=True, omit_defaults=True):
@@ -28,8 +31,29 @@ class EraseIn(Struct, frozen=True, omit_defaults=True):
     reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)] | None = None
 
 
+class PseudonymizeIn(Struct, frozen=True, omit_defaults=True):
+    """Whom to give pseudonyms: a customer id, or an email address."""
+
+    subject_id: Annotated[str, Meta(min_length=1, max_length=MAX_SUBJECT)]
+    reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)] | None = None
+
+
+class DepseudonymizeIn(Struct, frozen=True):
+    """Whose values to put back, and why."""
+
+    subject_id: Annotated[str, Meta(min_length=1, max_length=MAX_SUBJECT)]
+    reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
+
+
 _EXAMPLE: dict[str, Any] = {
     "subject_id": "cust_123", "scope": "order_data", "reason": "user_request",
+}  # fmt: skip
+
+
+_ASKED: dict[int, Reply] = {
+    202: Reply("A job, whose result is the report.", JobView,
+               headers=("Location", "Idempotency-Replayed")),
+    **problems(413, 415, 503),
 }  # fmt: skip
 
 
@@ -40,12 +64,8 @@ _EXAMPLE: dict[str, Any] = {
     summary="Erase what is kept of a person",
     tag="Privacy",
     content=(Content(EraseIn, example=_EXAMPLE),),
-    replies={
-        202: Reply("A job, whose result is the report.", JobView,
-                   headers=("Location", "Idempotency-Replayed")),
-        **problems(413, 415, 503),
-    },
-)  # fmt: skip
+    replies=_ASKED,
+)
 async def request_erasure(request: ApiRequest) -> ASGIApp:
     """By customer id: all orders of that customer, what the customer did as an actor, and what
     events of other orders say of it. By email address: orders whose customer has it, and what is
@@ -60,10 +80,51 @@ async def request_erasure(request: ApiRequest) -> ASGIApp:
 
 
 @endpoint(
+    "POST",
+    "/gdpr/pseudonymize",
+    permission=Permission.ERASURE_MANAGE,
+    summary="Put pseudonyms in the place of a person's values",
+    tag="Privacy",
+    content=(Content(PseudonymizeIn, example={"subject_id": "cust_123", "reason": "minimise"}),),
+    replies=_ASKED,
+)
+async def request_pseudonyms(request: ApiRequest) -> ASGIApp:
+    """Finds what an erasure finds. Every reader then sees the same pseudonym for the same value,
+    and finds it by that; the values themselves are kept apart from the database. What is under
+    legal hold is retained, and listed. What is recorded later is kept as it comes: ask again. A
+    request for the same person that is under way is joined."""
+    return await _asked(request, PSEUDONYMISATION)
+
+
+@endpoint(
+    "POST",
+    "/gdpr/depseudonymize",
+    permission=Permission.PSEUDONYMS_REVERSE,
+    summary="Put back what pseudonyms stand for",
+    tag="Privacy",
+    content=(Content(DepseudonymizeIn, example={"subject_id": "cust_123", "reason": "case 7"}),),
+    replies=_ASKED,
+)
+async def request_reversal(request: ApiRequest) -> ASGIApp:
+    """Of one person, byte for byte, and checked against the ledger. An email address is found by
+    its pseudonym. `Location` is that of the job below `/jobs` for callers who may not read
+    reports of erasures."""
+    return await _asked(request, REVERSAL)
+
+
+async def _asked(request: ApiRequest, kind: str) -> ASGIApp:
+    value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
+    made = await request.services.pseudonyms(request.caller, request.doer, kind, value)
+    below = "gdpr" if request.caller.may(Permission.ERASURE_MANAGE) else "jobs"
+    where = location(below, made.job.job_id)
+    return accepted(job_view(made.job), where, replayed=made.replayed)
+
+
+@endpoint(
     "GET",
     "/gdpr/{job_id:str}",
     permission=Permission.ERASURE_MANAGE,
-    summary="An erasure, and its report",
+    summary="An erasure or a pseudonymisation, and its report",
     tag="Privacy",
     headers=(IF_NONE_MATCH,),
     replies={
@@ -73,12 +134,12 @@ async def request_erasure(request: ApiRequest) -> ASGIApp:
     },
 )
 async def get_erasure(request: ApiRequest) -> ASGIApp:
-    """`result` tells each store, what was erased, what was retained and on which ground, and what
-    was `left` when the store was read again."""
+    """`result` tells each store, what was erased or replaced, what was retained and on which
+    ground, and what was `left` when the store was read again."""
     job = await request.services.jobs.get(request.caller, request.path_value("job_id"))
-    if job.kind != ERASURE:
+    if job.kind not in _KINDS:
         raise NotFound
     return resource(request, job_view(job))
 
 
-HANDLERS = (request_erasure, get_erasure)
+HANDLERS = (request_erasure, request_pseudonyms, request_reversal, get_erasure)

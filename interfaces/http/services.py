@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from application.orders.validate import ValidateEvents
     from application.orders.views import Viewer
     from application.ports import Clock, EventReader
+    from application.pseudonyms.requests import RequestPseudonyms
     from application.retention.managing import ManagePolicies
     from application.retention.requests import RequestRun
     from application.search.aggregating import Aggregate
@@ -95,6 +96,7 @@ class Services:
     maintain: RequestMaintenance
     erase: RequestErasure
     give_access: AnswerAccess
+    pseudonyms: RequestPseudonyms
     bulk: ReceiveBulk
     rejected: RejectedLines
     times: RequestTimes = field(default_factory=RequestTimes)

@@ -24,7 +24,15 @@ from domain.ledger.hashing import GENESIS, entry
 from domain.ledger.merkle import HASH
 from domain.ledger.recompute import LedgerRow
 from domain.ledger.tiles import WIDTH, Tile, tile_root
-from domain.privacy.disclosing import COVERING, ERASED, erased_pointers, erases_order
+from domain.privacy.disclosing import (
+    COVERING,
+    ERASED,
+    PSEUDONYMISED,
+    REIDENTIFIED,
+    erased_pointers,
+    erases_order,
+    replaced_pointers,
+)
 from infrastructure.postgres.arrays import BigintColumn, IntColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.postgres.wire import Answer, Part
@@ -103,18 +111,26 @@ class LedgerQueries:
         return StoredEvent(row, before, trusted[0] if trusted else None)
 
     async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
+        told = await self._telling(tenant_id, sequence, *COVERING)
+        return frozenset().union(*(erased_pointers(state, sequence) for state in told))
+
+    async def replaced(self, tenant_id: str, sequence: int) -> frozenset[str]:
+        told = await self._telling(tenant_id, sequence, PSEUDONYMISED, REIDENTIFIED)
+        return replaced_pointers(told, sequence)
+
+    async def _telling(self, tenant_id: str, sequence: int, *types: str) -> list[bytes]:
+        """The later events of these types that name this one, in their order. One whose bytes were
+        changed tells nothing."""
         needle = b'"sequence":%d' % sequence  # or a longer number: the bytes themselves tell
         with store_errors():
             async with self._pool.wire() as wire:
                 part = wire.part()
                 answers = [
-                    part.run(sql.ERASURES, tenant_id, sequence, kind, needle) for kind in COVERING
+                    part.run(sql.TELLING, tenant_id, sequence, kind, needle) for kind in types
                 ]
                 await part.done()
-        rows = [row for answer in answers for row in answer.rows()]
-        # One whose bytes were changed tells nothing.
-        told = (state for digest, state in rows if entry(state) == digest)
-        return frozenset().union(*(erased_pointers(state, sequence) for state in told))
+        rows = sorted(row for answer in answers for row in answer.rows())
+        return [state for _, digest, state in rows if entry(state) == digest]
 
     async def order_erased(self, tenant_id: str, order_id: str, sequence: int) -> bool:
         needle = msgspec.json.encode(order_id)

@@ -52,12 +52,12 @@ STATES = """
 select state from events where tenant_id = %s and sequence > %s and sequence <= %s order by sequence
 """
 
-# Those that the orders read model knows by their type, and what it has not come to yet. Bytes are
-# searched, not read: one event whose bytes are no JSON any more would end the statement.
-ERASURES = """
+# Of later events those that the orders read model knows by their type, and what it has not come to
+# yet. Bytes are searched, not read: one event whose bytes are no JSON would end the statement.
+TELLING = """
 with asked(tenant_id, sequence, type) as (values (%s::text, %s::bigint, %s::text)),
-told(entry, state) as (
-  select e.entry, e.state
+told(sequence, entry, state) as (
+  select o.sequence, e.entry, e.state
     from asked a
     join order_events o on o.tenant_id = a.tenant_id and o.type = a.type
      and o.sequence > a.sequence and o.order_id is null
@@ -65,13 +65,13 @@ told(entry, state) as (
          select entry, state from events
           where tenant_id = o.tenant_id and sequence = o.sequence limit 1) as e
    union all
-  select e.entry, e.state
+  select e.sequence, e.entry, e.state
     from asked a
     join events e on e.tenant_id = a.tenant_id
      and e.sequence > greatest(a.sequence, (select max(o.sequence) from order_events o
                                              where o.tenant_id = a.tenant_id))
    where position(convert_to(a.type, 'UTF8') in e.state) > 0)
-select entry, state from told where position(%s::bytea in state) > 0
+select sequence, entry, state from told where position(%s::bytea in state) > 0
 """
 
 

@@ -28,8 +28,8 @@ from domain.ledger.notes import SignedNote
 from domain.ledger.recompute import LedgerRow
 from domain.ledger.tiles import WIDTH, Tile
 from domain.orders.events import Draft, Recorded
-from domain.privacy.disclosing import Kept, erased_pointers
-from domain.privacy.sealing import disclosed_names, seal
+from domain.privacy.disclosing import Kept, erased_pointers, replaced_pointers
+from domain.privacy.sealing import open_disclosures, seal
 from infrastructure.ledger.signing_keys import FileLogKeys
 from tests.domain.privacy.test_sealing import incoming
 
@@ -66,7 +66,7 @@ class LedgerWorld:
             self.rows.setdefault(draft.tenant_id, []).append(_row(draft, placed))
             names: dict[str, str] = {}
             for disclosed in draft.disclosed:
-                names |= disclosed_names(disclosed.text)
+                names |= open_disclosures(disclosed.text).names
             self.kept_of[draft.tenant_id, placed.sequence] = Kept(names)
 
     def change(self, sequence: int, tenant: str = "acme", **columns: Any) -> None:
@@ -135,6 +135,10 @@ class LedgerWorld:
     async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
         states = [row.state for row in self.rows[tenant_id][sequence:]]
         return frozenset().union(*(erased_pointers(state, sequence) for state in states))
+
+    async def replaced(self, tenant_id: str, sequence: int) -> frozenset[str]:
+        states = [row.state for row in self.rows[tenant_id][sequence:]]
+        return replaced_pointers(states, sequence)
 
     async def anchoring(self, head: SignedHead) -> Anchoring | None:
         whole = await self.newest(GLOBAL, trusted=True)

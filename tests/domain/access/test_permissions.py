@@ -32,6 +32,7 @@ exports.run        investigator                                     admin
 holds.read         investigator auditor                             admin
 holds.manage                                                        admin
 erasure.manage                                                      admin
+pseudonyms.reverse                                                  admin
 subject_access.run                                                  admin
 retention.read     auditor                                          admin
 retention.manage                                                    admin

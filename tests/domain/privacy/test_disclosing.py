@@ -11,14 +11,18 @@ import pytest
 
 from domain.privacy.disclosing import (
     ERASED,
+    PSEUDONYMISED,
+    REIDENTIFIED,
+    Beside,
     Checked,
     Kept,
     check,
     erased_pointers,
     erases_order,
+    replaced_pointers,
     told,
 )
-from domain.privacy.sealing import conceal, disclosed_names
+from domain.privacy.sealing import conceal, open_disclosures
 from tests.domain.privacy.test_sealing import incoming
 
 PAYLOAD = {
@@ -40,11 +44,17 @@ class Sealed:
             said["metadata"] = msgspec.Raw(content.metadata)
         self.state = msgspec.json.encode(said)
         self.names = {
-            digest: name for one in disclosed for digest, name in disclosed_names(one.text).items()
+            digest: name
+            for one in disclosed
+            for digest, name in open_disclosures(one.text).names.items()
         }
 
 
-def states(checked: list[Checked]) -> dict[str, str]:
+def states(checked: list[Beside]) -> dict[str, str]:
+    return {one.pointer: one.found for one in checked}
+
+
+def said(checked: list[Checked]) -> dict[str, str]:
     return {one.pointer: one.state for one in checked}
 
 
@@ -105,14 +115,44 @@ def test_bytes_that_are_no_event(state: bytes) -> None:
 
 
 def test_what_callers_are_told() -> None:
-    checked = [Checked("/a", "matches"), Checked("/b", "missing"), Checked("/c", "differs")]
-    erased = {"/a", "/b", "/c"}
-    assert states(told(checked, erased, shown=True)) == {
-        "/a": "matches", "/b": "erased", "/c": "differs",
+    checked = [
+        Beside("/a", "matches"), Beside("/b", "missing"), Beside("/c", "differs"),
+        Beside("/d", "replaced"), Beside("/e", "replaced"),
+    ]  # fmt: skip
+    covered = {"/a", "/b", "/c", "/d"}
+    assert said(told(checked, covered, covered, shown=True)) == {
+        "/a": "matches", "/b": "erased", "/c": "differs", "/d": "masked", "/e": "differs",
     }  # fmt: skip
-    assert states(told(checked, set(), shown=False)) == {
-        "/a": "masked", "/b": "missing", "/c": "differs",
+    assert said(told(checked, set(), covered, shown=False)) == {
+        "/a": "masked", "/b": "missing", "/c": "differs", "/d": "masked", "/e": "differs",
     }  # fmt: skip
+    assert said(told(checked, covered, shown=True))["/d"] == "differs"
+
+
+def test_what_is_replaced_must_be_kept_apart(event: Sealed) -> None:
+    (note,) = (digest for digest, name in event.names.items() if name == "note")
+    kept = Kept(event.names, replaced={note}, originals={note})
+    found = states(check(event.state, kept))
+    assert found == {**dict.fromkeys(POINTERS, "matches"), "/payload/note": "replaced"}
+    found = states(check(event.state, Kept(event.names, replaced={note})))
+    assert found["/payload/note"] == "differs"
+    renamed = event.names | {note: "email"}
+    found = states(check(event.state, Kept(renamed, replaced={note}, originals={note})))
+    assert found["/payload/note"] == "differs"
+
+
+def test_the_last_fact_tells_whether_a_value_is_replaced() -> None:
+    def fact(type_: str, *pointers: str, sequence: int = 4) -> bytes:
+        events = [{"sequence": sequence, "pointers": pointers}]
+        return json.dumps({"type": type_, "payload": {"job_id": "j", "events": events}}).encode()
+
+    replaced = fact(PSEUDONYMISED, "/payload/note", "/payload/email")
+    back = fact(REIDENTIFIED, "/payload/note")
+    assert replaced_pointers([replaced], 4) == {"/payload/note", "/payload/email"}
+    assert replaced_pointers([replaced, back], 4) == {"/payload/email"}
+    assert replaced_pointers([replaced, back, replaced], 4) == {"/payload/note", "/payload/email"}
+    assert replaced_pointers([replaced, erasure()], 7) == frozenset()
+    assert erased_pointers(replaced, 4) == frozenset()
 
 
 def erasure(**changes: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
+from infrastructure.pseudonyms.mappings import FileMappings
 from tests.infrastructure.event_store.kit import accepted, committing, fresh, personal
 
 pytestmark = pytest.mark.anyio
@@ -32,8 +34,9 @@ async def tenant(database_url: str, key_store: FileKeyStore) -> str:
 class Deleting:
     """The store of a tenant, and what is disclosed there."""
 
-    def __init__(self, pool: Pool, key_store: FileKeyStore, tenant: str) -> None:
-        self.store = StoredOwned(pool, Keyring(key_store))
+    def __init__(self, pool: Pool, key_store: FileKeyStore, tenant: str, tmp_path: Path) -> None:
+        mappings = FileMappings(tmp_path, key_store, tmp_path / ".lock")
+        self.store = StoredOwned(pool, Keyring(key_store), mappings)
         self._pool = pool
         self._erasures = StoredErasures(pool)
         self._disclosures = StoredDisclosures(pool, Keyring(key_store))
@@ -63,8 +66,8 @@ class Deleting:
 
 
 @pytest.fixture
-def deleting(pool: Pool, key_store: FileKeyStore, tenant: str) -> Deleting:
-    return Deleting(pool, key_store, tenant)
+def deleting(pool: Pool, key_store: FileKeyStore, tenant: str, tmp_path: Path) -> Deleting:
+    return Deleting(pool, key_store, tenant, tmp_path)
 
 
 async def test_what_is_left_gets_a_new_key(deleting: Deleting) -> None:

@@ -79,9 +79,27 @@ def test_a_destroyed_job_key_is_gone_for_everyone(store: KeyStore, reopen: Reope
     assert other.job_key("job-1", "lines") == lines
 
 
+def test_a_tenant_has_a_key_for_each_purpose(store: KeyStore, reopen: Reopen) -> None:
+    purposes = ("pseudonyms", "mappings")
+    made = {store.tenant_key(tenant, one) for tenant in ("acme", "a.b") for one in purposes}
+    assert len(made) == 4
+    assert all(len(key) == 32 for key in made)
+    key = store.tenant_key("acme", "mappings")
+    assert reopen().tenant_key("acme", "mappings") == key
+    other = reopen()
+    store.destroy_tenant_key("acme", "mappings")
+    store.destroy_tenant_key("acme", "mappings")
+    assert other.tenant_key("acme", "mappings") != key
+    assert store.tenant_key("acme", "pseudonyms") in made
+
+
 def test_ids_from_outside_are_no_paths(store: KeyStore, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="tenant"):
         store.bucket("../../escape", 0)
+    with pytest.raises(ValueError, match="tenant"):
+        store.tenant_key("../../escape", "pseudonyms")
+    with pytest.raises(ValueError, match="purpose"):
+        store.tenant_key("acme", "../escape")
     hostile = store.job_key("../../../escape/" + "x" * 300, "spool")
     assert store.job_key("../../../escape/" + "x" * 300, "spool") == hostile
     assert [one.name for one in tmp_path.iterdir()] == ["keys"]

@@ -19,6 +19,8 @@ from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool, open_pool
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
+from infrastructure.pseudonyms.kept import KeptBeside
+from infrastructure.pseudonyms.mappings import FileMappings
 from tests.infrastructure.event_store.kit import (
     Ledger,
     accepted,
@@ -62,6 +64,11 @@ async def stored(database_url: str, key_store: FileKeyStore, tenant: str) -> str
 def opening(pool: Pool, key_store: FileKeyStore) -> StoredDisclosures:
     """As a process would that has just started."""
     return StoredDisclosures(pool, Keyring(key_store))
+
+
+def keeping(pool: Pool, key_store: FileKeyStore, data_dir: Path) -> KeptBeside:
+    mappings = FileMappings(data_dir, key_store, data_dir / "lock")
+    return KeptBeside(opening(pool, key_store), mappings)
 
 
 async def test_what_was_sealed_comes_back(
@@ -130,18 +137,18 @@ async def test_a_keyring_that_knows_a_key_obeys_its_erasure(
 
 
 async def test_what_is_kept_is_told_by_name_and_digest(
-    pool: Pool, key_store: FileKeyStore, stored: str, ledger: Ledger
+    pool: Pool, key_store: FileKeyStore, stored: str, ledger: Ledger, tmp_path: Path
 ) -> None:
-    disclosures = opening(pool, key_store)
-    kept = await disclosures.kept(stored, 1)
+    beside = keeping(pool, key_store, tmp_path)
+    kept = await beside.kept(stored, 1)
     assert not kept.damaged
     assert sorted(kept.names.values()) == ["email", "ip", "line1", "name", "note"]
-    assert kept.names.keys() == (await disclosures.of(stored, [1])).keys()
-    assert await disclosures.kept(fresh("stranger"), 1) == Kept({})
+    assert kept.names.keys() == (await opening(pool, key_store).of(stored, [1])).keys()
+    assert await beside.kept(fresh("stranger"), 1) == Kept({}, replaced=set(), originals=set())
     ledger.connection.execute(
         "update data_keys set wrapped = null where tenant_id = %s and subject = 'o1'", (stored,)
     )
-    erased = await disclosures.kept(stored, 1)
+    erased = await beside.kept(stored, 1)
     assert (list(erased.names.values()), erased.damaged) == (["ip"], False)
 
 
@@ -155,10 +162,11 @@ async def test_what_is_kept_is_told_by_name_and_digest(
     ],
 )
 async def test_what_does_not_open_is_told_of(
-    pool: Pool, key_store: FileKeyStore, stored: str, ledger: Ledger, damage: str
+    pool: Pool, key_store: FileKeyStore, stored: str, ledger: Ledger, tmp_path: Path, damage: str
 ) -> None:
     ledger.connection.execute(damage.encode(), (stored,))
-    assert await opening(pool, key_store).kept(stored, 1) == Kept({}, damaged=True)
+    kept = await keeping(pool, key_store, tmp_path).kept(stored, 1)
+    assert kept == Kept({}, damaged=True, replaced=set(), originals=set())
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 2), (1, 3)])

@@ -1,0 +1,1 @@
+"""Putting pseudonyms in the place of a person's values, and the values back."""

@@ -1,0 +1,210 @@
+"""The jobs of pseudonyms: find, replace or put back, renew what follows, read again, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from application.erasure.erasing import Erased, Keeping
+from application.erasure.facts import Facts, digests_of, facts_of
+from application.erasure.finding import Found
+from application.erasure.ports import OwnedStore, Owner
+from application.erasure.reporting import LINES, ORIGINALS, TERMS, retained_of
+from application.erasure.requests import SealedSubjects
+from application.erasure.rounds import Rounds, orders_of
+from application.erasure.running import Renewing, SubjectForgotten
+from application.holds.choke import Held
+from application.jobs.running import Finished, Run
+from application.ports import Clock, OrderHistories
+from application.pseudonyms.settling import Agreement, SettleMappings
+from application.retention.duties import InForce
+from domain.erasure.facts import Ground
+from domain.erasure.subjects import Subject
+from domain.errors import OrderHistoryError
+from domain.privacy.disclosing import PSEUDONYMISED, REIDENTIFIED
+from domain.times import format_us
+
+VALUES = "personal values"
+_LISTED = 1000
+
+
+class NotReplaced(OrderHistoryError):
+    """Something of the person still stands in the clear after it was replaced; ask again."""
+
+
+class NotPutBack(OrderHistoryError):
+    """Some of what the pseudonyms stand for is not kept any more: restore it from a backup."""
+
+
+class NothingHeld:
+    """In the place of the choke point: what puts values back deletes nothing."""
+
+    async def over(self, tenant_id: str, order_ids: Sequence[str]) -> Held:
+        return Held({}, [], [])
+
+
+class NoDuties:
+    """In the place of the duties: what has a pseudonym is still kept."""
+
+    def __init__(self, duties: Keeping) -> None:
+        self._duties = duties
+
+    async def in_force(self, tenant_id: str) -> InForce:
+        return InForce((await self._duties.in_force(tenant_id)).guard, [], 0)
+
+
+class Reading:
+    """Reads the stores again, for the reports of both jobs."""
+
+    def __init__(
+        self, store: OwnedStore, histories: OrderHistories, settle: SettleMappings
+    ) -> None:
+        self._store = store
+        self._histories = histories
+        self._settle = settle
+
+    async def facts(self, tenant_id: str, ground: Ground) -> Facts:
+        """What the ledger tells of a job. Raises Unavailable."""
+        return await facts_of(self._histories, tenant_id, ground)
+
+    async def orders(self, tenant_id: str, facts: Facts) -> int:
+        """Of how many it tells something that they say, beside what is said of who told it."""
+        said = {
+            sequence: some
+            for sequence, pointers in facts.pointers.items()
+            if (some := {one for one in pointers if one.startswith("/payload/")})
+        }
+        return len(await orders_of(self._store, tenant_id, Facts(said)))
+
+    async def counted(self, tenant_id: str, facts: Facts) -> tuple[int, int]:
+        """Of the values of which it tells, how many are there, and how many have pseudonyms."""
+        states = await self._store.states(tenant_id, list(facts.pointers))
+        digests = digests_of(facts, states)
+        there = await self._store.left(tenant_id, digests)
+        return there, await self._store.replaced(tenant_id, digests)
+
+    async def originals(
+        self, tenant_id: str, orders: Sequence[str], actor: str | None
+    ) -> Agreement:
+        """What is kept apart of these orders, and of the actor."""
+        owners: list[Owner] = [("order", order_id) for order_id in orders]
+        owners += [("actor", actor)] if actor is not None else []
+        return await self._settle.checked(tenant_id, owners)
+
+
+class RunPseudonymisation:
+    """The handler of pseudonymisations. An attempt that was cut off is made again from its start:
+    what has a pseudonym is left alone, and the report is of what the ledger tells of the job."""
+
+    def __init__(
+        self,
+        subjects: SealedSubjects,
+        rounds: Rounds,
+        reading: Reading,
+        renewing: Renewing,
+        clock: Clock,
+    ) -> None:
+        self._subjects = subjects
+        self._rounds = rounds
+        self._reading = reading
+        self._renewing = renewing
+        self._clock = clock
+
+    async def __call__(self, run: Run) -> Finished:
+        """Raises NotReplaced, KeyUnavailable, Unavailable."""
+        job, tenant_id = run.job, run.job.tenant_id
+        subject, ground = _subject(self._subjects, run), Ground(PSEUDONYMISED, job.job_id)
+        replaced = Erased()
+        earlier = await self._reading.facts(tenant_id, ground)
+        found = await self._rounds(run, subject, replaced, earlier)
+        free = [one for one in (*found.whole, *found.named) if one not in replaced.retained]
+        whole = replaced.is_whole
+        renewed = await self._renewing(tenant_id, free, found.actor, subject, lines=whole)
+        facts = await self._reading.facts(tenant_id, ground)
+        there, with_pseudonyms = await self._reading.counted(tenant_id, facts)
+        originals = await self._reading.originals(tenant_id, free, found.actor)
+        stale = await self._renewing.terms.stale(tenant_id, free)
+        lines = await self._renewing.lines.holding(tenant_id, subject.texts) if whole else None
+        in_clear = there - with_pseudonyms
+        if in_clear or stale or lines or originals.loose or originals.lacking:
+            raise NotReplaced
+        if whole:
+            self._subjects.destroy(job.job_id)
+        done = {
+            "pseudonymised": await self._reading.orders(tenant_id, facts),
+            "retained": len(replaced.retained),
+        }
+        report = _report(found, facts, done)
+        report |= retained_of(replaced)
+        report["stores"] = [
+            {"store": VALUES, "replaced": facts.values, "left": in_clear},
+            {"store": ORIGINALS, "kept": originals.kept, "lacking": originals.lacking},
+            {"store": "bucket keys", "data_keys_wrapped_anew": renewed.wrapped},
+            {"store": TERMS, "renewed": renewed.terms, "left": stale},
+            {"store": LINES, "erased": renewed.lines, "left": lines},
+            {"store": "keys in the memory of processes", "gone_within_seconds": 60},
+            {"store": "backups", "open": "while a copy of the keys from before this is kept"},
+        ]
+        report["checked_at"] = format_us(self._clock())
+        return Finished(report)
+
+
+class RunReversal:
+    """The handler of what puts values back. An attempt that was cut off is made again from its
+    start."""
+
+    def __init__(
+        self,
+        subjects: SealedSubjects,
+        rounds: Rounds,
+        reading: Reading,
+        renewing: Renewing,
+        clock: Clock,
+    ) -> None:
+        self._subjects = subjects
+        self._rounds = rounds
+        self._reading = reading
+        self._renewing = renewing
+        self._clock = clock
+
+    async def __call__(self, run: Run) -> Finished:
+        """Raises NotPutBack, KeyUnavailable, Unavailable."""
+        job, tenant_id = run.job, run.job.tenant_id
+        subject, ground = _subject(self._subjects, run), Ground(REIDENTIFIED, job.job_id)
+        earlier = await self._reading.facts(tenant_id, ground)
+        found = await self._rounds(run, subject, Erased(), earlier)
+        orders = [*found.whole, *found.named]
+        terms = self._renewing.terms
+        renewed = await terms.renew(tenant_id, orders)
+        facts = await self._reading.facts(tenant_id, ground)
+        _, with_pseudonyms = await self._reading.counted(tenant_id, facts)
+        originals = await self._reading.originals(tenant_id, orders, found.actor)
+        stale = await terms.stale(tenant_id, orders)
+        if with_pseudonyms or originals.loose or originals.lacking or stale:
+            raise NotPutBack
+        self._subjects.destroy(job.job_id)
+        done = {"put_back": await self._reading.orders(tenant_id, facts)}
+        report = _report(found, facts, done)
+        report["stores"] = [
+            {"store": VALUES, "put_back": facts.values, "left": with_pseudonyms},
+            {"store": ORIGINALS, "left": originals.loose},
+            {"store": TERMS, "renewed": renewed, "left": stale},
+        ]
+        report["checked_at"] = format_us(self._clock())
+        return Finished(report)
+
+
+def _subject(subjects: SealedSubjects, run: Run) -> Subject:
+    subject = subjects.open(run.job)
+    if subject is None:
+        raise SubjectForgotten
+    return subject
+
+
+def _report(found: Found, facts: Facts, orders: dict[str, int]) -> dict[str, Any]:
+    return {
+        "orders": {"found": len(found.whole) + len(found.named), **orders},
+        "events": len(facts.pointers),
+        "values": facts.values,
+        "facts": facts.sequences[:_LISTED],
+    }

@@ -1,0 +1,1 @@
+"""What stands in the place of a person's values, and the facts about it."""

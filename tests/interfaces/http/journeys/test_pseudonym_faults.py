@@ -1,0 +1,258 @@
+"""A pseudonymisation that is cut off, or meets somebody on its way, comes to the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from application.erasure.deleting import ChangeValues
+from application.erasure.ports import Owned
+from application.pseudonyms.settling import SettleMappings
+from domain.errors import Unavailable
+from infrastructure.erasure.owned import StoredOwned
+from infrastructure.erasure.rewrapping import Rewrap
+from infrastructure.event_store.committer import Committer
+from infrastructure.key_store.files import LOCK, FileKeyStore
+from infrastructure.pseudonyms.mappings import FileMappings
+from interfaces.composition.erasing import erase_again
+from interfaces.composition.writing import writing
+from projections.search.erasing import ErasedTerms
+from tests.interfaces.http.journeys.house import BASE, Shop
+from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, everything, found, told
+from tests.interfaces.http.journeys.test_pseudonyms import (
+    created,
+    ended,
+    files,
+    pseudonymize,
+    put_back,
+    shown,
+    states,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+def failing_once(monkeypatch: pytest.MonkeyPatch, store: type, method: str) -> list[Any]:
+    """Have a method raise at its first call; what was given to it."""
+    real = getattr(store, method)
+    failed: list[Any] = []
+
+    async def fails_once(self: Any, *given: Any, **named: Any) -> Any:
+        if not failed:
+            failed.append(given)
+            raise Unavailable
+        return await real(self, *given, **named)
+
+    monkeypatch.setattr(store, method, fails_once)
+    return failed
+
+
+CUT_OFF = [
+    (ChangeValues, "_submitted"), (SettleMappings, "__call__"), (Rewrap, "__call__"),
+    (ErasedTerms, "renew"), (ErasedTerms, "stale"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("store", "method"), CUT_OFF)
+async def test_replacing_that_was_cut_off_is_done_to_its_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, store: type, method: str
+) -> None:
+    await told(shop)
+    failed = failing_once(monkeypatch, store, method)
+    report = await pseudonymize(shop, ANN["email"])
+    assert failed
+    assert report["orders"] == {"found": 3, "pseudonymised": 3, "retained": 0}
+    assert not [value for value in OF_ANN[:5] if value in await everything(shop)]
+    assert await found(shop, ANN["email"]) == []
+    assert "masked" in set((await states(shop, "evt_1")).values())
+
+
+@pytest.mark.parametrize(("store", "method"), [one for one in CUT_OFF if one[0] is not Rewrap])
+async def test_putting_back_that_was_cut_off_is_done_to_its_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, store: type, method: str
+) -> None:
+    await told(shop)
+    before = await shown(shop)
+    await pseudonymize(shop, ANN["email"])
+    failed = failing_once(monkeypatch, store, method)
+    await put_back(shop, ANN["email"])
+    assert failed
+    assert await shown(shop) == before
+    assert files(shop) == []
+    assert set((await states(shop, "evt_1")).values()) == {"matches"}
+
+
+async def test_what_was_committed_though_nobody_heard_of_it_is_found(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await told(shop)
+    real = Committer.submit
+    lost: list[Any] = []
+
+    async def answer_lost(self: Committer, drafts: Any, **given: Any) -> Any:
+        outcomes = await real(self, drafts, **given)
+        if not lost and drafts[0].event_id.startswith("oh_evt_pseudonymisation/"):
+            lost.append(drafts)
+            raise Unavailable
+        return outcomes
+
+    monkeypatch.setattr(Committer, "submit", answer_lost)
+    report = await pseudonymize(shop, "cust_ann")
+    assert lost
+    assert report["orders"] == {"found": 2, "pseudonymised": 2, "retained": 0}
+    await put_back(shop, "cust_ann")
+    assert (await created(shop, "evt_1"))["customer"] == ANN
+
+
+async def test_originals_that_a_killed_attempt_left_go_with_the_next_start(shop: Shop) -> None:
+    """Kept apart, and never replaced: the order was put under a hold before the next attempt."""
+    await told(shop)
+    settings, killed = shop.house.settings, RuntimeError("killed")
+
+    async def kill(self: ChangeValues, *_: Any) -> bool:
+        raise killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ChangeValues, "_submitted", kill)
+        body = {"subject_id": "cust_ann"}
+        path = f"{BASE}/gdpr/pseudonymize"
+        made = await shop.as_role("admin").post(path, json=body)
+        await ended_by(shop, made, "failed")
+    assert files(shop)
+    assert (await created(shop, "evt_1"))["customer"] == ANN
+    async with writing(settings, "another") as side:
+        await erase_again(side)
+    assert files(shop) == []
+    await pseudonymize(shop, "cust_ann")
+    await put_back(shop, "cust_ann")
+    assert (await created(shop, "evt_1"))["customer"] == ANN
+
+
+async def ended_by(shop: Shop, made: httpx.Response, status: str) -> None:
+    job = await ended(shop.as_role("admin"), made.headers["location"])
+    assert job["status"] == status
+
+
+async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = StoredOwned.load
+    holds: list[httpx.Response] = []
+
+    async def held_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
+        loaded = await real(self, tenant_id, owners)
+        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not holds:
+            body = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
+            holds.append(await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body))
+        return loaded
+
+    monkeypatch.setattr(StoredOwned, "load", held_meanwhile)
+    await told(shop)
+    report = await pseudonymize(shop, "cust_ann")
+    assert [one.status_code for one in holds] == [201]
+    assert report["orders"] == {"found": 2, "pseudonymised": 1, "retained": 1}
+    assert (await created(shop, "evt_1"))["customer"] == ANN
+    await put_back(shop, "cust_ann")
+    assert files(shop) == []  # nothing was kept apart of what was retained
+
+
+async def test_what_an_actor_does_meanwhile_is_neither_lost_nor_left(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = StoredOwned.load
+    sent: list[httpx.Response] = []
+
+    async def met_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
+        loaded = await real(self, tenant_id, owners)
+        if ("actor", "cust_ann") in owners and tenant_id == shop.tenant and not sent:
+            event = shop.event(
+                "other_1", event_id="between", payload={"note": "hers"},
+                metadata={"actor_id": "cust_ann", "ip": "198.51.100.9"},
+            )  # fmt: skip
+            sent.append(await shop.send(event))
+        return loaded
+
+    monkeypatch.setattr(StoredOwned, "load", met_meanwhile)
+    await told(shop)
+    await pseudonymize(shop, "cust_ann")
+    assert [one.status_code for one in sent] == [201]
+    assert await states(shop, "between") == {"/metadata/ip": "masked", "/payload/note": "matches"}
+    await put_back(shop, "cust_ann")
+    event = await shop.read("/events/between", "admin")
+    assert event["metadata"]["ip"] == "198.51.100.9"
+
+
+async def test_an_erasure_that_comes_while_it_is_planned_leaves_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was planned of a person that is gone by then is kept nowhere."""
+    real = StoredOwned.load
+    erased: list[Any] = []
+
+    async def erased_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
+        loaded = await real(self, tenant_id, owners)
+        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not erased:
+            erased.append(None)
+            erased.append(await erase(shop, "cust_ann"))
+        return loaded
+
+    await told(shop)
+    monkeypatch.setattr(StoredOwned, "load", erased_meanwhile)
+    await pseudonymize(shop, "cust_ann")
+    assert erased[1]["status"] == "succeeded"
+    assert files(shop) == []
+    assert (await created(shop, "evt_1"))["customer"]["email"] == {"erased": True}
+
+
+@pytest.mark.parametrize("attack", ["no fact", "another original", "no original"])
+async def test_a_replacement_that_nothing_vouches_for_differs(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, attack: str
+) -> None:
+    await told(shop)
+    owner, mappings = ("order", "ann_1"), mappings_of(shop)
+    await pseudonymize(shop, "cust_ann")
+    assert (await states(shop, "evt_2"))["/payload/note"] == "masked"
+    kept = dict(mappings.load(shop.tenant, owner))
+    if attack == "no fact":
+        monkeypatch.setattr("domain.privacy.disclosing.PSEUDONYMISED", "history.subject.other")
+    else:
+        kept[2] = kept[1]
+        mappings.keep(shop.tenant, owner, kept if attack == "another original" else {})
+    verified = await shop.read("/events/evt_2/verify", "admin")
+    assert not verified["verified"]
+    assert {"pointer": "/payload/note", "state": "differs"} in verified["disclosures"]
+
+
+def mappings_of(shop: Shop) -> FileMappings:
+    data_dir = shop.house.settings.data_dir
+    return FileMappings(data_dir, FileKeyStore(data_dir / "keys"), data_dir / "keys" / LOCK)
+
+
+async def test_values_without_originals_are_not_put_back_and_the_job_says_so(shop: Shop) -> None:
+    await told(shop)
+    await pseudonymize(shop, "cust_ann")
+    mappings_of(shop).keep(shop.tenant, ("order", "ann_1"), {})
+    path, body = f"{BASE}/gdpr/depseudonymize", {"subject_id": "cust_ann", "reason": "x"}
+    made = await shop.as_role("admin").post(path, json=body)
+    await ended_by(shop, made, "failed")
+    assert (await created(shop, "evt_3"))["customer"] == ANN  # what is kept is back
+    assert (await created(shop, "evt_1"))["customer"]["email"].startswith("pn-")
+
+
+async def test_the_old_keys_open_nothing_any_more(shop: Shop) -> None:
+    await told(shop)
+    settings = shop.house.settings
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        query = (
+            "select key_id, bucket_key_id from cell_0.data_keys"
+            " where tenant_id = %s and subject = 'ann_1'"
+        )
+        ((key_id, bucket_key),) = connection.execute(query, (shop.tenant,)).fetchall()
+        await pseudonymize(shop, "cust_ann")
+        ((new_key, _),) = connection.execute(query, (shop.tenant,)).fetchall()
+    assert new_key != key_id
+    keys = settings.data_dir / "keys" / "tenants" / f"{shop.tenant}.keys"
+    assert str(bucket_key).encode() not in keys.read_bytes()

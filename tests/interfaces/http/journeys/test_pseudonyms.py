@@ -1,0 +1,356 @@
+"""A person is given pseudonyms: every reader sees them, every proof holds, and all comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
+from tests.interfaces.http.journeys.test_erasure import (
+    ANN,
+    BEN,
+    OF_ANN,
+    erase,
+    everything,
+    found,
+    stored,
+    told,
+)
+
+pytestmark = pytest.mark.anyio
+
+PSEUDONYM = re.compile(r"pn-[a-z2-7]{16}")
+ADDRESS = re.compile(r"pn-[a-z2-7]{16}@pseudonym\.invalid")
+
+
+async def ended(client: httpx.AsyncClient, where: str) -> Json:
+    for _ in range(600):
+        job: Json = (await client.get(where)).json()
+        if job["status"] in ("succeeded", "failed"):
+            return job
+        await asyncio.sleep(0.05)
+    raise AssertionError(job)
+
+
+async def asked(shop: Shop, path: str, subject: str, role: str = "admin", **more: Any) -> Json:
+    """The job, when it is over."""
+    client = shop.as_role(role)
+    made = await client.post(f"{BASE}/gdpr/{path}", json={"subject_id": subject, **more})
+    assert made.status_code == 202, made.text
+    return await ended(client, made.headers["location"])
+
+
+async def pseudonymize(shop: Shop, subject: str, **more: Any) -> Json:
+    job = await asked(shop, "pseudonymize", subject, **more)
+    assert job["status"] == "succeeded", job
+    return dict(job["result"])
+
+
+async def put_back(shop: Shop, subject: str, **more: Any) -> Json:
+    job = await asked(shop, "depseudonymize", subject, reason="a court asks", **more)
+    assert job["status"] == "succeeded", job
+    return dict(job["result"])
+
+
+async def states(shop: Shop, event: str) -> dict[str, str]:
+    """pointer -> what verifying says of the value; it must hold."""
+    verified = await shop.read(f"/events/{event}/verify", "admin")
+    assert verified["verified"], verified
+    return {one["pointer"]: one["state"] for one in verified["disclosures"]}
+
+
+async def created(shop: Shop, event: str) -> Json:
+    return dict((await shop.read(f"/events/{event}", "admin"))["payload"])
+
+
+async def shown(shop: Shop) -> list[bytes]:
+    """What an admin reads of Ann."""
+    paths = [f"/orders/{order}/timeline" for order in ("ann_1", "ann_2", "ben_1")]
+    paths += ["/snapshots/snap", "/events/evt_1", "/events/evt_5"]
+    answers = [await shop.get(path, "admin") for path in paths]
+    return [answer.content for answer in answers]
+
+
+def files(shop: Shop) -> list[bytes]:
+    """All files of what is kept apart, of this tenant."""
+    kept = shop.house.settings.data_dir / "pseudonyms" / shop.tenant
+    return [one.read_bytes() for one in kept.glob("*")] if kept.is_dir() else []
+
+
+async def test_every_reader_sees_the_same_pseudonyms_and_every_proof_holds(shop: Shop) -> None:
+    await told(shop)
+    before = {
+        event: (await shop.get(f"/events/{event}/bytes", "admin")).content
+        for event in ("evt_1", "evt_2", "evt_3", "evt_5")
+    }
+    report = await pseudonymize(shop, "cust_ann", reason="less is enough")
+    assert report["orders"] == {"found": 2, "pseudonymised": 2, "retained": 0}
+    assert report["retained"] == []
+    assert report["values"] > 10
+    for store in report["stores"]:
+        assert store.get("left") in (0, None), store
+        assert store.get("lacking") in (0, None), store
+
+    first, second = await created(shop, "evt_1"), await created(shop, "evt_3")
+    assert first["customer"] == second["customer"]
+    assert first["customer"]["id"] == "cust_ann"  # a surrogate
+    assert ADDRESS.fullmatch(first["customer"]["email"])
+    assert PSEUDONYM.fullmatch(first["customer"]["name"])
+    assert first["customer"]["name"] == first["shipping_address"]["name"]
+    assert (first["shipping_address"]["country"], first["total_minor"]) == ("GB", 100)
+    state = await shop.read("/orders/ann_1/snapshot", "admin")
+    assert state["state"]["customer"] == first["customer"]
+    snapshot = (await shop.get("/snapshots/snap", "admin")).json()
+    assert snapshot["state"]["customer"] == first["customer"]
+    timeline = (await shop.get("/orders/ann_1/timeline", "admin")).text
+    assert not [value for value in OF_ANN if value in timeline]
+    assert first["customer"]["email"] in timeline
+    assert "203.0.113.5" in timeline  # from where an agent wrote
+    assert "erased" not in timeline
+    assert '{"masked":true}' in (await shop.get("/orders/ann_1/timeline")).text
+
+    assert set(await found(shop, first["customer"]["email"])) == {"ann_1", "ann_2"}
+    assert set(await found(shop, first["customer"]["phone"])) == {"ann_1", "ann_2"}
+    assert await found(shop, ANN["email"]) == ["ben_1"]
+    assert "Ann Marlow" in (await shop.get("/orders/ben_1/timeline", "admin")).text
+
+    for event, bytes_ in before.items():
+        assert (await shop.get(f"/events/{event}/bytes", "admin")).content == bytes_
+        kept = {"/metadata/ip"} if event == "evt_2" else set()
+        for pointer, state_ in (await states(shop, event)).items():
+            expected = "matches" if pointer in kept or event == "evt_5" else "masked"
+            assert state_ == expected, pointer
+
+
+async def test_who_is_named_by_others_gets_the_same_pseudonym_there(shop: Shop) -> None:
+    await told(shop)
+    report = await pseudonymize(shop, "Ann.Marlow@Example.org")
+    assert report["orders"] == {"found": 3, "pseudonymised": 3, "retained": 0}
+    assert not [value for value in OF_ANN[:5] if value in await everything(shop)]
+    own, other = await created(shop, "evt_1"), await created(shop, "evt_5")
+    assert other["shipping_address"]["email"] == own["customer"]["email"]
+    assert other["shipping_address"]["name"] == own["customer"]["name"]
+    assert other["customer"] == BEN
+    assert await found(shop, ANN["email"]) == []
+    assert set(await found(shop, own["customer"]["email"])) == {"ann_1", "ann_2", "ben_1"}
+    assert "198.51.100.7" in await everything(shop)  # she acts by her id, and was asked for by mail
+
+
+async def test_what_was_replaced_comes_back_byte_for_byte(shop: Shop) -> None:
+    await told(shop)
+    before = await shown(shop)
+    for subject in ("cust_ann", ANN["email"]):
+        await pseudonymize(shop, subject)
+    assert files(shop)
+    assert await shown(shop) != before
+    reports = [await put_back(shop, subject) for subject in ("cust_ann", ANN["email"])]
+    assert [one["orders"]["found"] for one in reports] == [2, 3]
+    assert [one["orders"]["put_back"] for one in reports] == [2, 1]
+    assert all(store.get("left") == 0 for one in reports for store in one["stores"])
+    assert files(shop) == []
+    assert await shown(shop) == before
+    for event in ("evt_1", "evt_2", "evt_5", "evt_6"):
+        assert set((await states(shop, event)).values()) == {"matches"}
+    assert set(await found(shop, ANN["email"])) == {"ann_1", "ann_2", "ben_1"}
+
+
+async def test_asking_again_does_nothing_more_and_takes_what_came_since(shop: Shop) -> None:
+    await told(shop)
+    await pseudonymize(shop, "cust_ann")
+    first = await created(shop, "evt_1")
+    assert (await pseudonymize(shop, "cust_ann"))["values"] == 0
+    assert await created(shop, "evt_1") == first
+    await shop.record("ann_1", event_id="later", type="order.note.added", payload={"note": "Ann!"})
+    assert (await shop.read("/events/later", "admin"))["payload"] == {"note": "Ann!"}
+    assert (await states(shop, "later")) == {"/payload/note": "matches"}
+    assert (await pseudonymize(shop, "cust_ann"))["values"] == 1
+    assert PSEUDONYM.fullmatch((await shop.read("/events/later", "admin"))["payload"]["note"])
+    assert await created(shop, "evt_1") == first
+    again = shop.event(
+        "ann_1", event_id="evt_1", type="order.created",
+        metadata={"actor_id": "cust_ann", "ip": "198.51.100.7"},
+        payload={"customer": ANN, "shipping_address": {
+            "name": "Ann Marlow", "line1": "12 Rowan Walk", "city": "Eastmere", "country": "GB",
+        }, "total_minor": 100},
+    )  # fmt: skip
+    replayed = await shop.send(again)
+    assert (replayed.status_code, replayed.headers["idempotency-replayed"]) == (200, "true")
+    assert "Marlow" not in (await shop.get("/events/evt_1", "admin")).text
+
+
+async def test_nothing_that_is_stored_tells_of_the_person_in_plain(shop: Shop) -> None:
+    await told(shop)
+    lines = {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
+    bad = b'{"event_id": "x", "customer": "ann.marlow@example.org"'
+    made = await shop.as_role("producer").post(f"{BASE}/events/bulk", content=bad, headers=lines)
+    rejected = f"{BASE}/jobs/{made.json()['job_id']}/rejected"
+    for subject in (ANN["email"], "cust_ann"):
+        await pseudonymize(shop, subject, reason="asked by ann")
+    assert not (await shop.as_role("producer").get(rejected)).json()["items"]
+    for text in (stored(shop), *files(shop)):
+        for value in OF_ANN:
+            assert value.encode() not in text, value
+    assert not list((shop.house.settings.data_dir / "keys" / "jobs").glob("*.subject.key"))
+
+
+async def test_who_is_erased_after_that_is_gone_everywhere(shop: Shop) -> None:
+    await told(shop)
+    await pseudonymize(shop, ANN["email"])
+    pseudonym = (await created(shop, "evt_1"))["customer"]["email"]
+    job = await erase(shop, ANN["email"])
+    assert job["status"] == "succeeded", job
+    assert job["result"]["orders"] == {"found": 3, "erased": 2, "retained": 0}
+    assert {"store": "mapping of pseudonyms", "left": 0} in job["result"]["stores"]
+    text = await everything(shop)
+    assert not PSEUDONYM.search(text)
+    assert "ben@example.org" in text
+    assert await found(shop, pseudonym) == []
+    assert files(shop) == []
+    for event in ("evt_1", "evt_3"):
+        assert set((await states(shop, event)).values()) <= {"erased", "matches"}
+    assert (await states(shop, "evt_1"))["/payload/customer/email"] == "erased"
+    await put_back(shop, "cust_ann")
+    assert not [value for value in OF_ANN[:5] if value in await everything(shop)]
+
+
+async def test_a_part_that_is_erased_leaves_the_rest_of_what_is_kept_apart(shop: Shop) -> None:
+    """Of an order with two persons, both with pseudonyms, one is erased."""
+    await told(shop)
+    await pseudonymize(shop, ANN["email"])
+    await pseudonymize(shop, "cust_ben")
+    assert (await created(shop, "evt_5"))["customer"] != BEN
+    await erase(shop, ANN["email"])
+    await put_back(shop, "cust_ben")
+    order = await created(shop, "evt_5")
+    assert order["customer"] == BEN
+    assert order["shipping_address"]["name"] == {"erased": True}
+    assert files(shop) == []
+
+
+async def test_what_is_held_is_retained_and_goes_on_after_the_release(shop: Shop) -> None:
+    await told(shop)
+    admin = shop.as_role("admin")
+    hold = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
+    hold_id = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()["hold_id"]
+    report = await pseudonymize(shop, "cust_ann")
+    assert report["orders"] == {"found": 2, "pseudonymised": 1, "retained": 1}
+    assert report["retained"] == [
+        {"order_id": "ann_1", "ground": "legal hold", "hold_ids": [hold_id]}
+    ]
+    assert (await created(shop, "evt_1"))["customer"] == ANN
+    assert (await created(shop, "evt_3"))["customer"] != ANN
+    await admin.delete(f"{BASE}/legal-hold/{hold_id}")
+    for _ in range(600):
+        query = {"kind": "pseudonymisation"}
+        jobs = (await admin.get(f"{BASE}/jobs", params=query)).json()["items"]
+        if len(jobs) == 2 and jobs[0]["status"] == "succeeded":
+            break
+        await asyncio.sleep(0.05)
+    assert jobs[0]["result"]["orders"] == {"found": 2, "pseudonymised": 1, "retained": 0}
+    assert (await created(shop, "evt_1"))["customer"] == (await created(shop, "evt_3"))["customer"]
+
+
+async def test_values_come_back_by_a_right_of_its_own(shop: Shop, house: House) -> None:
+    await told(shop)
+    await pseudonymize(shop, "cust_ann")
+    admin = shop.as_role("admin")
+    roles = {"forgets": ["erasure.manage"], "unmasks": ["pseudonyms.reverse", "jobs.own"]}
+    for name, permissions in roles.items():
+        body = {"role": name, "permissions": permissions}
+        assert (await admin.post(f"{BASE}/roles", json=body)).status_code == 201
+    body = {"subject_id": "cust_ann", "reason": "case 7"}
+    forgets, unmasks = (house.client(name, shop.tenant) for name in roles)
+    async with forgets, unmasks:
+        assert (await forgets.post(f"{BASE}/gdpr/depseudonymize", json=body)).status_code == 403
+        assert (await unmasks.post(f"{BASE}/gdpr/pseudonymize", json=body)).status_code == 403
+        made = await unmasks.post(f"{BASE}/gdpr/depseudonymize", json=body)
+        assert made.status_code == 202, made.text
+        assert (await ended(unmasks, made.headers["location"]))["status"] == "succeeded"
+    assert (await created(shop, "evt_1"))["customer"] == ANN
+
+
+async def test_nobody_found_is_a_report_that_says_so(shop: Shop) -> None:
+    await shop.record(payload={"note": "Jane"})
+    for subject in ("cust_nobody", "nobody@example.org"):
+        assert (await pseudonymize(shop, subject))["orders"]["found"] == 0
+        assert (await put_back(shop, subject))["orders"]["found"] == 0
+    assert "Jane" in (await shop.get("/orders/ord_1/timeline", "admin")).text
+
+
+async def test_another_tenant_has_other_pseudonyms_and_keeps_its_values(shop: Shop) -> None:
+    other = shop.house.shop()
+    await told(shop)
+    await told(other)
+    job = await asked(shop, "pseudonymize", "cust_ann")
+    assert (await created(other, "evt_1"))["customer"] == ANN
+    await pseudonymize(other, "cust_ann")
+    mine, theirs = await created(shop, "evt_1"), await created(other, "evt_1")
+    for name in ("email", "name", "phone"):
+        assert mine["customer"][name] != theirs["customer"][name]
+    await put_back(other, "cust_ann")
+    assert await created(shop, "evt_1") == mine
+    for client, status in ((other.as_role("admin"), 404), (shop.as_role("auditor"), 403)):
+        answer = await client.get(f"{BASE}/gdpr/{job['job_id']}")
+        assert answer.status_code == status
+
+
+async def test_who_asked_and_why_is_on_the_ledger_and_never_about_whom(shop: Shop) -> None:
+    await told(shop)
+    job = await asked(shop, "pseudonymize", ANN["email"], reason="less is enough")
+    back = await asked(shop, "depseudonymize", ANN["email"], reason="case 7")
+    for kind, one, why in (
+        ("pseudonymisation", job, "less is enough"), ("depseudonymisation", back, "case 7"),
+    ):  # fmt: skip
+        (act,) = (await shop.read("/audit", "admin", type=f"history.{kind}.*"))["items"]
+        assert (act["target"], act["after"]) == (
+            f"{kind}/{one['job_id']}", {"job_id": one["job_id"], "reason": why},
+        )  # fmt: skip
+    facts = await shop.walk("/events", "admin", type="history.subject.pseudonymised")
+    facts += await shop.walk("/events", "admin", type="history.subject.reidentified")
+    assert len(facts) == 2
+    assert {fact["payload"]["job_id"] for fact in facts} == {job["job_id"], back["job_id"]}
+    assert not [value for value in (*OF_ANN, "cust_ann") if value in str(facts) + str(job)]
+
+
+async def test_an_equal_request_under_way_is_joined(shop: Shop) -> None:
+    await told(shop)
+    with psycopg.connect(shop.house.settings.database_url, autocommit=True) as connection:
+        letter = "insert into cell_0.dead_letters values ('orders', 1000000000, %s, 1, 'x', 1)"
+        connection.execute(letter, (shop.tenant,))  # so that the job waits
+        client, path = shop.as_role("admin"), f"{BASE}/gdpr/pseudonymize"
+        made = [await client.post(path, json={"subject_id": "cust_ann"}) for _ in range(2)]
+        connection.execute("delete from cell_0.dead_letters where tenant_id = %s", (shop.tenant,))
+    assert made[0].json()["job_id"] == made[1].json()["job_id"]
+    assert made[1].headers["idempotency-replayed"] == "true"
+    assert (await ended(client, made[0].headers["location"]))["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("path", ["pseudonymize", "depseudonymize"])
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"reason": "x"}, "/subject_id"),
+        ({"subject_id": 7, "reason": "x"}, "/subject_id"),
+        ({"subject_id": "no at@ll", "reason": "x"}, "/subject_id"),
+        ({"subject_id": "c", "reason": ""}, "/reason"),
+        ({"subject_id": "c", "reason": 7}, "/reason"),
+        ({"subject_id": "c", "reason": "4111 1111 1111 1111"}, "/reason"),
+        ({"subject_id": "c", "reason": "x", "scope": "order_data"}, "/scope"),
+        ([], ""),
+    ],
+)
+async def test_what_is_wrong_is_told(shop: Shop, path: str, body: Any, pointer: str) -> None:
+    answer = await shop.as_role("admin").post(f"{BASE}/gdpr/{path}", json=body)
+    assert answer.status_code == 422
+    assert pointer in pointers(answer)
+
+
+async def test_the_values_come_back_for_a_reason_only(shop: Shop) -> None:
+    body = {"subject_id": "cust_ann"}
+    answer = await shop.as_role("admin").post(f"{BASE}/gdpr/depseudonymize", json=body)
+    assert (answer.status_code, pointers(answer)) == (422, ["/reason"])
