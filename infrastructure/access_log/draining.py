@@ -60,8 +60,8 @@ class Trying:
 
 
 class Drains:
-    """Of the spools of a directory. Any number of processes at once, also of one segment: an entry
-    comes into the log once, and the file goes with whoever is first.
+    """Brings what is in the spools of a directory into the log. Any number of processes at once,
+    also with one segment: an entry comes into the log once, and whoever is first removes the file.
 
     `keys_lock`: of the key store.
     """
