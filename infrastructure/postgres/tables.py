@@ -210,6 +210,13 @@ job_lines = Table(
     Column("created_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "job_id", "line"),
 )
+# Those that are to be gone on with are looked for each few minutes.
+Index(
+    "job_lines_emptied",
+    job_lines.c.tenant_id,
+    job_lines.c.job_id,
+    postgresql_where=text("octet_length(sealed) = 0"),
+)
 
 # -- the read side ---------------------------------------------------------------------------------
 
