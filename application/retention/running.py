@@ -82,10 +82,11 @@ class RunPolicy:
         policies = await self._let_go.refreshed(running)
         due = due_events(running.policy, policies.duties(), types, now_us)
         while place.more:
+            done = place.done
             found, place = await self._due.orders(tenant_id, due, place)
             order_ids = [one.order_id for one in found if one.events]
             for start in range(0, len(order_ids), AT_ONCE):
-                await run.checkpoint()
+                await run.progress(done + start, place.total)
                 some = order_ids[start : start + AT_ONCE]
                 while not await self._let_go.orders(running, due, some):
                     policies = await self._let_go.refreshed(running)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.interfaces.http.journeys.house import BASE, Json, Shop
+import psycopg
+
+from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
 
 PATH = f"{BASE}/retention/policies"
 PAYMENTS: Json = {
@@ -16,6 +18,14 @@ SNAPSHOTS: Json = {
     "name": "snapshots", "applies_to": "snapshots", "retain_for": "P6M", "legal_basis": "contract",
     "action": "purge",
 }  # fmt: skip
+MAIL, ADDRESS = "jane.roe@example.org", "198.51.100.7"
+FAILED: Json = {"type": "order.payment.failed", "payload": {"reason": "Jane", "email": MAIL}}
+CREATED: Json = {"type": "order.created", "payload": {"customer": {"email": "ben@example.org"}}}
+ACTOR: Json = {"actor_id": "agent_1", "ip": ADDRESS, "user_agent": "desk"}
+TABLES = """
+select format('%I.%I', schemaname, tablename) from pg_tables
+ where schemaname in ('public', 'cell_0', 'procrastinate')
+"""
 
 
 async def made(shop: Shop, body: Json = PAYMENTS, **changed: Any) -> Json:
@@ -76,3 +86,61 @@ async def jobs_of(shop: Shop, policy: Json, *, dry_run: bool = False) -> list[Js
             return [job for job, one in results if (one["policy_id"], one["dry_run"]) == of]
         await asyncio.sleep(0.05)
     raise AssertionError(jobs)
+
+
+async def verified(shop: Shop, event_id: str) -> dict[str, str]:
+    """The state of each personal value of an event, whose proof holds."""
+    found = await shop.read(f"/events/{event_id}/verify", "admin")
+    assert found["verified"], found
+    return {one["pointer"]: one["state"] for one in found["disclosures"]}
+
+
+async def place_hold(shop: Shop, **hold: Any) -> str:
+    body = {"target": "order", "target_id": "held", "case_id": "case_1", **hold}
+    answer = await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["hold_id"])
+
+
+async def release(shop: Shop, hold_id: str) -> None:
+    answer = await shop.as_role("admin").delete(f"{BASE}/legal-hold/{hold_id}")
+    assert answer.status_code == 204
+
+
+async def snapshot(shop: Shop, snapshot_id: str, order_id: str = "ord_1", **state: Any) -> None:
+    body = {
+        "snapshot_id": snapshot_id, "captured_at": "2025-01-01T00:00:00Z", "source": "shop",
+        "state": state,
+    }  # fmt: skip
+    path = f"{BASE}/orders/{order_id}/snapshots"
+    answer = await shop.as_role("producer").post(path, json=body)
+    assert answer.status_code == 201, answer.text
+
+
+async def found(shop: Shop, address: str) -> list[str]:
+    head = {"X-Min-Sequence": str(await shop.head())}
+    body = {"query": {"ident": address, "exact": True}, "sort": ["sequence"]}
+    answer = await shop.as_role("admin").post(f"{BASE}/search", json=body, headers=head)
+    return [item["event_id"] for item in answer.json()["items"]]
+
+
+def stored(house: House) -> str:
+    """Every row of every table, as text."""
+    rows = []
+    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
+        for (table,) in connection.execute(TABLES).fetchall():
+            some = connection.execute(f"select t::text from {table} t".encode()).fetchall()
+            rows += [row[0] for row in some]
+    return "\n".join(rows)
+
+
+def old_key(house: House, shop: Shop, kind: str, subject: str) -> tuple[str, str]:
+    """The data key of an owner, and the bucket key that it is wrapped under."""
+    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
+        row = connection.execute(
+            "select key_id, bucket_key_id from cell_0.data_keys"
+            " where tenant_id = %s and kind = %s and subject = %s",
+            (shop.tenant, kind, subject),
+        ).fetchone()
+    assert row is not None
+    return str(row[0]), str(row[1])

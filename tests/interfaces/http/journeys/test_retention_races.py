@@ -9,13 +9,16 @@ import pytest
 from application.erasure.ports import Owned
 from infrastructure.erasure.owned import StoredOwned
 from tests.interfaces.http.journeys.house import BASE, Json, Shop
-from tests.interfaces.http.journeys.retaining import enabled, ended, made, report
-from tests.interfaces.http.journeys.test_retention_runs import (
+from tests.interfaces.http.journeys.retaining import (
     ACTOR,
     ADDRESS,
     FAILED,
     MAIL,
+    enabled,
+    ended,
+    made,
     place_hold,
+    report,
     verified,
 )
 

@@ -10,8 +10,17 @@ import pytest
 from application.retention.letting_go import LetGo
 from interfaces.settings import Settings
 from tests.interfaces.http.journeys.house import Shop, opened
-from tests.interfaces.http.journeys.retaining import asked, enabled, ended, made, seen
-from tests.interfaces.http.journeys.test_retention_runs import FAILED, MAIL, found, verified
+from tests.interfaces.http.journeys.retaining import (
+    FAILED,
+    MAIL,
+    asked,
+    enabled,
+    ended,
+    found,
+    made,
+    seen,
+    verified,
+)
 
 pytestmark = pytest.mark.anyio
 

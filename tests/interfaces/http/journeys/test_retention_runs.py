@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import psycopg
 import pytest
 
 from application.audit.acts import Acts
@@ -20,84 +19,29 @@ from interfaces.composition.connections import clock
 from interfaces.composition.endings import FoundByItself
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
 from tests.interfaces.http.journeys.retaining import (
+    ACTOR,
+    ADDRESS,
+    CREATED,
+    FAILED,
+    MAIL,
     SNAPSHOTS,
     asked,
     changed,
     enabled,
     ended,
+    found,
     jobs_of,
     made,
+    old_key,
+    place_hold,
+    release,
     report,
     seen,
+    stored,
+    verified,
 )
 
 pytestmark = pytest.mark.anyio
-MAIL, ADDRESS = "jane.roe@example.org", "198.51.100.7"
-FAILED: Json = {"type": "order.payment.failed", "payload": {"reason": "Jane", "email": MAIL}}
-CREATED: Json = {"type": "order.created", "payload": {"customer": {"email": "ben@example.org"}}}
-ACTOR: Json = {"actor_id": "agent_1", "ip": ADDRESS, "user_agent": "desk"}
-TABLES = """
-select format('%I.%I', schemaname, tablename) from pg_tables
- where schemaname in ('public', 'cell_0', 'procrastinate')
-"""
-
-
-async def verified(shop: Shop, event_id: str) -> dict[str, str]:
-    """The state of each personal value of an event, whose proof holds."""
-    found = await shop.read(f"/events/{event_id}/verify", "admin")
-    assert found["verified"], found
-    return {one["pointer"]: one["state"] for one in found["disclosures"]}
-
-
-async def place_hold(shop: Shop, **hold: Any) -> str:
-    body = {"target": "order", "target_id": "held", "case_id": "case_1", **hold}
-    answer = await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["hold_id"])
-
-
-async def release(shop: Shop, hold_id: str) -> None:
-    answer = await shop.as_role("admin").delete(f"{BASE}/legal-hold/{hold_id}")
-    assert answer.status_code == 204
-
-
-async def snapshot(shop: Shop, snapshot_id: str, order_id: str = "ord_1", **state: Any) -> None:
-    body = {
-        "snapshot_id": snapshot_id, "captured_at": "2025-01-01T00:00:00Z", "source": "shop",
-        "state": state,
-    }  # fmt: skip
-    path = f"{BASE}/orders/{order_id}/snapshots"
-    answer = await shop.as_role("producer").post(path, json=body)
-    assert answer.status_code == 201, answer.text
-
-
-async def found(shop: Shop, address: str) -> list[str]:
-    head = {"X-Min-Sequence": str(await shop.head())}
-    body = {"query": {"ident": address, "exact": True}, "sort": ["sequence"]}
-    answer = await shop.as_role("admin").post(f"{BASE}/search", json=body, headers=head)
-    return [item["event_id"] for item in answer.json()["items"]]
-
-
-def stored(house: House) -> str:
-    """Every row of every table, as text."""
-    rows = []
-    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
-        for (table,) in connection.execute(TABLES).fetchall():
-            some = connection.execute(f"select t::text from {table} t".encode()).fetchall()
-            rows += [row[0] for row in some]
-    return "\n".join(rows)
-
-
-def old_key(house: House, shop: Shop, kind: str, subject: str) -> tuple[str, str]:
-    """The data key of an owner, and the bucket key that it is wrapped under."""
-    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
-        row = connection.execute(
-            "select key_id, bucket_key_id from cell_0.data_keys"
-            " where tenant_id = %s and kind = %s and subject = %s",
-            (shop.tenant, kind, subject),
-        ).fetchone()
-    assert row is not None
-    return str(row[0]), str(row[1])
 
 
 async def test_what_is_due_goes_and_every_proof_holds(shop: Shop, house: House) -> None:
@@ -212,45 +156,6 @@ async def test_what_a_duty_keeps_stays(shop: Shop) -> None:
     gone = await shop.as_role("admin").delete(f"{BASE}/retention/policies/{keep['policy_id']}")
     assert gone.status_code == 204
     assert (await report(shop, policy, dry_run=False))["events"] == 1
-
-
-async def test_snapshots_are_purged_with_a_tombstone(shop: Shop) -> None:
-    await snapshot(shop, "snap_1", customer={"id": "cust_1", "email": MAIL})
-    await snapshot(shop, "snap_2", "held", customer={"id": "cust_2", "email": MAIL})
-    await snapshot(shop, "snap_3", customer={"id": "cust_3", "email": MAIL})
-    holds = {await place_hold(shop), await place_hold(shop, target="subject", target_id="cust_3")}
-    policy = await enabled(shop, await made(shop, SNAPSHOTS))
-    result = await report(shop, policy, dry_run=False)
-    assert (result["snapshots"], result["held"]["snapshots"]) == (1, 2)
-    assert set(result["held"]["holds"]) == holds
-    statuses = [
-        (await shop.get(f"/snapshots/snap_{number}", "admin")).status_code for number in (1, 2, 3)
-    ]
-    assert statuses == [404, 200, 200]
-    (tombstone,) = await shop.walk("/events", "admin", type="history.snapshot.deleted")
-    assert tombstone["payload"]["snapshot_id"] == "snap_1"
-    for hold_id in holds:
-        await release(shop, hold_id)
-    runs = await jobs_of(shop, policy)
-    assert sum(run["result"]["snapshots"] for run in runs) == 3
-    assert (await shop.get("/snapshots/snap_3", "admin")).status_code == 404
-
-
-async def test_of_snapshots_what_is_personal_is_redacted(shop: Shop, house: House) -> None:
-    await shop.record("ord_1", **CREATED)
-    await snapshot(shop, "snap_1", customer={"id": "cust_1", "email": MAIL}, total_minor=5)
-    key = old_key(house, shop, "order", "ord_1")
-    policy = await enabled(shop, await made(shop, SNAPSHOTS, action="redact"))
-    result = await report(shop, policy, dry_run=False)
-    assert result["snapshots"] == 1
-    state = (await shop.read("/snapshots/snap_1", "admin"))["state"]
-    assert state["customer"]["email"] == {"erased": True}
-    assert state["total_minor"] == 5
-    assert "ben@example.org" in (await shop.get("/orders/ord_1/timeline", "admin")).text
-    new = old_key(house, shop, "order", "ord_1")
-    assert new[0] != key[0]
-    assert new[1] != key[1]
-    assert (await report(shop, policy, dry_run=False))["snapshots"] == 0
 
 
 async def test_a_policy_that_is_disabled_meanwhile_lets_nothing_more_go(
