@@ -86,6 +86,8 @@ delete_policy                                                         admin
 run_policy                                                            admin
 list_templates                                                auditor admin
 request_erasure                                                       admin
+request_pseudonyms                                                    admin
+request_reversal                                                      admin
 get_erasure                                                           admin
 request_access                                                        admin
 list_acts                                                     auditor admin
