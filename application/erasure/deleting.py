@@ -9,7 +9,7 @@ Whoever decides what goes asks the choke point first, and gives the guard of its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import uuid4
 
@@ -49,7 +49,7 @@ class Deletion(Struct):
         return found
 
 
-Change = Callable[[str, Deletion], list[Statement]]
+Change = Callable[[str, Deletion], Awaitable[list[Statement]]]
 """What is to be written of a tenant's owner, in the transaction of the facts."""
 
 
@@ -110,7 +110,7 @@ class ChangeValues:
         async with self._turns.taken(tenant_id):
             statements: list[Statement] = []
             for deletion, entry in zip(deletions, entries, strict=True):
-                statements += change(tenant_id, deletion)
+                statements += await change(tenant_id, deletion)
                 statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
             await self._journal.begin(tenant_id, entries)
             done = await self._submitted(drafts, statements, guards)
@@ -154,7 +154,7 @@ class DeleteValues:
     ) -> bool:
         return await self._values(tenant_id, ground, deletions, guards, self._deleting)
 
-    def _deleting(self, tenant_id: str, deletion: Deletion) -> list[Statement]:
+    async def _deleting(self, tenant_id: str, deletion: Deletion) -> list[Statement]:
         owned, digests = deletion.owned, deletion.digests
         if deletion.whole:
             return self._store.erasing(tenant_id, owned)

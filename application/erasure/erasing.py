@@ -84,8 +84,9 @@ class Keeping(Protocol):
 
 
 class EraseOwners:
-    """Erases what is a person's of orders and of an actor; or does to it what `change` does. type:
-    of the facts; narrowed: what of a plan is meant."""
+    """Erases what is a person's of orders and of an actor; or does to it what `change` does. alias:
+    given a tenant and an email address, the one that stands for it; type: of the facts; narrowed:
+    what of a plan is meant."""
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class EraseOwners:
         histories: OrderHistories,
         holds: Holding,
         duties: Keeping,
+        alias: Callable[[str, str], str],
         type: str = ERASED,  # noqa: A002  # the ledger's word
         narrowed: Callable[[Deletion], Deletion] = lambda plan: plan,
     ) -> None:
@@ -102,6 +104,7 @@ class EraseOwners:
         self._histories = histories
         self._holds = holds
         self._duties = duties
+        self._alias = alias
         self._type = type
         self._narrowed = narrowed
 
@@ -138,7 +141,7 @@ class EraseOwners:
             in_force = await self._duties.in_force(tenant_id)
             subject, whole = Subject(id=actor_id), {actor_id: True}
             planned = await self._planned(tenant_id, loaded, subject, whole, in_force, into)
-            deletions = [one for one in planned if one.whole or one.values]
+            deletions = [one for one in planned if one.whole or one.values or one.beside]
             guards = [*held.guard, in_force.guard]
             if await self._change(tenant_id, Ground(self._type, job_id), deletions, guards):
                 into.took(deletions)
@@ -185,9 +188,12 @@ class EraseOwners:
         into.policies = in_force.guard[1]
         sequences = [at for one in loaded for at in one.texts]
         states = await self._store.states(tenant_id, sequences)
+        # By the alias where what pseudonyms stand for is lost: else the values are what they were.
+        alias = None if subject.email is None else self._alias(tenant_id, subject.email)
         deletions = []
         for owned in loaded:
-            one = _all(owned, states, subject, whole=whole[owned.owner[1]])
+            share = Share(subject, alias)
+            one = _all(owned, states, share, whole=whole[owned.owner[1]])
             values, kept = split(one.values, states, in_force)
             beside, also_kept = split(one.beside, states, in_force)
             duty = duty_of([*kept, *also_kept])
@@ -202,11 +208,10 @@ def _halves(orders: Mapping[str, bool]) -> tuple[dict[str, bool], dict[str, bool
     return dict(items[:middle]), dict(items[middle:])
 
 
-def _all(owned: Owned, states: Mapping[int, bytes], subject: Subject, *, whole: bool) -> Deletion:
+def _all(owned: Owned, states: Mapping[int, bytes], share: Share, *, whole: bool) -> Deletion:
     """All of an owner that is the person's."""
     values = disclosed_of(owned, states)
     beside = beside_events(owned, values)
-    share = Share(subject)
     for some in values.values():
         share.look(some)
     whole = whole or share.is_whole

@@ -91,7 +91,7 @@ class ReplayErasures:
                     for sequence, opened in owned.opened.items()
                     if (there := _meant(entry, back, sequence, opened))
                 }
-                statements = self._made_again(tenant_id, entry, owned, digests)
+                statements = await self._made_again(tenant_id, entry, owned, digests)
                 values = sum(map(len, (owned.opened if entry.whole else digests).values()))
             told = not statements and entry.ground.type in (PSEUDONYMISED, REIDENTIFIED)
             noted = self._erasures.noting(tenant_id, entry.entry_id, told=told)
@@ -99,7 +99,7 @@ class ReplayErasures:
             await self._settle(tenant_id, [entry.owner])
         return values
 
-    def _made_again(
+    async def _made_again(
         self, tenant_id: str, entry: Entry, owned: Owned, digests: Digests
     ) -> list[Statement]:
         if entry.whole:
@@ -107,7 +107,7 @@ class ReplayErasures:
         if not digests:
             return []
         if entry.ground.type == PSEUDONYMISED:
-            return self._replacing(tenant_id, owned, digests)
+            return await self._replacing(tenant_id, owned, digests)
         return self._store.erasing_some(tenant_id, owned, digests)
 
 

@@ -12,11 +12,11 @@ class Mappings(Protocol):
     """What pseudonyms stand for, kept apart from the database: an owner's original disclosures.
     Raises KeyUnavailable."""
 
-    def load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
+    async def load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
         """sequence -> disclosures, as in a `Disclosed`; nothing if there are none."""
         ...
 
-    def keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
+    async def keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
         """Have these in the place of all that was kept of the owner: durable on return, and what is
         not among them is gone."""
         ...

@@ -51,18 +51,18 @@ class Replacing:
         self._mappings = mappings
         self._pseudonyms = pseudonyms
 
-    def __call__(
+    async def __call__(
         self, tenant_id: str, owned: Owned, digests: Mapping[int, Collection[str]]
     ) -> list[Statement]:
         """The statements that replace these digests' values, by sequence, once the originals are
         kept apart, durably."""
-        kept = dict(self._mappings.load(tenant_id, owned.owner))
+        kept = dict(await self._mappings.load(tenant_id, owned.owner))
         for sequence, some in digests.items():
             there = disclosures(kept.get(sequence, ""))
             recorded = disclosures(owned.texts[sequence]).items()
             there |= {digest: raw for digest, raw in recorded if digest in some}
             kept[sequence] = ".".join(there.values())
-        self._mappings.keep(tenant_id, owned.owner, kept)
+        await self._mappings.keep(tenant_id, owned.owner, kept)
         stand_in = self._pseudonyms.stand_in(tenant_id)
         texts = {
             sequence: replaced(text, digests.get(sequence, ()), stand_in)
@@ -81,8 +81,8 @@ class ReplaceValues:
     async def __call__(
         self, tenant_id: str, ground: Ground, deletions: Sequence[Deletion], guards: Unmoved
     ) -> bool:
-        def change(tenant_id: str, one: Deletion) -> list[Statement]:
-            return self._replacing(tenant_id, one.owned, one.digests)
+        async def change(tenant_id: str, one: Deletion) -> list[Statement]:
+            return await self._replacing(tenant_id, one.owned, one.digests)
 
         return await self._values(tenant_id, ground, deletions, guards, change)
 
@@ -100,9 +100,9 @@ class PutBackValues:
     ) -> bool:
         return await self._values(tenant_id, ground, deletions, guards, self._putting_back)
 
-    def _putting_back(self, tenant_id: str, deletion: Deletion) -> list[Statement]:
+    async def _putting_back(self, tenant_id: str, deletion: Deletion) -> list[Statement]:
         owned, digests = deletion.owned, deletion.digests
-        kept = self._mappings.load(tenant_id, owned.owner)
+        kept = await self._mappings.load(tenant_id, owned.owner)
         texts = dict(owned.texts)
         for sequence, some in digests.items():
             originals = disclosures(kept.get(sequence, ""))

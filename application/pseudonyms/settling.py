@@ -31,14 +31,14 @@ class SettleMappings:
 
     async def __call__(self, tenant_id: str, owners: Sequence[Owner]) -> None:
         """For who has the tenant's turn. Raises KeyUnavailable, Unavailable."""
-        there = {owner: kept for owner, kept in self._kept(tenant_id, owners).items() if kept}
+        there = {at: kept for at, kept in (await self._kept(tenant_id, owners)).items() if kept}
         if not there:
             return
         owned = {one.owner: one for one in await self._store.load(tenant_id, list(there))}
         for owner, kept in there.items():
             wanted = _wanted(kept, owned.get(owner))
             if wanted != kept:
-                self._mappings.keep(tenant_id, owner, wanted)
+                await self._mappings.keep(tenant_id, owner, wanted)
 
     async def checked(self, tenant_id: str, owners: Sequence[Owner]) -> Agreement:
         """The same for who has no turn: an earlier attempt may have been cut off before it came to
@@ -46,7 +46,7 @@ class SettleMappings:
         async with self._turns.taken(tenant_id):
             await self(tenant_id, owners)
         kept = loose = lacking = 0
-        there = self._kept(tenant_id, owners)
+        there = await self._kept(tenant_id, owners)
         owned = {one.owner: one for one in await self._store.load(tenant_id, owners)}
         for owner in owners:
             originals = _digests(there[owner])
@@ -56,8 +56,10 @@ class SettleMappings:
             lacking += len(replaced - originals)
         return Agreement(kept, loose, lacking)
 
-    def _kept(self, tenant_id: str, owners: Sequence[Owner]) -> dict[Owner, Mapping[int, str]]:
-        return {owner: self._mappings.load(tenant_id, owner) for owner in owners}
+    async def _kept(
+        self, tenant_id: str, owners: Sequence[Owner]
+    ) -> dict[Owner, Mapping[int, str]]:
+        return {owner: await self._mappings.load(tenant_id, owner) for owner in owners}
 
 
 def _wanted(kept: Mapping[int, str], owned: Owned | None) -> Mapping[int, str]:

@@ -51,24 +51,27 @@ delete from data_keys
  where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
 """
 DELETE_READS = "delete from access_log_personal where tenant_id = %s and key_id = %s::uuid"
-# All or nothing: nothing, if it is not as it was loaded, with all the rows that there are. What an
-# actor does meanwhile has its key.
+# All or nothing: nothing, if there are not the very rows that were loaded. What an actor does
+# meanwhile has its key, and what is deleted meanwhile must not come back.
 REPLACE_KEY = """
 update data_keys k set key_id = %s::uuid, bucket_key_id = %s::uuid, wrapped = %s::bytea
  where k.tenant_id = %s and k.kind = %s and k.subject = %s and k.key_id = %s::uuid
    and k.wrapped is not null
-   and %s::int = (select count(*) from disclosures d
-                   where d.tenant_id = k.tenant_id and d.key_id = k.key_id)
+   and %s::bigint[] = array(select d.sequence from disclosures d
+                             where d.tenant_id = k.tenant_id and d.key_id = k.key_id order by 1)
 """
 DELETE_REPLACED = """
 delete from disclosures d
  where d.tenant_id = %s and d.key_id = %s::uuid
    and exists (select from data_keys k where k.tenant_id = d.tenant_id and k.key_id = %s::uuid)
 """
+# Unless somebody else has erased the key meanwhile, or given what is left another one: what is gone
+# must not come back.
 INSERT_ROWS = """
 insert into disclosures (tenant_id, key_id, sequence, sealed)
-select k.tenant_id, k.key_id, one.*
-  from data_keys k, unnest(%s::bigint[], %s::bytea[]) as one
+select k.tenant_id, k.key_id, one.sequence, one.sealed
+  from data_keys k
+ cross join unnest(%s::bigint[], %s::bytea[]) as one(sequence, sealed)
  where k.tenant_id = %s and k.key_id = %s::uuid
 """
 
@@ -97,7 +100,7 @@ class StoredOwned:
         rows: dict[UUID, list[tuple[int, bytes]]] = {key.key_id: [] for key in keys}
         for key_id, *row in sealed:
             rows[key_id].append((row[0], row[1]))
-        return [self._opened(tenant_id, key, rows[key.key_id]) for key in keys]
+        return [await self._opened(tenant_id, key, rows[key.key_id]) for key in keys]
 
     async def of_actors(self, tenant_id: str, sequences: Sequence[int]) -> list[Owned]:
         with store_errors():
@@ -110,9 +113,11 @@ class StoredOwned:
         for kind, subject, *key, sequence, sealed in found:
             key_row = keys.setdefault(key[0], KeyRow((tenant_id, kind, subject), *key))
             rows.setdefault(key_row.key_id, []).append((sequence, sealed))
-        return [self._opened(tenant_id, key, rows[key_id]) for key_id, key in keys.items()]
+        return [await self._opened(tenant_id, key, rows[key_id]) for key_id, key in keys.items()]
 
-    def _opened(self, tenant_id: str, key: KeyRow, rows: Sequence[tuple[int, bytes]]) -> Owned:
+    async def _opened(
+        self, tenant_id: str, key: KeyRow, rows: Sequence[tuple[int, bytes]]
+    ) -> Owned:
         cipher = self._keyring.cipher(key)
         texts = {
             sequence: unseal(cipher, one, disclosure_place(tenant_id, sequence)).decode("ascii")
@@ -121,15 +126,8 @@ class StoredOwned:
         opened = {sequence: open_disclosures(text) for sequence, text in texts.items()}
         _, kind, subject = key.owner
         if any(one.replaced for one in opened.values()):
-            self._put_back(opened, self._mappings.load(tenant_id, (kind, subject)))
+            _put_back(opened, await self._mappings.load(tenant_id, (kind, subject)))
         return Owned((kind, subject), key.key_id, key.bucket, texts, opened)
-
-    @staticmethod
-    def _put_back(opened: Mapping[int, Opened], originals: Mapping[int, str]) -> None:
-        for sequence, text in originals.items():
-            if sequence in opened:
-                values, recorded = opened[sequence], open_disclosures(text)
-                values.update((one, recorded[one]) for one in values.replaced & recorded.keys())
 
     async def states(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, bytes]:
         with store_errors():
@@ -167,7 +165,7 @@ class StoredOwned:
         new, old = str(key.key_id), str(owned.key_id)
         made = new, str(key.bucket_key_id), key.wrapped
         return [
-            (REPLACE_KEY, (*made, tenant_id, *owned.owner, old, str(len(owned.texts)))),
+            (REPLACE_KEY, (*made, tenant_id, *owned.owner, old, BigintColumn(sorted(owned.texts)))),
             (DELETE_REPLACED, (tenant_id, old, new)),
             (INSERT_ROWS, (BigintColumn(list(texts)), BytesColumn(sealed), tenant_id, new)),
         ]
@@ -189,3 +187,10 @@ class StoredOwned:
 
 def _all(digests: Mapping[int, Collection[str]]) -> set[str]:
     return {digest for some in digests.values() for digest in some}
+
+
+def _put_back(opened: Mapping[int, Opened], originals: Mapping[int, str]) -> None:
+    for sequence, text in originals.items():
+        if sequence in opened:
+            values, recorded = opened[sequence], open_disclosures(text)
+            values.update((one, recorded[one]) for one in values.replaced & recorded.keys())

@@ -25,12 +25,13 @@ class KeptBeside:
             names |= opened.names
             if opened.replaced:
                 replaced |= opened.replaced
-                originals |= self._originals(tenant_id, owner, sequence)
+                originals |= await self._originals(tenant_id, owner, sequence)
         return Kept(names, damaged, replaced, originals)
 
-    def _originals(self, tenant_id: str, owner: tuple[str, str], sequence: int) -> set[str]:
+    async def _originals(self, tenant_id: str, owner: tuple[str, str], sequence: int) -> set[str]:
         """The digests of what is kept apart; of what does not open, none."""
         try:
-            return set(disclosures(self._mappings.load(tenant_id, owner).get(sequence, "")))
+            kept = await self._mappings.load(tenant_id, owner)
         except DoesNotOpen:
             return set()
+        return set(disclosures(kept.get(sequence, "")))

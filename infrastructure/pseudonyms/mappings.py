@@ -9,6 +9,7 @@ the files: so what is replaced in a dump can be put back from the files beside i
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Mapping
@@ -48,12 +49,15 @@ class FileMappings:
         self._key_store = key_store
         self._lock = lock
 
-    def load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
-        path = self._path(tenant_id, owner)
-        content = durable.read(path)
+    async def load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
+        content = durable.read(self._path(tenant_id, owner))
         return {} if content is None else self._open(tenant_id, content).texts
 
-    def keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
+    async def keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
+        # A flush takes milliseconds, in which the worker has other things to do.
+        await asyncio.to_thread(self._keep, tenant_id, owner, texts)
+
+    def _keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
         path = self._path(tenant_id, owner)
         if not texts:
             if path.parent.is_dir():

@@ -44,7 +44,8 @@ def erasing(side: WriteSide) -> RunErasure:
     """What does the jobs, in a worker."""
     histories, store, search = Histories(side.pool), owned_values(side), searching_for(side)
     duties = Duties(side.acts, clock)
-    erase = EraseOwners(deleting(side), store, histories, choke_point(side, search), duties)
+    holds, alias = choke_point(side, search), Pseudonyms(side.key_store).of_email
+    erase = EraseOwners(deleting(side), store, histories, holds, duties, alias)
     return RunErasure(
         SealedSubjects(side.key_store),
         Rounds(finding(side, search), erase, store),
@@ -140,7 +141,6 @@ def _journal(side: WriteSide) -> FileJournal:
 
 
 def owned_values(side: WriteSide) -> StoredOwned:
-    """What is disclosed, by owner."""
     return StoredOwned(side.pool, Keyring(side.key_store), side.mappings)
 
 

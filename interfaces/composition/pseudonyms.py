@@ -10,6 +10,7 @@ from application.erasure.requests import SealedSubjects
 from application.erasure.rounds import Rounds
 from application.jobs.asking import Jobs
 from application.pseudonyms.replacing import (
+    Pseudonyms,
     PutBackValues,
     ReplaceValues,
     in_clear,
@@ -75,8 +76,9 @@ def _rounds(
     narrowed: Callable[[Deletion], Deletion],
 ) -> Rounds:
     histories, duties = Histories(side.pool), NoDuties(Duties(side.acts, clock))
-    erase = EraseOwners(change, owned_values(side), histories, holds, duties, type, narrowed)
-    return Rounds(finding(side, search), erase, owned_values(side))
+    alias, store = Pseudonyms(side.key_store).of_email, owned_values(side)
+    erase = EraseOwners(change, store, histories, holds, duties, alias, type, narrowed)
+    return Rounds(finding(side, search), erase, store)
 
 
 def _reading(side: WriteSide) -> Reading:

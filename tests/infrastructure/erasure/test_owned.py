@@ -34,8 +34,8 @@ async def tenant(database_url: str, key_store: FileKeyStore) -> str:
 class Deleting:
     """The store of a tenant, and what is disclosed there."""
 
-    def __init__(self, pool: Pool, key_store: FileKeyStore, tenant: str, tmp_path: Path) -> None:
-        mappings = FileMappings(tmp_path, key_store, tmp_path / ".lock")
+    def __init__(self, pool: Pool, key_store: FileKeyStore, tenant: str, data_dir: Path) -> None:
+        mappings = FileMappings(data_dir, key_store, data_dir / "lock")
         self.store = StoredOwned(pool, Keyring(key_store), mappings)
         self._pool = pool
         self._erasures = StoredErasures(pool)
@@ -97,4 +97,27 @@ async def test_of_two_at_once_nothing_is_left_over(deleting: Deleting) -> None:
     await deleting.erase_some(owned, 1)
     await deleting.erase_some(owned, 2)
     assert await deleting.notes() == {"second"}  # whoever took it looks again, and finds it
+    assert await deleting.rows() == 1
+
+
+async def test_what_came_meanwhile_is_not_lost(
+    deleting: Deleting, database_url: str, key_store: FileKeyStore, tenant: str
+) -> None:
+    """Nothing is done: it would be under a key that is gone."""
+    owned = await deleting.load()
+    async with committing(database_url, key_store) as door:
+        accepted(await door.submit([personal("e-third", "ord_1", tenant, note="third")]))
+    await deleting.erase_some(owned, 1)
+    assert await deleting.notes() == {"first", "second", "third"}
+    await deleting.erase_some(await deleting.load(), 1)
+    assert await deleting.notes() == {"second", "third"}
+
+
+async def test_an_event_that_went_meanwhile_does_not_come_back(
+    deleting: Deleting, pool: Pool, tenant: str
+) -> None:
+    owned = await deleting.load()
+    await StoredErasures(pool).execute(deleting.store.erasing_events(tenant, owned, [2]))
+    await deleting.erase_some(owned, 1)
+    assert "second" not in await deleting.notes()
     assert await deleting.rows() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from infrastructure.key_store.files import LOCK, FileKeyStore
 from infrastructure.privacy.keyring import DoesNotOpen
 from infrastructure.pseudonyms.mappings import FileMappings
 
+pytestmark = pytest.mark.anyio
+
 ORDER, ACTOR = ("order", "o1"), ("actor", "o1")
 KILLED = """
-import os, signal, sys
+import asyncio, os, signal, sys
 from pathlib import Path
 from infrastructure.key_store import durable
 from infrastructure.key_store.files import FileKeyStore
@@ -25,7 +28,7 @@ keys = FileKeyStore(data / "keys")
 mappings = FileMappings(data, keys, data / "keys" / ".lock")
 keys.tenant_key("acme", "mappings")
 Path.rename = lambda self, target: os.kill(os.getpid(), signal.SIGKILL)
-mappings.keep("acme", ("order", "o1"), {2: "other"})
+asyncio.run(mappings.keep("acme", ("order", "o1"), {2: "other"}))
 """
 
 
@@ -47,32 +50,36 @@ def files(tmp_path: Path) -> list[Path]:
     return sorted(one for one in (tmp_path / "pseudonyms").rglob("*") if one.is_file())
 
 
-def test_what_was_kept_is_there_for_every_process(mappings: FileMappings, tmp_path: Path) -> None:
-    assert mappings.load("acme", ORDER) == {}
-    mappings.keep("acme", ORDER, {1: "a.b", 2: "c"})
-    assert opened(tmp_path).load("acme", ORDER) == {1: "a.b", 2: "c"}
-    mappings.keep("acme", ORDER, {2: "c"})
-    assert opened(tmp_path).load("acme", ORDER) == {2: "c"}
+async def test_what_was_kept_is_there_for_every_process(
+    mappings: FileMappings, tmp_path: Path
+) -> None:
+    assert await mappings.load("acme", ORDER) == {}
+    await mappings.keep("acme", ORDER, {1: "a.b", 2: "c"})
+    assert await opened(tmp_path).load("acme", ORDER) == {1: "a.b", 2: "c"}
+    await mappings.keep("acme", ORDER, {2: "c"})
+    assert await opened(tmp_path).load("acme", ORDER) == {2: "c"}
 
 
-def test_owners_and_tenants_are_apart(mappings: FileMappings) -> None:
-    mappings.keep("acme", ORDER, {1: "mine"})
+async def test_owners_and_tenants_are_apart(mappings: FileMappings) -> None:
+    await mappings.keep("acme", ORDER, {1: "mine"})
     for tenant, owner in (("acme", ACTOR), ("umbrella", ORDER), ("acme", ("order", "o2"))):
-        assert mappings.load(tenant, owner) == {}
-    mappings.keep("umbrella", ORDER, {})
-    assert mappings.load("acme", ORDER) == {1: "mine"}
+        assert await mappings.load(tenant, owner) == {}
+    await mappings.keep("umbrella", ORDER, {})
+    assert await mappings.load("acme", ORDER) == {1: "mine"}
 
 
-def test_nothing_is_left_of_what_is_not_kept(mappings: FileMappings, tmp_path: Path) -> None:
-    mappings.keep("acme", ORDER, {1: "mine"})
-    mappings.keep("acme", ORDER, {})
-    mappings.keep("acme", ORDER, {})
-    assert mappings.load("acme", ORDER) == {}
+async def test_nothing_is_left_of_what_is_not_kept(mappings: FileMappings, tmp_path: Path) -> None:
+    await mappings.keep("acme", ORDER, {1: "mine"})
+    await mappings.keep("acme", ORDER, {})
+    await mappings.keep("acme", ORDER, {})
+    assert await mappings.load("acme", ORDER) == {}
     assert files(tmp_path) == []
 
 
-def test_files_are_for_their_owner_and_tell_nothing(mappings: FileMappings, tmp_path: Path) -> None:
-    mappings.keep("acme", ("order", "../../o1"), {1: "ann.marlow"})
+async def test_files_are_for_their_owner_and_tell_nothing(
+    mappings: FileMappings, tmp_path: Path
+) -> None:
+    await mappings.keep("acme", ("order", "../../o1"), {1: "ann.marlow"})
     (path,) = files(tmp_path)
     assert path.parent == tmp_path / "pseudonyms" / "acme"
     assert "o1" not in path.name
@@ -82,31 +89,34 @@ def test_files_are_for_their_owner_and_tell_nothing(mappings: FileMappings, tmp_
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_without_its_key_a_file_tells_nothing(
+async def test_without_its_key_a_file_tells_nothing(
     mappings: FileMappings, key_store: FileKeyStore
 ) -> None:
-    mappings.keep("acme", ORDER, {1: "mine"})
+    await mappings.keep("acme", ORDER, {1: "mine"})
     key_store.destroy_tenant_key("acme", "mappings")
     with pytest.raises(DoesNotOpen):
-        mappings.load("acme", ORDER)
+        await mappings.load("acme", ORDER)
 
 
-def test_a_file_of_another_tenant_does_not_open(mappings: FileMappings, tmp_path: Path) -> None:
-    mappings.keep("acme", ORDER, {1: "mine"})
-    mappings.keep("umbrella", ORDER, {1: "theirs"})
+async def test_a_file_of_another_tenant_does_not_open(
+    mappings: FileMappings, tmp_path: Path
+) -> None:
+    await mappings.keep("acme", ORDER, {1: "mine"})
+    await mappings.keep("umbrella", ORDER, {1: "theirs"})
     mine, theirs = files(tmp_path)
     theirs.write_bytes(mine.read_bytes())
     with pytest.raises(DoesNotOpen):
-        mappings.load("umbrella", ORDER)
+        await mappings.load("umbrella", ORDER)
 
 
-def test_who_is_killed_while_it_writes_leaves_what_was_there(
+async def test_who_is_killed_while_it_writes_leaves_what_was_there(
     mappings: FileMappings, tmp_path: Path
 ) -> None:
-    mappings.keep("acme", ORDER, {1: "mine"})
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    await mappings.keep("acme", ORDER, {1: "mine"})
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    killed = await asyncio.to_thread(subprocess.run, command, check=False)
     assert killed.returncode == -9
-    assert mappings.load("acme", ORDER) == {1: "mine"}
-    mappings.keep("acme", ORDER, {3: "new"})
-    assert opened(tmp_path).load("acme", ORDER) == {3: "new"}
+    assert await mappings.load("acme", ORDER) == {1: "mine"}
+    await mappings.keep("acme", ORDER, {3: "new"})
+    assert await opened(tmp_path).load("acme", ORDER) == {3: "new"}
     assert len(files(tmp_path)) == 1

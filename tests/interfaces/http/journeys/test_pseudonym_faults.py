@@ -215,12 +215,12 @@ async def test_a_replacement_that_nothing_vouches_for_differs(
     owner, mappings = ("order", "ann_1"), mappings_of(shop)
     await pseudonymize(shop, "cust_ann")
     assert (await states(shop, "evt_2"))["/payload/note"] == "masked"
-    kept = dict(mappings.load(shop.tenant, owner))
+    kept = dict(await mappings.load(shop.tenant, owner))
     if attack == "no fact":
         monkeypatch.setattr("domain.privacy.disclosing.PSEUDONYMISED", "history.subject.other")
     else:
         kept[2] = kept[1]
-        mappings.keep(shop.tenant, owner, kept if attack == "another original" else {})
+        await mappings.keep(shop.tenant, owner, kept if attack == "another original" else {})
     verified = await shop.read("/events/evt_2/verify", "admin")
     assert not verified["verified"]
     assert {"pointer": "/payload/note", "state": "differs"} in verified["disclosures"]
@@ -234,12 +234,22 @@ def mappings_of(shop: Shop) -> FileMappings:
 async def test_values_without_originals_are_not_put_back_and_the_job_says_so(shop: Shop) -> None:
     await told(shop)
     await pseudonymize(shop, "cust_ann")
-    mappings_of(shop).keep(shop.tenant, ("order", "ann_1"), {})
+    await mappings_of(shop).keep(shop.tenant, ("order", "ann_1"), {})
     path, body = f"{BASE}/gdpr/depseudonymize", {"subject_id": "cust_ann", "reason": "x"}
     made = await shop.as_role("admin").post(path, json=body)
     await ended_by(shop, made, "failed")
     assert (await created(shop, "evt_3"))["customer"] == ANN  # what is kept is back
     assert (await created(shop, "evt_1"))["customer"]["email"].startswith("pn-")
+
+
+async def test_who_is_erased_goes_though_the_originals_are_lost(shop: Shop) -> None:
+    await told(shop)
+    await pseudonymize(shop, ANN["email"])
+    for order in ("ann_1", "ann_2", "ben_1"):
+        await mappings_of(shop).keep(shop.tenant, ("order", order), {})
+    assert (await erase(shop, ANN["email"]))["result"]["orders"]["erased"] == 2
+    assert "pn-" not in str(await shown(shop))
+    assert "ben@example.org" in str(await shown(shop))
 
 
 async def test_the_old_keys_open_nothing_any_more(shop: Shop) -> None:

@@ -21,6 +21,7 @@ from tests.interfaces.http.journeys.test_erasure import (
     stored,
     told,
 )
+from tests.interfaces.http.journeys.test_subject_access import export, of_kind
 
 pytestmark = pytest.mark.anyio
 
@@ -272,6 +273,19 @@ async def test_values_come_back_by_a_right_of_its_own(shop: Shop, house: House) 
         assert made.status_code == 202, made.text
         assert (await ended(unmasks, made.headers["location"]))["status"] == "succeeded"
     assert (await created(shop, "evt_1"))["customer"] == ANN
+
+
+async def test_who_asks_for_their_data_is_found_and_given_pseudonyms(shop: Shop) -> None:
+    """By the address that stands for theirs: what it stands for is for another right to see."""
+    await told(shop)
+    before = await export(shop, ANN["email"])
+    await pseudonymize(shop, ANN["email"])
+    after = await export(shop, ANN["email"])
+    for kind, count in (("event", 4), ("named", 2), ("snapshot", 1)):
+        assert len(of_kind(after, kind)) == len(of_kind(before, kind)) == count
+    assert of_kind(after, "event")[0]["payload"] == await created(shop, "evt_1")
+    told_of = str(of_kind(after, "event", "named", "snapshot"))
+    assert not [value for value in OF_ANN[:5] if value in told_of]
 
 
 async def test_nobody_found_is_a_report_that_says_so(shop: Shop) -> None:
