@@ -29,7 +29,7 @@ from domain.orders.compare import differing_pointers
 from domain.orders.events import Draft, Incoming, Recorded, decode_body
 from domain.orders.incoming import SchemaValidator, check_event, read_event
 from domain.privacy.revealing import digests, fill, mask
-from domain.privacy.sealing import Opened, open_disclosures, seal
+from domain.privacy.sealing import Opened, seal
 
 
 class Prepared(Struct, frozen=True):
@@ -171,7 +171,7 @@ class RecordEvent:
             if caller.sees_personal:
                 disclosed = Opened()
                 for one in prepared.draft.disclosed:
-                    disclosed.add(open_disclosures(one.text))
+                    disclosed.add(one.text)
                 show = partial(fill, disclosed=disclosed)
             row = stored_row(outcome.event)
             return RecordedAnswer(row.sequence, event_view(row, show), replayed=False)

@@ -135,11 +135,14 @@ class Opened(dict[str, Any]):
         self.names: dict[str, str] = {}
         self.replaced: set[str] = set()
 
-    def add(self, other: Opened) -> None:
-        """Take in what another one has."""
-        self.update(other)
-        self.names.update(other.names)
-        self.replaced.update(other.replaced)
+    def add(self, text: str) -> None:
+        """Take in what the disclosures of a `Disclosed` say. Raises ValueError for damaged ones."""
+        names = self.names
+        for digest, name, value, is_replaced in parts(text):
+            self[digest] = value
+            names[digest] = name
+            if is_replaced:
+                self.replaced.add(digest)
 
     @property
     def recorded(self) -> Mapping[str, Any]:
@@ -166,11 +169,7 @@ def disclose(
 def open_disclosures(text: str) -> Opened:
     """What the disclosures of a `Disclosed` say. Raises ValueError for damaged ones."""
     opened = Opened()
-    for digest, name, value, is_replaced in parts(text):
-        opened[digest] = value
-        opened.names[digest] = name
-        if is_replaced:
-            opened.replaced.add(digest)
+    opened.add(text)
     return opened
 
 

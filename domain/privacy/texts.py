@@ -23,6 +23,10 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_disclosure = msgspec.json.Decoder(tuple[str, str, Any]).decode
 _decode_replacement = msgspec.json.Decoder(tuple[str, Any]).decode
 _REPLACED = "~"
+_PADDING = (b"", b"===", b"==", b"=")
+"""By the length of base64url, modulo 4."""
+_DIGEST = 43
+"""Characters of a SHA-256 in base64url."""
 
 
 class Part(NamedTuple):
@@ -44,8 +48,9 @@ def disclosure(salt: str, name: str, value: Any) -> bytes:
 
 
 def digest_of(one: bytes) -> str:
-    """Of a disclosure."""
-    return base64url(sha256(one).digest())
+    """Of a disclosure. This is done for each value of each answer."""
+    encoded = b2a_base64(sha256(one).digest(), newline=False)
+    return encoded[:_DIGEST].translate(_to_url_safe).decode("ascii")
 
 
 def parts(text: str) -> Iterator[Part]:
@@ -104,4 +109,4 @@ def _replacement(raw: str) -> tuple[str, str]:
 
 
 def _plain(encoded: bytes) -> bytes:
-    return a2b_base64(encoded.translate(_to_standard) + b"=" * (-len(encoded) % 4))
+    return a2b_base64(encoded.translate(_to_standard) + _PADDING[len(encoded) & 3])

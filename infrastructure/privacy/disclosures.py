@@ -106,7 +106,7 @@ class StoredDisclosures:
         opened = Opened()
         for row in rows:
             if (text := disclosed_text(self._keyring, tenant_id, row)) is not None:
-                opened.add(open_disclosures(text))
+                opened.add(text)
         return opened
 
 
