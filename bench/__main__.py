@@ -19,6 +19,7 @@ import msgspec
 
 from bench.apart import apart
 from bench.append import append
+from bench.authorising import authorising
 from bench.bulk import bulk
 from bench.erasing import erasing
 from bench.figures import Row, table
@@ -31,6 +32,7 @@ from bench.memory import memory
 from bench.proving import proving
 from bench.reading import reading
 from bench.retaining import retaining
+from bench.revealing import revealing
 from bench.scale import QUICK, Say, Scale
 from bench.signing import signing
 from bench.verifying import verifying
@@ -45,6 +47,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "bulk": bulk,
     "visible": visible,
     "reading": reading,
+    "authorising": authorising,
+    "revealing": revealing,
     "access": logging_access,
     "giving": giving,
     "hostile": hostile,
