@@ -187,6 +187,10 @@ class KeyMissing(KeyUnavailable):
     """The key store answers, and lacks a key that it once gave."""
 
 
+class KeysDestroyed(KeyMissing):
+    """The keys of this tenant were destroyed when it left; it gets none any more."""
+
+
 class KeyStore(Protocol):
     """Keys that must never lie in the database. A key is durable before it is returned, and gone
     from the medium after `destroy`. Safe from several processes at once."""
@@ -220,6 +224,10 @@ class KeyStore(Protocol):
         ...
 
     def destroy_tenant_key(self, tenant_id: str, purpose: str) -> None: ...
+
+    def destroy_tenant(self, tenant_id: str) -> None:
+        """Remove all bucket keys of a tenant: who asks for one after this gets KeysDestroyed."""
+        ...
 
 
 class Wake(Protocol):

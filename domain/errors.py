@@ -14,6 +14,7 @@
     │   │   └── TokenMissing       none at all
     │   ├── TooManyFailures        too many tokens from one address did not hold
     │   └── Forbidden              the token holds, the right is missing
+    │       └── TenantLeft         the tenant was closed: nothing is recorded of it any more
     ├── TooManyAtOnce              the caller's tenant asks more at once than it may
     └── Unavailable                a store is away or full; asking again later may work
         ├── Overloaded             a bounded queue is full
@@ -143,6 +144,10 @@ class TooManyFailures(AccessError):
 
 class Forbidden(AccessError):
     """The token does not give this right."""
+
+
+class TenantLeft(Forbidden):
+    """This tenant is not served here."""
 
 
 class TooManyAtOnce(OrderHistoryError):

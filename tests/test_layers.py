@@ -26,6 +26,7 @@ OFFLINE = (
     "domain.ledger.policy",
     "domain.ledger.receipts",
     "domain.ledger.anchors",
+    "domain.ledger.certificates",
     "application.ledger.signatures",
     "application.ledger.verifying",
 )

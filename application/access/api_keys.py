@@ -27,7 +27,7 @@ from domain.access.reading_keys import read_key_asked, read_rotation
 from domain.audit.acts import Doer
 from domain.errors import Forbidden, Unauthenticated
 
-_DOES_NOT_HOLD = "The API key does not hold: it is unknown, expired or revoked."
+DOES_NOT_HOLD = "The API key does not hold: it is unknown, expired or revoked."
 _SECRET_BYTES = 32
 
 
@@ -68,7 +68,7 @@ class KnowKeys:
         key, now_us = keys.get(written.key_id, NO_KEY), self._clock()
         expires_us = key.expiry_of(written.secret, now_us)
         if expires_us is None:
-            raise Unauthenticated(_DOES_NOT_HOLD)
+            raise Unauthenticated(DOES_NOT_HOLD)
         if tenant not in (None, written.tenant_id):
             raise Forbidden("The API key does not hold the tenant that X-Tenant-ID names.")
         self._uses.used(written.tenant_id, written.key_id, now_us)

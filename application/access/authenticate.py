@@ -6,6 +6,7 @@ Authorization --verify--> Claims
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from application.access.api_keys import DOES_NOT_HOLD
 from application.access.failures import FailedTokens
 from application.ports import Clock
+from application.tenancy.ports import ServedTenants
 from domain.access.api_keys import PREFIX
 from domain.access.caller import Caller, is_tenant_id, together
 from domain.access.permissions import BUILT_IN
@@ -28,6 +31,8 @@ MAX_TOKEN = 16 * 1024
 
 _REMEMBER_US = 600 * SECOND
 _SCHEME = "bearer "
+_OTHER_TENANT = "The token does not hold the tenant that X-Tenant-ID names."
+_NO_TENANT = "The token holds no tenant."
 
 
 class Claims(Struct, frozen=True):
@@ -90,7 +95,8 @@ class Authenticator:
     minutes at most, so that a withdrawn key takes effect. A changed role does at once where it was
     changed, and within a second in other processes. A subject that is an email address goes by its
     `pseudonym` from here on. failures: how many tokens and keys from one address may fail in a
-    minute (`failures.py`); 0: any number.
+    minute (`failures.py`); 0: any number. Of a tenant that has left nobody is a caller: its tokens
+    are answered as those of a tenant that they do not hold, its keys as unknown ones.
     """
 
     def __init__(
@@ -98,6 +104,7 @@ class Authenticator:
         verifier: TokenVerifier,
         roles: TenantRoles,
         keys: KnowsKeys,
+        served: ServedTenants,
         clock: Clock,
         *,
         pseudonym: Callable[[str], str] = str,
@@ -107,6 +114,7 @@ class Authenticator:
         self._verifier = verifier
         self._roles = roles
         self._keys = keys
+        self._served = served
         self._clock = clock
         self._pseudonym = pseudonym
         self._capacity = capacity
@@ -130,9 +138,11 @@ class Authenticator:
         met = self._met.get(key)
         if met is not None and now < met.until_us:
             self._met.move_to_end(key)
-            if self._roles.known(met.caller.tenant_id) is met.roles:
+            tenant_id = met.caller.tenant_id
+            here = self._served.known_to_be_here(tenant_id)
+            if here and self._roles.known(tenant_id) is met.roles:
                 return met.caller
-            return await self._meet(key, met.claims, met.until_us, met.caller.tenant_id)
+            return await self._meet(key, met.claims, met.until_us, tenant_id)
         if token.startswith(PREFIX):
             return await self._by_key(token, tenant, key[0], address)
         if met is None:  # else it held once, and is only looked at again
@@ -159,7 +169,7 @@ class Authenticator:
         if digest not in self._held:
             self._failed.check(address)
         try:
-            caller = await self._keys.caller(text, tenant)
+            caller = await self._held_by(text, tenant)
         except Unauthenticated:
             self._held.pop(digest, None)
             self._failed.count(address)
@@ -170,10 +180,20 @@ class Authenticator:
             self._held.popitem(last=False)
         return caller
 
+    async def _held_by(self, text: str, tenant: str | None) -> Caller:
+        caller = await self._keys.caller(text, tenant)
+        if not await self._served.is_here(caller.tenant_id):
+            raise Unauthenticated(DOES_NOT_HOLD)
+        return caller
+
     async def _meet(
         self, key: tuple[bytes, str | None], claims: Claims, until_us: int, tenant_id: str
     ) -> Caller:
-        roles = await self._roles_in(tenant_id, claims)
+        here, roles = await asyncio.gather(
+            self._served.is_here(tenant_id), self._roles_in(tenant_id, claims)
+        )
+        if not here:
+            raise Forbidden(_OTHER_TENANT if key[1] is not None else _NO_TENANT)
         # Subjects stand in jobs and on the ledger, where nothing personal may be.
         subject = claims.subject
         if holds_email(subject):
@@ -222,10 +242,10 @@ def _choose_tenant(held: tuple[str, ...], named: str | None) -> str:
     usable = {tenant for tenant in held if is_tenant_id(tenant)}
     if named is not None:
         if named not in usable:
-            raise Forbidden("The token does not hold the tenant that X-Tenant-ID names.")
+            raise Forbidden(_OTHER_TENANT)
         return named
     if not usable:
-        raise Forbidden("The token holds no tenant.")
+        raise Forbidden(_NO_TENANT)
     if len(usable) > 1:
         raise Invalid.field(
             "X-Tenant-ID", "the token holds several tenants; this header must name one"

@@ -9,6 +9,7 @@ import structlog
 from application.access_log.ports import Batches
 from application.ports import Accepted, Clock, Door, Outcome, Refused, Statement
 from domain.access.log import MOST, Batch, batch_of, digested
+from domain.errors import TenantLeft
 from domain.times import format_us
 
 log = structlog.get_logger(__name__)
@@ -31,11 +32,14 @@ class DigestAccess:
         self._clock = clock
         self._random_bytes = random_bytes
         self._most = most
+        self._ended: set[str] = set()
 
     async def __call__(self) -> int:
         """How many entries it covered. Raises Unavailable."""
         covered = 0
         for tenant_id in await self._batches.waiting():
+            if tenant_id in self._ended:
+                continue
             while count := await self._digest(tenant_id):
                 covered += count
         return covered
@@ -51,6 +55,8 @@ class DigestAccess:
         (outcome,) = await self._door.submit([draft], beside=self._beside(tenant_id, batch))
         if isinstance(outcome, Refused):  # a closed ledger; the other tenants' go on
             log.warning("access.not_digested", tenant=tenant_id, error=type(outcome.error).__name__)
+            if isinstance(outcome.error, TenantLeft):  # its ledger takes nothing any more
+                self._ended.add(tenant_id)
         return len(entries) if isinstance(outcome, Accepted) else 0
 
     def _beside(

@@ -17,6 +17,7 @@ from application.ports import (
 )
 from domain.audit.acts import Act, Aggregate, Doer, draft, fact_of
 from domain.errors import Unavailable
+from domain.ledger.append import Unmoved
 from domain.privacy.sealing import history_originator
 
 A = TypeVar("A", bound=Aggregate)
@@ -68,19 +69,28 @@ class Acts:
         new: Callable[[], A],
         decide: Decide[A],
         beside: Beside | None = None,
+        unless_moved: Unmoved = (),
     ) -> tuple[A, Act | None]:
         """Decide, and keep the act durably; the aggregate with it applied, and the act, if anything
-        was to be done. `new` makes an aggregate without facts. Raises what `decide` raises, having
-        changed nothing; Unavailable."""
+        was to be done. `new` makes an aggregate without facts. Raises what `decide` raises, and
+        HoldsMoved if a stream of `unless_moved` has, having changed nothing; Unavailable."""
         for _ in range(_ATTEMPTS):
             aggregate = await self.load(tenant_id, new())
             act = decide(aggregate)
-            if act is None or await self._kept(tenant_id, doer, aggregate, act, beside):
+            if act is None or await self._kept(
+                tenant_id, doer, aggregate, act, beside, unless_moved
+            ):
                 return aggregate, act
         raise Unavailable("too many change this at once; try again shortly")
 
     async def _kept(
-        self, tenant_id: str, doer: Doer, aggregate: Aggregate, act: Act, beside: Beside | None
+        self,
+        tenant_id: str,
+        doer: Doer,
+        aggregate: Aggregate,
+        act: Act,
+        beside: Beside | None,
+        unless_moved: Unmoved,
     ) -> bool:
         """False if somebody else was faster."""
         self._warm(tenant_id)
@@ -99,7 +109,7 @@ class Acts:
             accepted = isinstance(outcomes[0], Accepted)
             return beside(act) if beside is not None and accepted else ()
 
-        (outcome,) = await self._door.submit([one], beside=statements)
+        (outcome,) = await self._door.submit([one], beside=statements, unless_moved=unless_moved)
         if isinstance(outcome, Refused):
             raise outcome.error
         if not isinstance(outcome, Accepted):

@@ -52,7 +52,7 @@ class Journal(Protocol):
         ...
 
     def tenants(self) -> Sequence[str]:
-        """Of whom anything was erased."""
+        """Of whom anything was erased, and who are still here."""
         ...
 
     def entries(self, tenant_id: str) -> Sequence[tuple[Entry, bool]]:

@@ -15,10 +15,11 @@ from application.intake.lines import gunzipped, plain_blocks
 from application.intake.ports import SpoolStore, Tally
 from application.jobs.ports import Job, JobQueue, JobStore, Submitted, new_job_id
 from application.ports import Clock
+from application.tenancy.ports import ServedTenants
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
 from domain.access.scope import ANYTHING, Reach
-from domain.errors import Invalid, Unavailable
+from domain.errors import Invalid, TenantLeft, Unavailable
 from domain.ledger.append import IDEMPOTENCY_KEY
 
 BULK_INGEST = "bulk_ingest"
@@ -36,6 +37,7 @@ class ReceiveBulk:
         spool: SpoolStore,
         cipher: JobCipher,
         fingerprinter: Fingerprinter,
+        served: ServedTenants,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
@@ -43,6 +45,7 @@ class ReceiveBulk:
         self._spool = spool
         self._cipher = cipher
         self._fingerprinter = fingerprinter
+        self._served = served
         self._clock = clock
 
     async def __call__(
@@ -58,7 +61,7 @@ class ReceiveBulk:
         removed.
 
         Raises Unreadable (not gzip, cut off), TooLarge (a bomb), Unavailable, Invalid for a key
-        that came with another body before.
+        that came with another body before, TenantLeft for a tenant that left while it came.
         """
         chunks = chunks_of(gunzipped(stream) if gzip else plain_blocks(stream))
         if idempotency_key is None:
@@ -103,6 +106,7 @@ class ReceiveBulk:
         ref = (job.tenant_id, job.job_id)
         try:
             number, lines = await self._receive(ref, chunks, fingerprinting)
+            await self._require_here(job.tenant_id)
         except BaseException:
             await asyncio.shield(self._drop(ref))
             raise
@@ -120,6 +124,10 @@ class ReceiveBulk:
         with suppress(Unavailable):  # workers look for jobs by themselves, too
             await self._queue.enqueue(made.tenant_id, made.job_id)
         return Submitted(made, replayed=False)
+
+    async def _require_here(self, tenant_id: str) -> None:
+        if not await self._served.is_here(tenant_id):
+            raise TenantLeft
 
     async def _receive(
         self,

@@ -11,10 +11,18 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from domain.errors import EventConflict, Forbidden, HoldsMoved, Invalid, OrderHistoryError
+from domain.errors import (
+    EventConflict,
+    Forbidden,
+    HoldsMoved,
+    Invalid,
+    OrderHistoryError,
+    TenantLeft,
+)
 from domain.ledger.hashing import GENESIS, chain, entry
 from domain.ledger.sealing import event_bytes
 from domain.orders.events import Draft, Recorded
+from domain.tenancy.closing import closing_stream
 from domain.times import format_us
 
 IDEMPOTENCY_KEY = "/Idempotency-Key"
@@ -34,19 +42,22 @@ class Located(Struct, frozen=True, gc=False):
 class TenantEnd(Struct):
     """The end of one tenant's ledger. located: event_id -> where; idempotency: (caller, key) ->
     event_id; of these, at least all that the drafts to be placed name. `closed`: the tenant is not
-    registered, where registration is asked for."""
+    registered, where registration is asked for. `left`: it was closed, though its ledger may not
+    say so: a backup from before was restored."""
 
     sequence: int = 0
     ledger_hash: bytes = GENESIS
     located: dict[str, Located] = field(default_factory=dict)
     idempotency: dict[tuple[str, str], str] = field(default_factory=dict)
     closed: bool = False
+    left: bool = False
 
 
 class LedgerEnd(Struct):
     """Everything that decides about a batch, loaded under the lock and moved on by `place`.
 
-    tenants: by tenant_id; versions: originator -> version; both absent before their first event.
+    tenants: by tenant_id; versions: originator -> version, of each tenant's closing stream too;
+    both absent before their first event.
     `received_us` is the moment of this batch, later than every received_at before it.
     """
 
@@ -111,7 +122,7 @@ def _place(
     tenant = end.tenants[drafts[0].tenant_id]
     results: list[Placed] = []
     for draft in drafts:
-        found = _decide(tenant, draft, idempotency)
+        found = _decide(end, tenant, draft, idempotency)
         results.append(_append(end, tenant, draft, received_at) if found is None else found)
         if idempotency is not None and not isinstance(found, OrderHistoryError):
             tenant.idempotency[idempotency] = draft.event_id
@@ -132,7 +143,7 @@ def _obstacle(draft: Draft, placed: Placed) -> OrderHistoryError | None:
 
 
 def _decide(
-    tenant: TenantEnd, draft: Draft, idempotency: tuple[str, str] | None
+    end: LedgerEnd, tenant: TenantEnd, draft: Draft, idempotency: tuple[str, str] | None
 ) -> Repeated | OrderHistoryError | None:
     """None: append it."""
     if tenant.closed:
@@ -144,6 +155,8 @@ def _decide(
     there = _repeated(tenant.located.get(draft.event_id))
     if there is not None:
         return there
+    if tenant.left or end.versions.get(closing_stream(draft.tenant_id)):
+        return TenantLeft()
     return _check_target(tenant, draft) if draft.correction_of is not None else None
 
 

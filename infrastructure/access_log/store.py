@@ -10,7 +10,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from application.access_log.ports import Asked, Logged, Place, Reader
-from application.ports import Statement
+from application.ports import KeysDestroyed, Statement
 from domain.access.log import Batch, Entry, Kept
 from domain.privacy.sealing import open_disclosures
 from infrastructure.access_log import statements as sql
@@ -30,11 +30,14 @@ class PostgresAccessLog:
 
     async def add(self, kept: Sequence[Kept]) -> None:
         """See Store. In one transaction; writers take turns, so that numbers are committed in
-        their order."""
+        their order. What is personal to readers is left out once the tenant has no keys."""
         if not kept:
             return
-        for tenant_id in {one.entry.tenant_id for one in kept if one.disclosures}:
-            self._keyring.warm(tenant_id)
+        keyed = {
+            tenant_id
+            for tenant_id in {one.entry.tenant_id for one in kept if one.disclosures}
+            if self._has_keys(tenant_id)
+        }
         rows = msgspec.json.encode(
             [{**msgspec.structs.asdict(one.entry), "place": at} for at, one in enumerate(kept)]
         ).decode()
@@ -45,8 +48,16 @@ class PostgresAccessLog:
                 fresh = {(tenant_id, entry_id) for tenant_id, entry_id in added}
                 await self._add_personal(connection, [
                     one for one in kept
-                    if one.disclosures and (one.entry.tenant_id, one.entry.entry_id) in fresh
+                    if one.disclosures and one.entry.tenant_id in keyed
+                    and (one.entry.tenant_id, one.entry.entry_id) in fresh
                 ])  # fmt: skip
+
+    def _has_keys(self, tenant_id: str) -> bool:
+        try:
+            self._keyring.warm(tenant_id)
+        except KeysDestroyed:
+            return False
+        return True
 
     async def _add_personal(self, connection: AsyncConnection[Any], kept: Sequence[Kept]) -> None:
         """What is in the log already gets nothing: it may have been erased since."""

@@ -23,6 +23,8 @@ from infrastructure.key_store import durable
 
 DIRECTORY = "erased"
 _ENDING = ".journal"
+LEFT = ".left"
+"""Ends the name of the file that says of a tenant that it has left (infrastructure/tenancy)."""
 
 
 class _Line(Struct, omit_defaults=True):
@@ -50,7 +52,9 @@ class FileJournal:
     def tenants(self) -> list[str]:
         if not self._directory.is_dir():
             return []
-        return sorted(one.name.removesuffix(_ENDING) for one in self._directory.glob(f"*{_ENDING}"))
+        of = (one.name.removesuffix(_ENDING) for one in self._directory.glob(f"*{_ENDING}"))
+        # Of who has left all is gone: nothing is to be erased again, and no key is there for it.
+        return sorted(one for one in of if not (self._directory / f"{one}{LEFT}").exists())
 
     def entries(self, tenant_id: str) -> Sequence[tuple[Entry, bool]]:
         path = self._path(tenant_id)

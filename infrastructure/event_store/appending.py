@@ -23,6 +23,7 @@ from domain.ledger.append import (
     place,
 )
 from domain.orders.events import Draft, Recorded
+from domain.tenancy.closing import closing_stream
 from infrastructure.event_store import statements as sql
 from infrastructure.postgres.arrays import (
     BigintColumn,
@@ -89,12 +90,21 @@ class _Slice(Struct):
 
 
 class Appending:
-    """The transaction that puts requests on the ledger of one cell."""
+    """The transaction that puts requests on the ledger of one cell. left: tenants that are closed
+    whatever their ledgers say."""
 
-    def __init__(self, keyring: Keyring, clock: Clock, *, open_tenants: bool = True) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        clock: Clock,
+        *,
+        open_tenants: bool = True,
+        left: frozenset[str] = frozenset(),
+    ) -> None:
         self._keyring = keyring
         self._clock = clock
         self._open_tenants = open_tenants
+        self._left = left
         self.ahead_us = 0
         """How far the ledger's clock runs ahead of this machine's."""
 
@@ -106,8 +116,10 @@ class Appending:
         owners = owners_of(drafts)
         streams = {draft.originator for draft in drafts}
         streams |= {stream for request in requests for stream, _ in request.unless_moved}
+        names = {request.tenant_id for request in requests}
+        streams |= set(map(closing_stream, names))
         once = {(r.tenant_id, *r.idempotency) for r in requests if r.idempotency}
-        tenants = TextColumn(sorted({request.tenant_id for request in requests}))
+        tenants = TextColumn(sorted(names))
         part = wire.part()
         part.run("begin")
         part.run(sql.LOCK)
@@ -169,6 +181,8 @@ class Appending:
         if not self._open_tenants:
             for tenant_id in tenants.keys() - {row[0] for row in rows["registered"]}:
                 tenants[tenant_id].closed = True
+        for tenant_id in tenants.keys() & self._left:
+            tenants[tenant_id].left = True
         keys = {row[:3]: KeyRow(row[:3], *row[3:]) for row in rows.get("keys", ())}
         received_us = max(now, received_us + 1)
         return LedgerEnd(position, received_us, tenants, dict(rows["versions"])), keys

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from application.ports import KeyMissing, KeyStore
+from application.ports import KeyMissing, KeysDestroyed, KeyStore
 from domain.errors import KeyUnavailable
 from infrastructure.privacy.keyring import Keyring, KeyRow
 
@@ -47,27 +48,34 @@ async def has_events(connection: AsyncConnection[Any]) -> bool:
     return bool(row and row[0])
 
 
-async def lacks_keys(connection: AsyncConnection[Any], key_store: KeyStore) -> bool:
+async def lacks_keys(
+    connection: AsyncConnection[Any], key_store: KeyStore, left: Collection[str] = ()
+) -> bool:
     """Whether the database names bucket keys that the key store lacks: then they do not belong
     together, or keys were lost.
 
-    Looks at no more than 100 tenants, at 20 data keys of each, the newest among them.
+    Looks at no more than 100 tenants, at 20 data keys of each, the newest among them. Those that
+    have `left` are to have none.
     Raises KeyUnavailable when it cannot be told.
     """
-    lacking = await _lacking(connection, key_store)
+    lacking = await _lacking(connection, key_store, left)
     # What was wrapped anew between reading the rows and asking for their keys is not lacking.
-    return bool(lacking and lacking & await _lacking(connection, key_store))
+    return bool(lacking and lacking & await _lacking(connection, key_store, left))
 
 
 async def _lacking(
-    connection: AsyncConnection[Any], key_store: KeyStore
+    connection: AsyncConnection[Any], key_store: KeyStore, left: Collection[str]
 ) -> set[tuple[str, int, UUID]]:
     lacking: set[tuple[str, int, UUID]] = set()
     fault: KeyUnavailable | None = None
     cursor = await connection.execute(NAMED, binary=True)
     for tenant_id, bucket, key_id in await cursor.fetchall():
+        if tenant_id in left:
+            continue
         try:
             key_store.bucket_key(tenant_id, bucket, key_id)
+        except KeysDestroyed:
+            continue
         except KeyMissing:
             lacking.add((tenant_id, bucket, key_id))
         except KeyUnavailable as error:

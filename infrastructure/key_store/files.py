@@ -1,9 +1,9 @@
 """A key store in files: the embedded default, beside the database and never inside it.
 
 Layout: `tenants/<tenant>.keys` holds a tenant's bucket keys, `secrets/<tenant>.<purpose>.key` its
-key for one purpose, `jobs/<hash>.<purpose>.key` one job's key. Directories are 0700, files 0600;
-`durable.py` says how they are written. One lock for the whole store orders its writers; readers
-take none.
+key for one purpose, `jobs/<hash>.<purpose>.key` one job's key; `tenants/<tenant>.destroyed` says
+that this tenant gets no keys any more. Directories are 0700, files 0600; `durable.py` says how they
+are written. One lock for the whole store orders its writers; readers take none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Struct
 
-from application.ports import KeyMissing
+from application.ports import KeyMissing, KeysDestroyed
 from domain.errors import KeyUnavailable
 from infrastructure.key_store import durable
 
@@ -80,12 +80,13 @@ class FileKeyStore:
                     return one.key
         if not self._tenants.is_dir():  # a medium that is not there, as after an unmount
             raise KeyUnavailable("the key store is not there")
+        self._refuse_destroyed(tenant_id)
         raise KeyMissing(f"the key store has no key {key_id} for bucket {bucket}")
 
     def rotate_bucket(self, tenant_id: str, bucket: int) -> tuple[UUID, bytes]:
         """Give the bucket a new current key; the old one stays until it is destroyed."""
         with self._alone():
-            tenant = self._load(tenant_id) or _new_tenant(tenant_id)
+            tenant = self._load(tenant_id) or self._new(tenant_id)
             retired = tenant.retired.setdefault(_checked(bucket), [])
             retired.append(tenant.buckets[bucket])
             fresh = tenant.buckets[bucket] = _new_key()
@@ -96,7 +97,7 @@ class FileKeyStore:
         """Give each of these buckets a new current key, in one write; the old ones stay until they
         are destroyed. The tenant must be known."""
         with self._alone():
-            tenant = self._load(tenant_id) or _new_tenant(tenant_id)
+            tenant = self._load(tenant_id) or self._new(tenant_id)
             for bucket in buckets:
                 retired = tenant.retired.setdefault(_checked(bucket), [])
                 retired.append(tenant.buckets[bucket])
@@ -140,21 +141,48 @@ class FileKeyStore:
             durable.remove(self._job_path(job_id, purpose))
 
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
-        """The 32 bytes of a tenant's key for a purpose, made on first use."""
-        return self._key_at(self._secret_path(tenant_id, purpose))
+        """The 32 bytes of a tenant's key for a purpose, made on first use. Raises KeysDestroyed."""
+        path = self._secret_path(tenant_id, purpose)
+        return self._key_at(path, lambda: self._refuse_destroyed(tenant_id))
 
     def destroy_tenant_key(self, tenant_id: str, purpose: str) -> None:
         """Remove a tenant's key for a purpose; one that is gone already is no error."""
         with self._alone():
             durable.remove(self._secret_path(tenant_id, purpose))
 
-    def _key_at(self, path: Path) -> bytes:
+    def destroy_job_keys(self, job_ids: Collection[str]) -> None:
+        """Remove all keys of these jobs, of whatever purpose."""
+        with self._alone():
+            for path in self._job_keys(job_ids):
+                durable.remove(path)
+
+    def job_keys(self, job_ids: Collection[str]) -> int:
+        """How many keys of these jobs there are, of whatever purpose."""
+        return len(self._job_keys(job_ids))
+
+    def destroy_tenant(self, tenant_id: str) -> None:
+        """Remove all keys of a tenant, beyond recovery. It gets none any more."""
+        with self._alone():
+            durable.write(self._destroyed(tenant_id), b"")
+            for path in (self._path(tenant_id), *self._secrets_of(tenant_id)):
+                durable.remove(path)
+
+    def tenant_keys(self, tenant_id: str) -> int:
+        """How many keys a tenant has, current and retired; none are made."""
+        tenant, secrets_ = self._load(tenant_id), len(self._secrets_of(tenant_id))
+        if tenant is None:
+            return secrets_
+        return secrets_ + len(tenant.buckets) + sum(map(len, tenant.retired.values()))
+
+    def _key_at(self, path: Path, check: Callable[[], None] = lambda: None) -> bytes:
+        """`check`: raises what is against making one."""
         found = _read_key(path)
         if found is not None:
             return found
         with self._alone():
             found = _read_key(path)
             if found is None:
+                check()
                 found = secrets.token_bytes(KEY_BYTES)
                 durable.write(path, found)
             return found
@@ -163,7 +191,7 @@ class FileKeyStore:
         with self._alone():
             tenant = self._load(tenant_id)
             if tenant is None:
-                tenant = _new_tenant(tenant_id)
+                tenant = self._new(tenant_id)
                 durable.write(self._path(tenant_id), msgspec.json.encode(tenant))
             return tenant
 
@@ -195,18 +223,41 @@ class FileKeyStore:
             raise _damaged()
         return tenant
 
+    def _new(self, tenant_id: str) -> _Tenant:
+        self._refuse_destroyed(tenant_id)
+        return _Tenant(tenant_id, [_new_key() for _ in range(BUCKETS)])
+
+    def _refuse_destroyed(self, tenant_id: str) -> None:
+        if durable.stamp(self._destroyed(tenant_id)) is not None:
+            raise KeysDestroyed
+
+    def _destroyed(self, tenant_id: str) -> Path:
+        return self._path(tenant_id).with_name(f"{tenant_id}.destroyed")
+
     def _path(self, tenant_id: str) -> Path:
         return self._tenants / f"{_tenant(tenant_id)}.keys"
 
     def _secret_path(self, tenant_id: str, purpose: str) -> Path:
         return self._secrets / f"{_tenant(tenant_id)}.{_purpose(purpose)}.key"
 
+    def _secrets_of(self, tenant_id: str) -> list[Path]:
+        """A tenant's id may have full stops in it, a purpose has none."""
+        found = self._secrets.glob("*.key")
+        return [one for one in found if one.name.rsplit(".", 2)[0] == tenant_id]
+
+    def _job_keys(self, job_ids: Collection[str]) -> list[Path]:
+        wanted = set(map(_job_name, job_ids))
+        return [one for one in self._jobs.glob("*.key") if one.name.partition(".")[0] in wanted]
+
     def _job_path(self, job_id: str, purpose: str) -> Path:
-        name = hashlib.sha256(job_id.encode()).hexdigest()[:40]
-        return self._jobs / f"{name}.{_purpose(purpose)}.key"
+        return self._jobs / f"{_job_name(job_id)}.{_purpose(purpose)}.key"
 
     def _alone(self) -> AbstractContextManager[None]:
         return durable.locked(self._directory / LOCK)
+
+
+def _job_name(job_id: str) -> str:
+    return hashlib.sha256(job_id.encode()).hexdigest()[:40]
 
 
 def _checked(bucket: int) -> int:
@@ -229,10 +280,6 @@ def _purpose(purpose: str) -> str:
 
 def _new_key() -> _Key:
     return _Key(uuid4(), secrets.token_bytes(KEY_BYTES))
-
-
-def _new_tenant(tenant_id: str) -> _Tenant:
-    return _Tenant(tenant_id, [_new_key() for _ in range(BUCKETS)])
 
 
 def _read_key(path: Path) -> bytes | None:

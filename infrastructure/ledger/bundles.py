@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from domain.errors import OrderHistoryError
+from infrastructure.key_store import durable
 
 _INCOMPLETE = ".incomplete"
 
@@ -50,8 +51,9 @@ class BundleDirectory:
 
 
 @contextmanager
-def new_bundle(directory: Path) -> Iterator[BundleDirectory]:
-    """A bundle to be written, which is at `directory` after the block, or not at all.
+def new_bundle(directory: Path, *, kept: bool = False) -> Iterator[BundleDirectory]:
+    """A bundle to be written, which is at `directory` after the block, or not at all. kept: it is
+    for its owner's eyes alone, and flushed when it is there.
 
     Raises ExportRefused for a directory that is not empty, is a mount point or no directory.
     """
@@ -60,16 +62,30 @@ def new_bundle(directory: Path) -> Iterator[BundleDirectory]:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f"{target.name}.{os.getpid()}{_INCOMPLETE}")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
+    fresh.mkdir(0o700 if kept else 0o777)
     try:
         with ExitStack() as files:
             bundle = BundleDirectory(fresh, files)
             yield bundle
         _refuse_what_is_there(directory, target)  # it may have come meanwhile
+        if kept:
+            _flush(fresh)
         fresh.rename(target)
+        if kept:
+            durable.flush_directory(target.parent)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+
+
+def _flush(directory: Path) -> None:
+    for one in directory.iterdir():
+        if one.is_dir():
+            _flush(one)
+            continue
+        with one.open("rb") as file:
+            os.fsync(file.fileno())
+    durable.flush_directory(directory)
 
 
 def _refuse_what_is_there(directory: Path, target: Path) -> None:

@@ -20,7 +20,7 @@ from application.ledger.gathering import KIND as WITNESS
 from application.ledger.ports import GLOBAL, LogKeys, ObjectStore
 from application.ledger.signing import LogHead, empty_head, origin_of
 from application.ports import Clock, Door, Refused
-from domain.errors import Conflict, Unavailable
+from domain.errors import Conflict, TenantLeft, Unavailable
 from domain.ledger.acts import reopened, reopened_id
 from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.faults import Malformed
@@ -171,7 +171,7 @@ class Reopening:
             now=format_us(self._clock()), random_bytes=self._random_bytes,
         )  # fmt: skip
         (outcome,) = await self._door.submit([draft])
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, Refused) and not isinstance(outcome.error, TenantLeft):
             raise Unavailable(f"{head.tenant_id} cannot be reopened: {outcome.error}")
 
     async def _newest_published(self, head: LogHead) -> Checkpoint:

@@ -64,6 +64,11 @@ class FileLogKeys:
     ) -> tuple[NoteSignature, ...]:
         return self._signers().sign(checkpoint, time_s, brief=brief)
 
+    def sign_text(self, origin: str, text: str) -> tuple[NoteSignature, ...]:
+        """The signatures of a note that is no checkpoint, by Ed25519, under an origin's name. Its
+        text must not read as a checkpoint's. Raises KeyUnavailable."""
+        return self._signers().sign_text(origin, text)
+
     def verifier_keys(self, origin: str) -> tuple[VerifierKey, ...]:
         return self._signers().verifier_keys(origin)
 
@@ -167,6 +172,9 @@ class _Signer:
             signatures.append(NoteSignature(origin, ids[1], signed))
         return signatures
 
+    def sign_text(self, origin: str, text: str) -> NoteSignature:
+        return NoteSignature(origin, self.ids(origin)[0], self._ed25519.sign(text.encode()))
+
     def ids(self, origin: str) -> tuple[bytes, ...]:
         return _ids(origin, tuple(self.publics))
 
@@ -183,6 +191,9 @@ class _Signers:
     ) -> tuple[NoteSignature, ...]:
         signers = [one for one in self._all if not one.retired]
         return tuple(line for one in signers for line in one.sign(checkpoint, time_s, brief=brief))
+
+    def sign_text(self, origin: str, text: str) -> tuple[NoteSignature, ...]:
+        return tuple(one.sign_text(origin, text) for one in self._all if not one.retired)
 
     def verifier_keys(self, origin: str) -> tuple[VerifierKey, ...]:
         return tuple(

@@ -29,9 +29,9 @@ _MALFORMED = 2
 def verify() -> None:
     """Recompute what the ledger proves.
 
-    `proof`, `bundle` and `consistency` need no server, no database and no network, only files, and
-    keys that you have from elsewhere. Exit code 0: it holds. 1: it does not, and the first sequence
-    that fails is named. 2: something cannot be read.
+    `proof`, `bundle`, `consistency` and `certificate` need no server, no database and no network,
+    only files, and keys that you have from elsewhere. Exit code 0: it holds. 1: it does not, and
+    the first sequence that fails is named. 2: something cannot be read.
     """
 
 
@@ -137,6 +137,38 @@ def consistency(
             given = verifying.hashes_from_tiles(tiles, older, newer)
         holds = verifying.verify_consistency(older, newer, keys, given)
         return f"{holds.new.origin}: size {holds.new.size} goes on from size {holds.old.size}"
+
+    return _judge(check)
+
+
+@verify.command(cls=rich_click.RichCommand)
+@click.argument("file", type=_PATH)
+@_keys
+@click.option(
+    "--export",
+    "directory",
+    type=_PATH,
+    metavar="DIR",
+    help="The export that it names: its files are verified as well, but for the ledger's tiles, "
+    "which `verify bundle DIR/ledger` does.",
+)
+def certificate(file: Path, key: Sequence[str], directory: Path | None) -> int:
+    """Verify the certificate of a tenant that has left: who has signed it, and that nothing of what
+    made the tenant's personal data readable is left."""
+
+    def check() -> str:
+        data = [file] if directory is None else [file, directory]
+        keys = _read_keys(key, data)
+        note = verifying.read_file(file, MAX_NOTE_BYTES)
+        holds = verifying.verify_certificate(note, keys)
+        files = None if directory is None else verifying.verify_export(directory, holds)
+        exported = "" if files is None else f"; {files} files of its export hold"
+        destroyed = sum(one.held for one in holds.destroyed)
+        return (
+            f"{holds.origin}: closed at sequence {holds.sequence} on {holds.closed_at}, {destroyed}"
+            f" destroyed in {len(holds.destroyed)} stores, nothing left on {holds.checked_at}"
+            f"{exported}"
+        )
 
     return _judge(check)
 

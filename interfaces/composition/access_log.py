@@ -38,6 +38,18 @@ def draining_access(side: WriteSide) -> Drains:
     return _drains(side, PostgresAccessLog(side.pool, side.keyring))
 
 
+@asynccontextmanager
+async def awaiting_access(side: WriteSide) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """For who shows nothing itself: what returns once the log has all that any process noted."""
+    directory = spool_directory(side.settings)
+    store = PostgresAccessLog(side.pool, side.keyring)
+    spool = ProcessSpool(directory, side.key_store, _drains(side, store))
+    try:
+        yield spool.drained
+    finally:
+        await spool.close()
+
+
 def tending_access(side: WriteSide) -> Callable[[], Awaitable[object]]:
     """A worker's: what processes left that are gone comes into the log, and what is in the log onto
     the ledgers."""

@@ -13,6 +13,7 @@ from infrastructure.event_store.keys import has_events, lacks_keys
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import store_errors
 from infrastructure.postgres.embedded import has_cluster
+from infrastructure.tenancy.leavings import FileLeavings
 from interfaces.composition.connections import connecting
 from interfaces.settings import Settings
 
@@ -89,4 +90,5 @@ async def keys_belong(
     directory = key_directory(data_dir)
     if not directory.is_dir():
         return not await has_events(connection)
-    return not await lacks_keys(connection, key_store or FileKeyStore(directory))
+    left = FileLeavings(data_dir).tenants()
+    return not await lacks_keys(connection, key_store or FileKeyStore(directory), left)

@@ -26,6 +26,7 @@ from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.models import indexing, models
 from interfaces.composition.proving import require_open
+from interfaces.composition.tenancy import require_never_left
 from interfaces.composition.writing import writing
 from interfaces.settings import Settings
 from projections.progress import status
@@ -43,7 +44,8 @@ async def import_file(
     progress: ImportProgress,
     stopping: asyncio.Event,
 ) -> Imported:
-    """Record a file's events, straight onto the ledger."""
+    """Record a file's events, straight onto the ledger. Raises Conflict for a tenant that left."""
+    await require_never_left(settings, tenant_id)
     async with writing(settings, "import") as side:
         require_open(side.committer)
         spare_the_collector()
@@ -70,7 +72,9 @@ async def rebuild_models(settings: Settings, names: Sequence[str], report: Repor
 
 
 def register_tenant(settings: Settings, tenant_id: str) -> None:
-    """Let a tenant's events be accepted where registration is asked for."""
+    """Let a tenant's events be accepted where registration is asked for. Raises Conflict for one
+    that has left: its id is not used again."""
+    asyncio.run(require_never_left(settings, tenant_id))
     with blocking(settings, "tenant")() as connection:
         connection.execute(INSERT_TENANTS, (clock(), [tenant_id]))
 

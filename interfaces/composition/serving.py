@@ -48,6 +48,7 @@ from interfaces.composition.pseudonyms import asking_for_pseudonyms
 from interfaces.composition.retaining import asking_for_runs, managing_policies
 from interfaces.composition.searching import choke_point, searching
 from interfaces.composition.subject_access import giving_access
+from interfaces.composition.tenancy import destroy_keys_again, standing
 from interfaces.composition.tracing import tracing
 from interfaces.composition.writing import writing
 from interfaces.http.services import Services
@@ -72,6 +73,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         traced = await stack.enter_async_context(tracing(settings, "api"))
         side = await stack.enter_async_context(writing(settings, "api", READERS, traced))
+        destroy_keys_again(side)
         await erase_again(side)
         listener = Listener(connecting(settings, "api listener"), settings.cell)
         await listener.start()
@@ -86,6 +88,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         asked, times = health(side), RequestTimes()
         pseudonym = partial(_pseudonym, cursor_key)
         roles, keys = Newest(side.acts, Roles), Newest(side.acts, ApiKeys)
+        served = standing(side)
         key_uses = StoredKeyUses(side.pool)
         stack.push_async_callback(key_uses.aclose)
         orders = OrderQueries(side.pool)
@@ -97,6 +100,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
                 verifier,
                 roles,
                 KnowKeys(keys, key_uses, clock),
+                served,
                 clock,
                 pseudonym=pseudonym,
                 failures=settings.failed_tokens,
@@ -149,6 +153,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
                 side.spool,
                 side.job_cipher,
                 Fingerprinter(side.key_store),
+                served,
                 clock,
             ),
             rejected=RejectedLines(side.jobs, side.spool, side.job_cipher),

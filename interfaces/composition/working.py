@@ -37,6 +37,7 @@ from interfaces.composition.models import models
 from interfaces.composition.proving import self_audit, signer
 from interfaces.composition.pseudonyms import pseudonymising, reversing
 from interfaces.composition.retaining import retaining
+from interfaces.composition.tenancy import destroy_again, destroy_keys_again
 from interfaces.composition.tracing import tracing
 from interfaces.composition.witnessing import witnessing
 from interfaces.composition.writing import WriteSide, writing
@@ -54,6 +55,7 @@ ERASURES_MINUTES = 1
 RETENTION_MINUTES = 15
 """Once a day is enough; a worker that is restarted each hour has to come to it as well."""
 DUTIES_MINUTES = 60
+LEAVINGS_MINUTES = 1
 
 Loop = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -82,6 +84,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
     async with AsyncExitStack() as stack:
         traced = await stack.enter_async_context(tracing(settings, "worker"))
         side = await stack.enter_async_context(writing(settings, "worker"))
+        destroy_keys_again(side)
         await erase_again(side)
         hub = Hub(
             connecting(settings, "hub"),
@@ -104,6 +107,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
             retention=(RETENTION_MINUTES, daily_retention(side)),
             duties=(DUTIES_MINUTES, end_of_duties(side)),
             lines=(SWEEP_MINUTES, renewing_lines(side)),
+            leavings=(LEAVINGS_MINUTES, destroy_again(side)),
         )
         stack.callback(scheduler.shutdown, wait=False)
         signing = signer(settings, side.ledger)

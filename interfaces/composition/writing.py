@@ -33,6 +33,7 @@ from infrastructure.privacy.keyring import Keyring
 from infrastructure.pseudonyms.mappings import FileMappings
 from infrastructure.schemas import PayloadSchemas
 from infrastructure.snapshots.store import Snapshots
+from infrastructure.tenancy.leavings import FileLeavings
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import key_directory, require_keys
 from interfaces.composition.proving import LedgerSide, ledger_side, stay_ahead
@@ -105,7 +106,8 @@ async def _committer(
     settings: Settings, name: str, keyring: Keyring, stack: AsyncExitStack
 ) -> Committer:
     notifier = Notifier(connecting(settings, f"{name} notifier"), settings.cell)
-    append = Appending(keyring, clock, open_tenants=settings.open_tenants)
+    left = FileLeavings(settings.data_dir).tenants()
+    append = Appending(keyring, clock, open_tenants=settings.open_tenants, left=left)
     connect = connecting(settings, f"{name} committer", COMMITTER_SETTINGS)
 
     async def open_wire() -> Wire:

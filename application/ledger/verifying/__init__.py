@@ -6,6 +6,7 @@ can be read and is false, and Malformed for what cannot be read.
 """
 
 from application.ledger.verifying.bundles import BundleHolds, hashes_from_tiles, verify_bundle
+from application.ledger.verifying.certificates import verify_certificate, verify_export
 from application.ledger.verifying.files import (
     MAX_EVENT_BYTES,
     check_apart,
@@ -33,6 +34,8 @@ __all__ = [
     "read_hashes",
     "read_keys",
     "verify_bundle",
+    "verify_certificate",
     "verify_consistency",
+    "verify_export",
     "verify_proof",
 ]

@@ -34,3 +34,16 @@ class HeldKeys:
         if text not in self.callers:
             raise Unauthenticated
         return self.callers[text]
+
+
+class Served:
+    """Every tenant but those that have left."""
+
+    def __init__(self, *left: str) -> None:
+        self.left = set(left)
+
+    def known_to_be_here(self, tenant_id: str) -> bool:
+        return tenant_id not in self.left
+
+    async def is_here(self, tenant_id: str) -> bool:
+        return tenant_id not in self.left

@@ -4,12 +4,13 @@ import pytest
 from msgspec.structs import replace
 
 from application.access.authenticate import MAX_TOKEN, Authenticator, Claims
+from domain.access.caller import Caller
 from domain.access.permissions import BUILT_IN, Permission
 from domain.access.roles import Role, Roles
 from domain.access.scope import ANYTHING, NOTHING, Reach, Scope
 from domain.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from domain.times import SECOND
-from tests.application.access.stored import HeldKeys, StoredRoles
+from tests.application.access.stored import HeldKeys, Served, StoredRoles
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,7 @@ def claims(*tenants: str, roles: tuple[str, ...] = ("support",), ttl: int = 3600
 def authenticator(clock: Clock | None = None, **tokens: Claims) -> tuple[Authenticator, Known]:
     verifier = Known(**tokens)
     return Authenticator(
-        verifier, StoredRoles(), HeldKeys(), clock or Clock(), capacity=2
+        verifier, StoredRoles(), HeldKeys(), Served(), clock or Clock(), capacity=2
     ), verifier
 
 
@@ -199,6 +200,7 @@ async def test_a_subject_that_is_an_email_address_goes_by_a_pseudonym() -> None:
         Knows(),
         StoredRoles(),
         HeldKeys(),
+        Served(),
         lambda: 0,
         pseudonym=lambda subject: f"sub_{len(subject)}",
     )
@@ -207,7 +209,7 @@ async def test_a_subject_that_is_an_email_address_goes_by_a_pseudonym() -> None:
 
 
 def knowing(roles: StoredRoles, *names: str) -> Authenticator:
-    return Authenticator(Known(t=claims("acme", roles=names)), roles, HeldKeys(), Clock())
+    return Authenticator(Known(t=claims("acme", roles=names)), roles, HeldKeys(), Served(), Clock())
 
 
 def defined(name: str, *permissions: Permission) -> Roles:
@@ -264,3 +266,26 @@ async def test_a_token_is_verified_again_when_its_key_is_to_be_asked_for_again()
     clock.now += 1
     await door.authenticate("Bearer t", None)
     assert verifier.asked == 2
+
+
+async def test_nobody_is_a_caller_of_a_tenant_that_has_left() -> None:
+    """As of one that the token does not hold; at once, though the token was met before."""
+    served = Served()
+    held = Caller("key_1", "acme", frozenset(), frozenset(), 2**62)
+    keys = HeldKeys(**{"ohk1~x": held})
+    known = Known(t=claims("acme"), both=claims("acme", "other"))
+    door = Authenticator(known, StoredRoles(), keys, served, Clock())
+    assert (await door.authenticate("Bearer t", None)).tenant_id == "acme"
+    assert await door.authenticate("Bearer ohk1~x", None) == held
+    served.left.add("acme")
+    with pytest.raises(Forbidden) as strange:
+        await door.authenticate("Bearer t", "strange")
+    for bearer in ("Bearer t", "Bearer both"):
+        with pytest.raises(Forbidden) as left:
+            await door.authenticate(bearer, "acme")
+        assert str(left.value) == str(strange.value)
+    with pytest.raises(Forbidden, match="holds no tenant"):
+        await door.authenticate("Bearer t", None)
+    with pytest.raises(Unauthenticated, match="unknown, expired or revoked"):
+        await door.authenticate("Bearer ohk1~x", None)
+    assert (await door.authenticate("Bearer both", "other")).tenant_id == "other"

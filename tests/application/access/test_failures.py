@@ -8,7 +8,7 @@ from application.access.authenticate import Authenticator, Claims
 from application.access.failures import FailedTokens
 from domain.errors import Forbidden, TokenMissing, TooManyFailures, Unauthenticated, Unavailable
 from domain.times import SECOND
-from tests.application.access.stored import HeldKeys, StoredRoles
+from tests.application.access.stored import HeldKeys, Served, StoredRoles
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +52,7 @@ def known(clock: Clock) -> Known:
 
 @pytest.fixture
 def door(clock: Clock, known: Known) -> Authenticator:
-    return Authenticator(known, StoredRoles(), HeldKeys(), clock, failures=3)
+    return Authenticator(known, StoredRoles(), HeldKeys(), Served(), clock, failures=3)
 
 
 async def fail(door: Authenticator, times: int, address: str | None = HOST) -> None:
@@ -135,7 +135,7 @@ async def test_a_token_that_cannot_be_one_is_a_failure_too(door: Authenticator, 
 
 
 async def test_it_can_be_switched_off(known: Known, clock: Clock) -> None:
-    await fail(Authenticator(known, StoredRoles(), HeldKeys(), clock, failures=0), 100)
+    await fail(Authenticator(known, StoredRoles(), HeldKeys(), Served(), clock, failures=0), 100)
 
 
 # -- the count itself ------------------------------------------------------------------------------

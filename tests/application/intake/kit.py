@@ -39,6 +39,7 @@ from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.keyring import Keyring
 from infrastructure.schemas import PayloadSchemas
 from projections.orders.queries import OrderQueries
+from tests.application.access.stored import Served
 
 _tenants = itertools.count(1)
 
@@ -92,8 +93,15 @@ class Intake:
             self.spool,
             self.cipher,
         )
+        self.served = Served()
         self.receive = ReceiveBulk(
-            self.jobs, self.queue, self.spool, self.cipher, Fingerprinter(key_store), self.clock
+            self.jobs,
+            self.queue,
+            self.spool,
+            self.cipher,
+            Fingerprinter(key_store),
+            self.served,
+            self.clock,
         )
         self.bulk = BulkIngest(self.recording, self.spool, self.cipher)
         self.lifelines = PostgresLifelines(connect, pool, self.clock)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from domain.errors import TenantLeft
 from tests.application.intake.kit import Intake, event
 
 pytestmark = pytest.mark.anyio
@@ -36,3 +37,11 @@ async def test_sequences_follow_the_lines(intake: Intake) -> None:
     await intake.run(await intake.send(b"\n".join(event(one) for one in ids)))
     rows = await intake.rows("select event_id from events where tenant_id = %s order by sequence")
     assert [row[0] for row in rows] == ids
+
+
+async def test_of_a_tenant_that_leaves_while_it_comes_nothing_is_kept(intake: Intake) -> None:
+    intake.served.left.add(intake.tenant)
+    with pytest.raises(TenantLeft):
+        await intake.send(event("a"))
+    for table in ("job_chunks", "jobs"):
+        assert await intake.rows(f"select 1 from {table} where tenant_id = %s") == []

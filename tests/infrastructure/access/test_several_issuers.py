@@ -17,7 +17,7 @@ from application.access.authenticate import Authenticator
 from domain.errors import Unauthenticated, Unavailable
 from infrastructure.access import jwks
 from infrastructure.access.jwks import JwksVerifier
-from tests.application.access.stored import HeldKeys, StoredRoles
+from tests.application.access.stored import HeldKeys, Served, StoredRoles
 from tests.infrastructure.access.conftest import NOW
 from tests.infrastructure.access.forging import (
     CLAIMS,
@@ -140,7 +140,7 @@ async def test_what_is_known_of_a_token_is_known_as_long_as_its_key_may_serve(
 async def test_a_remembered_token_ends_with_its_key(
     knowing: Callable[..., JwksVerifier], server: KeyServer, clock: Any
 ) -> None:
-    door = Authenticator(knowing(), StoredRoles(), HeldKeys(), clock)
+    door = Authenticator(knowing(), StoredRoles(), HeldKeys(), Served(), clock)
     await door.authenticate(f"Bearer {token()}", None)
     server.publish()
     clock.seconds += 599

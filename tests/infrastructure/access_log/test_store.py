@@ -94,6 +94,19 @@ async def test_what_comes_twice_is_there_once_and_keeps_what_was_erased(
     assert [len(one.disclosed) for one in found] == [2, 0]
 
 
+async def test_once_a_tenant_has_no_keys_its_entries_come_without_what_is_personal(
+    side: WriteSide, log: PostgresAccessLog, tenant: str
+) -> None:
+    """And those of others, on their way together with them, as before."""
+    gone, other = f"{tenant}-gone", f"{tenant}-other"
+    side.key_store.destroy_tenant(gone)
+    await log.add([kept(1, tenant=gone), kept(2, tenant=other)])
+    found = await log.listed(gone, Asked(), None, 9, disclosing=True)
+    assert [one.disclosed for one in found] == [{}]
+    found = await log.listed(other, Asked(), None, 9, disclosing=True)
+    assert [len(one.disclosed) for one in found] == [2]
+
+
 async def test_writers_at_once_number_without_a_gap(
     side: WriteSide, log: PostgresAccessLog, tenant: str
 ) -> None:

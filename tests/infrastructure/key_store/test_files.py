@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from application.ports import KeyMissing
+from application.ports import KeyMissing, KeysDestroyed
 from domain.errors import KeyUnavailable
 from infrastructure.key_store.files import FileKeyStore
 
@@ -224,3 +224,37 @@ def test_many_buckets_are_renewed_in_one_write(store: FileKeyStore, directory: P
     store.destroy_retired("nobody", [1])
     with pytest.raises(ValueError, match="a bucket is"):
         store.rotate_buckets("acme", [1024])
+
+
+def test_a_tenant_whose_keys_were_destroyed_gets_none_any_more(
+    store: FileKeyStore, directory: Path
+) -> None:
+    key_id, key = store.bucket("acme", 3)
+    store.rotate_bucket("acme", 3)
+    other = store.bucket("other", 3)
+    assert store.tenant_keys("acme") == 1025
+    store.destroy_tenant("acme")
+    store.destroy_tenant("acme")
+    assert store.tenant_keys("acme") == 0
+    elsewhere = FileKeyStore(directory)
+    for one in (store, elsewhere):
+        with pytest.raises(KeysDestroyed):
+            one.bucket("acme", 3)
+        with pytest.raises(KeysDestroyed):
+            one.bucket_key("acme", 3, key_id)
+        with pytest.raises(KeysDestroyed):
+            one.rotate_buckets("acme", [3])
+        with pytest.raises(KeysDestroyed):
+            one.rotate_bucket("acme", 3)
+    assert elsewhere.bucket("other", 3) == other
+    assert not [
+        path for path in directory.rglob("*") if path.is_file() and key in path.read_bytes()
+    ]
+
+
+def test_all_keys_of_some_jobs_go_whatever_their_purpose(store: FileKeyStore) -> None:
+    keys = {(job, purpose): store.job_key(job, purpose) for job in "abc" for purpose in ("x", "y")}
+    assert store.job_keys("ab") == 4
+    store.destroy_job_keys("ab")
+    assert store.job_keys("ab") == 0
+    assert store.job_key("c", "x") == keys["c", "x"]

@@ -17,7 +17,7 @@ from interfaces.http.app import create_app
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import endpoint
 from interfaces.http.services import Services
-from tests.application.access.stored import HeldKeys, StoredRoles
+from tests.application.access.stored import HeldKeys, Served, StoredRoles
 from tests.infrastructure.access.attacks import ATTACKS
 from tests.infrastructure.access.conftest import NOW
 from tests.infrastructure.access.forging import claiming, token
@@ -59,7 +59,7 @@ class Asker:
 
 def app_with(services: Services, issuers: ThreeIssuers, failures: int) -> Any:
     services.authenticator = Authenticator(
-        issuers.verifier, StoredRoles(), HeldKeys(), now_us, failures=failures
+        issuers.verifier, StoredRoles(), HeldKeys(), Served(), now_us, failures=failures
     )
     return create_app(services, (who,))
 

@@ -1,0 +1,1 @@
+"""Tenants leaving: closing, exporting, destroying, certifying; and quotas."""

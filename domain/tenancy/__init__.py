@@ -1,0 +1,1 @@
+"""Tenants as such: that they leave, and how much they may send."""

@@ -1,0 +1,1 @@
+"""What is kept of a tenant that leaves: reading all of it, and destroying it."""
