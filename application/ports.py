@@ -16,6 +16,7 @@ from domain.errors import KeyUnavailable, OrderHistoryError
 from domain.ledger.append import Unmoved
 from domain.orders.events import Draft, Recorded
 from domain.privacy.sealing import Opened
+from domain.tenancy.quotas import Allowance
 
 Statement = tuple[str, Sequence[object]]
 """SQL text with %s places, and its parameters."""
@@ -43,6 +44,19 @@ class Refused(Struct, frozen=True):
 Outcome = Accepted | Duplicate | Refused
 Beside = Callable[[Sequence[Outcome]], Sequence[Statement]]
 """Given the outcomes of a submission, the statements to run in the transaction that commits it."""
+
+
+class Allowances(Protocol):
+    """What tenants may still send, told without waiting: as it was a second ago at most."""
+
+    def of(self, tenant_id: str, at_us: int, sequence: int) -> Allowance | None:
+        """For events that are recorded at this moment behind a sequence; None: there is no
+        quota."""
+        ...
+
+    def refused(self, events: int) -> None:
+        """Note that so many were."""
+        ...
 
 
 class Lane:

@@ -16,6 +16,7 @@
     │   └── Forbidden              the token holds, the right is missing
     │       └── TenantLeft         the tenant was closed: nothing is recorded of it any more
     ├── TooManyAtOnce              the caller's tenant asks more at once than it may
+    ├── QuotaExceeded              the caller's tenant has sent or asked what it may
     └── Unavailable                a store is away or full; asking again later may work
         ├── Overloaded             a bounded queue is full
         ├── HoldsMoved             a hold was placed or released since it was asked what is held
@@ -154,6 +155,14 @@ class TooManyAtOnce(OrderHistoryError):
     """Too many questions of this tenant are being answered. Ask again shortly, fewer at once."""
 
     retry_after = 1
+
+
+class QuotaExceeded(OrderHistoryError):
+    """A quota of this tenant is used up."""
+
+    def __init__(self, message: str | None = None, retry_after: int = 60) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class Unavailable(OrderHistoryError):

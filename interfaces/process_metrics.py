@@ -80,6 +80,16 @@ def connection_metrics(statistics: Mapping[str, int]) -> list[Metric]:
     ]
 
 
+def quota_metrics(refusals: Mapping[str, int]) -> list[Metric]:
+    """What quotas of tenants have refused here, by their kind."""
+    family = counter(
+        "quota_refusals", "Events and requests that quotas have refused.", labels=["quota"]
+    )
+    for kind, count in refusals.items():
+        family.add_metric([kind], count)
+    return [family]
+
+
 def _answered(times: RequestTimes) -> Metric:
     said = "Requests to record one event."
     family = counter("event_requests", said, labels=["outcome"])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from domain.tenancy.quotas import MOST, Limits
 from interfaces.issuers import IssuerSettings
 
 DEFAULT_DATA_DIR = Path("data/order-history")
@@ -59,7 +60,8 @@ class Settings(Struct, frozen=True):
     come from one address in a minute before new ones have to wait; 0: any number. `open_tenants`: a
     tenant exists from its first event; else it must be in public.tenants. `open_metrics`: /metrics
     answers without a token, to this machine. `reconcile_rate`: events that the reconciler holds the
-    read models against a second; 0 turns it off. `traces`: None turns tracing off.
+    read models against a second; 0 turns it off. `traces`: None turns tracing off. `quotas`: of
+    tenants that have none of their own.
     """
 
     database_url: str
@@ -73,6 +75,7 @@ class Settings(Struct, frozen=True):
     access: AccessSettings = AccessSettings()
     reconcile_rate: int = 500
     traces: TracesSettings | None = None
+    quotas: Limits = Limits()
 
 
 def ledger_from(env: Mapping[str, str]) -> LedgerSettings:
@@ -107,6 +110,17 @@ def access_from(env: Mapping[str, str]) -> AccessSettings:
         reasoned=tuple(role for role in roles if role),
         fsync=_yes(env, "ORDER_HISTORY_ACCESS_FSYNC", "no"),
     )
+
+
+def quotas_from(env: Mapping[str, str]) -> Limits:
+    """ORDER_HISTORY_EVENTS_PER_DAY, _REQUESTS_PER_MINUTE; no limit if left out. Raises
+    ValueError."""
+    names = {
+        "events_per_day": "ORDER_HISTORY_EVENTS_PER_DAY",
+        "requests_per_minute": "ORDER_HISTORY_REQUESTS_PER_MINUTE",
+    }
+    given = {field: _number(env, name, math.inf, 1.0, MOST) for field, name in names.items()}
+    return Limits(**{field: math.ceil(one) for field, one in given.items() if math.isfinite(one)})
 
 
 def reconcile_rate_from(env: Mapping[str, str]) -> int:

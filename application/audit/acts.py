@@ -30,23 +30,11 @@ Beside = Callable[[Act], Sequence[Statement]]
 _ATTEMPTS = 20
 
 
-class Acts:
-    """Loads aggregates of a tenant, and acts on them. Any number of callers and processes at once:
-    no decision rests on what another one has changed meanwhile."""
+class Streams:
+    """Reads aggregates of tenants. Any number of callers and processes at once."""
 
-    def __init__(
-        self,
-        door: Door,
-        histories: OrderHistories,
-        clock: Clock,
-        random_bytes: Callable[[int], bytes],
-        warm: Callable[[str], None],
-    ) -> None:
-        self._door = door
+    def __init__(self, histories: OrderHistories) -> None:
         self._histories = histories
-        self._clock = clock
-        self._random_bytes = random_bytes
-        self._warm = warm
 
     async def load(self, tenant_id: str, aggregate: A) -> A:
         """The aggregate, a new one, with all its facts applied. Raises Unavailable."""
@@ -61,6 +49,25 @@ class Acts:
     async def version(self, tenant_id: str, stream: str) -> int:
         """How many facts a stream has. Raises Unavailable."""
         return await self._histories.newest_version(history_originator(tenant_id, stream))
+
+
+class Acts(Streams):
+    """Loads aggregates of a tenant, and acts on them. Any number of callers and processes at once:
+    no decision rests on what another one has changed meanwhile."""
+
+    def __init__(
+        self,
+        door: Door,
+        histories: OrderHistories,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        warm: Callable[[str], None],
+    ) -> None:
+        super().__init__(histories)
+        self._door = door
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._warm = warm
 
     async def act(
         self,

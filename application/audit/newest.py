@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Generic, NamedTuple
 
-from application.audit.acts import A, Acts
+from application.audit.acts import A, Streams
 from domain.errors import Unavailable
 
 FRESH = 1.0
@@ -39,9 +39,9 @@ class Newest(Generic[A]):
     """
 
     def __init__(
-        self, acts: Acts, new: Callable[[], A], now: Callable[[], float] = monotonic
+        self, streams: Streams, new: Callable[[], A], now: Callable[[], float] = monotonic
     ) -> None:
-        self._acts = acts
+        self._streams = streams
         self._new = new
         self._now = now
         self._known: OrderedDict[str, _Known[A]] = OrderedDict()
@@ -93,6 +93,6 @@ class Newest(Generic[A]):
 
     async def _load(self, tenant_id: str, known: A | None) -> A:
         aggregate = known or self._new()
-        if await self._acts.version(tenant_id, aggregate.stream) == aggregate.version:
+        if await self._streams.version(tenant_id, aggregate.stream) == aggregate.version:
             return aggregate
-        return await self._acts.load(tenant_id, self._new())
+        return await self._streams.load(tenant_id, self._new())

@@ -19,11 +19,11 @@ from application.intake.lines import STEP, gunzipped, plain_blocks
 from application.intake.overlapping import in_order
 from application.intake.ports import SpoolStore, Tally
 from application.intake.preparing import PREPARED_AHEAD
-from application.intake.recording import JobRef, PreparedChunk, Recording
+from application.intake.recording import JobRef, PreparedChunk, Recording, over_quota
 from application.jobs.ports import Job, JobStore, Lifelines, new_job_id
 from application.jobs.running import Cancelled, Interrupted, Run, pause_for
 from application.ports import Clock
-from domain.errors import OrderHistoryError, TooLarge, Unavailable, Unreadable
+from domain.errors import OrderHistoryError, QuotaExceeded, TooLarge, Unavailable, Unreadable
 
 IMPORT = "import"
 RETRY_FIRST = 1.0
@@ -77,7 +77,7 @@ class ImportFile:
         cancels the job. Its row ends as failed should this process be killed.
 
         Raises OSError; Unreadable for damaged gzip and TooLarge for a bomb, with the file's name
-        (what came before stays recorded); Unavailable when the store stays away.
+        (what came before stays recorded); QuotaExceeded; Unavailable when the store stays away.
         """
         await self._lifelines.bury(IMPORT)
         job = Job(
@@ -127,16 +127,21 @@ class _Steps:
         self._run = run
         self._stopping = stopping
         self._looked = monotonic()
+        self._over: QuotaExceeded | None = None
 
     async def counted(self, file: _File) -> AsyncIterator[Tally]:
-        """The tally after each chunk. Raises Interrupted, Cancelled, and what reading raises."""
+        """The tally after each chunk. Raises Interrupted, Cancelled, what reading raises, and
+        QuotaExceeded once what was on its way then is counted."""
         prepared = in_order(self._prepare, self._chunks(file.blocks()), PREPARED_AHEAD)
         submitted = self._recording.submitted(
             self.ref, prepared, spooled=False, again=self.patiently
         )
         async for settled in submitted:
             self.tally = await self._count(settled)
+            self._over = self._over or over_quota(settled)
             yield self.tally
+        if self._over is not None:
+            raise self._over
 
     async def patiently(self, step: Callable[[], Awaitable[T]]) -> T:
         """What the step gives, which is tried again while the store is away. Raises Interrupted
@@ -149,6 +154,8 @@ class _Steps:
 
     async def _chunks(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[Chunk]:
         async for chunk in chunks_of(blocks):
+            if self._over is not None:
+                return
             await self._checkpoint()
             yield chunk
 
@@ -190,6 +197,10 @@ def _of_file(
         )
     if isinstance(error, TooLarge):
         return TooLarge(f"{path}: {error} {tally.lines} lines were read before.")
+    if isinstance(error, QuotaExceeded):
+        return QuotaExceeded(
+            f"{path}: {error} {tally.recorded} of its lines were recorded; import it again to go on"
+        )
     return error
 
 

@@ -25,7 +25,13 @@ from application.orders.admitting import Admission
 from application.orders.record import Comparer
 from application.ports import Accepted, Door, Duplicate, Lane, Outcome, Statement
 from domain.access.scope import ANYTHING, Reach
-from domain.errors import EventConflict, FieldError, OrderHistoryError, Unavailable
+from domain.errors import (
+    EventConflict,
+    FieldError,
+    OrderHistoryError,
+    QuotaExceeded,
+    Unavailable,
+)
 from domain.orders.events import Incoming
 
 JobRef = tuple[str, str]
@@ -46,10 +52,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 class Settlement(Struct, frozen=True, array_like=True):
     """The outcome of a chunk: which lines, by index, it did not record. `last_sequence` 0: it
-    recorded nothing."""
+    recorded nothing. `over`: why a quota refused some of it, "" if none did."""
 
     unrecorded: dict[int, Settled]
     last_sequence: int = 0
+    over: str = ""
 
 
 _decode = msgspec.msgpack.Decoder(Settlement).decode
@@ -65,8 +72,14 @@ class PreparedChunk(Struct, frozen=True):
     reach: Reach = ANYTHING
 
 
+def over_quota(settled: PreparedChunk) -> QuotaExceeded | None:
+    """Why no more of the job can be recorded today, if that is so."""
+    assert settled.settlement is not None
+    return QuotaExceeded(settled.settlement.over) if settled.settlement.over else None
+
+
 class Recording:
-    """The three steps. Holds nothing between them."""
+    """The three steps. Holds nothing between them. look: has the door know the tenant's quota."""
 
     def __init__(
         self,
@@ -76,6 +89,7 @@ class Recording:
         admission: Admission,
         spool: SpoolStore,
         cipher: JobCipher,
+        look: Callable[[str], Awaitable[object]],
     ) -> None:
         self._preparing = preparing
         self._door = door
@@ -83,6 +97,7 @@ class Recording:
         self._admission = admission
         self._spool = spool
         self._cipher = cipher
+        self._look = look
 
     async def prepare(
         self,
@@ -92,6 +107,7 @@ class Recording:
         reach: Reach = ANYTHING,
     ) -> PreparedChunk:
         """Read and seal every line that is within reach. Raises Unavailable."""
+        await self._look(tenant_id)
         lines: Sequence[Line] = chunk.lines
         if not reach.is_of_all_events:
             lines = await self._admitted(tenant_id, lines, reach)
@@ -236,7 +252,7 @@ def _settle(prepared: PreparedChunk, outcomes: Sequence[Outcome]) -> Settlement:
     refused = prepared.events.refused
     unrecorded: dict[int, Settled] = dict(refused)
     events = (index for index in range(len(prepared.chunk.lines)) if index not in refused)
-    last_sequence = 0
+    last_sequence, over = 0, ""
     for index, outcome in zip(events, outcomes, strict=False):
         if isinstance(outcome, Accepted):
             last_sequence = outcome.event.sequence
@@ -244,7 +260,8 @@ def _settle(prepared: PreparedChunk, outcomes: Sequence[Outcome]) -> Settlement:
             unrecorded[index] = outcome.position
         else:
             unrecorded[index] = reasons(outcome.error)
-    return Settlement(unrecorded, last_sequence)
+            over = str(outcome.error) if isinstance(outcome.error, QuotaExceeded) else over
+    return Settlement(unrecorded, last_sequence, over)
 
 
 def _anew(

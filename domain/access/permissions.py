@@ -63,6 +63,8 @@ class Permission(StrEnum):
     API_KEYS_MANAGE = "api_keys.manage"
     HEALTH_READ = "health.read"
     METRICS_READ = "metrics.read"
+    QUOTAS_READ = "quotas.read"
+    """See what the tenant may send, and what of that is used."""
 
 
 _P = Permission
@@ -109,11 +111,25 @@ BUILT_IN: Mapping[str, frozenset[Permission]] = {
     "investigator": _SUPPORT
     | {_P.DISPUTES_MANAGE, _P.SNAPSHOTS_COMPUTE, _P.EXPORTS_RUN, _P.JOBS_OWN, _P.HOLDS_READ},
     "auditor": _READ
-    | {_P.LEDGER_PROVE, _P.AUDIT_READ, _P.ACCESS_LOGS_READ, _P.ROLES_READ, _P.HOLDS_READ}
-    | {_P.RETENTION_READ},
+    | {
+        _P.LEDGER_PROVE,
+        _P.AUDIT_READ,
+        _P.ACCESS_LOGS_READ,
+        _P.ROLES_READ,
+        _P.HOLDS_READ,
+        _P.RETENTION_READ,
+        _P.QUOTAS_READ,
+    },
     "admin": frozenset(Permission),
     "operator": frozenset(
-        {_P.HEALTH_READ, _P.METRICS_READ, _P.JOBS_OWN, _P.JOBS_READ, _P.JOBS_RUN}
+        {
+            _P.HEALTH_READ,
+            _P.METRICS_READ,
+            _P.QUOTAS_READ,
+            _P.JOBS_OWN,
+            _P.JOBS_READ,
+            _P.JOBS_RUN,
+        }
     ),
 }
 """The built-in roles of every tenant, as http.md ("Callers") lists them."""

@@ -23,6 +23,7 @@ from domain.ledger.hashing import GENESIS, chain, entry
 from domain.ledger.sealing import event_bytes
 from domain.orders.events import Draft, Recorded
 from domain.tenancy.closing import closing_stream
+from domain.tenancy.quotas import Allowance
 from domain.times import format_us
 
 IDEMPOTENCY_KEY = "/Idempotency-Key"
@@ -43,7 +44,8 @@ class TenantEnd(Struct):
     """The end of one tenant's ledger. located: event_id -> where; idempotency: (caller, key) ->
     event_id; of these, at least all that the drafts to be placed name. `closed`: the tenant is not
     registered, where registration is asked for. `left`: it was closed, though its ledger may not
-    say so: a backup from before was restored."""
+    say so: a backup from before was restored. `allowance`: what of its quota for the day of this
+    batch is left; None: it has none."""
 
     sequence: int = 0
     ledger_hash: bytes = GENESIS
@@ -51,6 +53,7 @@ class TenantEnd(Struct):
     idempotency: dict[tuple[str, str], str] = field(default_factory=dict)
     closed: bool = False
     left: bool = False
+    allowance: Allowance | None = None
 
 
 class LedgerEnd(Struct):
@@ -157,6 +160,9 @@ def _decide(
         return there
     if tenant.left or end.versions.get(closing_stream(draft.tenant_id)):
         return TenantLeft()
+    allowance = tenant.allowance
+    if allowance is not None and draft.metered and tenant.sequence >= allowance.up_to:
+        return allowance.refusal(end.received_us)
     return _check_target(tenant, draft) if draft.correction_of is not None else None
 
 

@@ -95,6 +95,8 @@ class Draft(Struct, array_like=True):
     disclosed: tuple[Disclosed, ...] = ()
     target_required: bool = False
     """A correction whose original must be there already (POST /corrections)."""
+    metered: bool = False
+    """It is a producer's, which a quota refuses."""
 
     @property
     def originator_id(self) -> UUID:

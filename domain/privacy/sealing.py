@@ -46,7 +46,8 @@ def seal(
 ) -> Draft:
     """The draft of an order's event that was read and checked; arguments as for `conceal`."""
     content, disclosed = conceal(incoming, tenant_id, marks, random_bytes=random_bytes)
-    return draft_of(content, disclosed, originator(tenant_id, incoming.order_id), TOPIC)
+    order = originator(tenant_id, incoming.order_id)
+    return draft_of(content, disclosed, order, TOPIC, metered=True)
 
 
 def conceal(
@@ -96,9 +97,15 @@ def conceal(
 
 
 def draft_of(
-    content: Content, disclosed: tuple[Disclosed, ...], originator_id: UUID, topic: str
+    content: Content,
+    disclosed: tuple[Disclosed, ...],
+    originator_id: UUID,
+    topic: str,
+    *,
+    metered: bool = False,
 ) -> Draft:
-    """The draft of an event of the order, or of the stream of acts, with this originator id."""
+    """The draft of an event of the order, or of the stream of acts, with this originator id.
+    metered: a quota may refuse it."""
     return Draft(
         content.tenant_id,
         originator_id.bytes,
@@ -107,6 +114,7 @@ def draft_of(
         content.correction_of,
         frame_of(content),
         disclosed,
+        metered=metered,
     )
 
 

@@ -112,7 +112,9 @@ def _draft(
         payload=canonical.encode(payload),
         metadata=metadata,
     )
-    return draft_of(content, disclosed, history_originator(sealed.tenant_id, stream), TOPIC)
+    originator_id = history_originator(sealed.tenant_id, stream)
+    metered = sealed.type == CAPTURED
+    return draft_of(content, disclosed, originator_id, TOPIC, metered=metered)
 
 
 def _event_id(kind: str, snapshot_id: str) -> str:

@@ -11,8 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct, field
 
-from application.ports import Accepted, Beside, Clock, Duplicate, Lane, Outcome, Refused
-from domain.errors import OrderHistoryError
+from application.ports import (
+    Accepted,
+    Allowances,
+    Beside,
+    Clock,
+    Duplicate,
+    Lane,
+    Outcome,
+    Refused,
+)
+from domain.errors import OrderHistoryError, QuotaExceeded
 from domain.ledger.append import (
     LedgerEnd,
     Located,
@@ -91,7 +100,7 @@ class _Slice(Struct):
 
 class Appending:
     """The transaction that puts requests on the ledger of one cell. left: tenants that are closed
-    whatever their ledgers say."""
+    whatever their ledgers say. allowances: what of quotas is left."""
 
     def __init__(
         self,
@@ -100,11 +109,13 @@ class Appending:
         *,
         open_tenants: bool = True,
         left: frozenset[str] = frozenset(),
+        allowances: Allowances | None = None,
     ) -> None:
         self._keyring = keyring
         self._clock = clock
         self._open_tenants = open_tenants
         self._left = left
+        self._allowances = allowances
         self.ahead_us = 0
         """How far the ledger's clock runs ahead of this machine's."""
 
@@ -158,6 +169,7 @@ class Appending:
                     placed = _Slice()
             results.append(outcomes)
         self._insert(part, placed, keys)
+        self._count_refused(loading.requests, results, end)
         _run_beside(part, loading.requests, results)
         news = [tenant_id for tenant_id in new if end.tenants[tenant_id].sequence]
         if news and self._open_tenants:
@@ -185,7 +197,24 @@ class Appending:
             tenants[tenant_id].left = True
         keys = {row[:3]: KeyRow(row[:3], *row[3:]) for row in rows.get("keys", ())}
         received_us = max(now, received_us + 1)
+        if self._allowances is not None:
+            for tenant_id, tenant in tenants.items():
+                tenant.allowance = self._allowances.of(tenant_id, received_us, tenant.sequence)
         return LedgerEnd(position, received_us, tenants, dict(rows["versions"])), keys
+
+    def _count_refused(
+        self, requests: Sequence[Request], results: Sequence[list[Outcome]], end: LedgerEnd
+    ) -> None:
+        """What quotas have refused; looked for only where there is one."""
+        for request, outcomes in zip(requests, results, strict=True):
+            if self._allowances is None or end.tenants[request.tenant_id].allowance is None:
+                continue
+            refused = [
+                one
+                for one in outcomes
+                if isinstance(one, Refused) and isinstance(one.error, QuotaExceeded)
+            ]
+            self._allowances.refused(len(refused))
 
     def _insert(self, part: Part, placed: _Slice, keys: dict[Owner, KeyRow]) -> None:
         """The events, and what hides their personal values."""

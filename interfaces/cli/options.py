@@ -24,6 +24,7 @@ from interfaces.settings import (
     ledger_from,
     open_metrics_from,
     open_tenants_from,
+    quotas_from,
     reconcile_rate_from,
     traces_from,
 )
@@ -111,6 +112,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         ledger, access = ledger_from(os.environ), access_from(os.environ)
         open_metrics, open_tenants = open_metrics_from(os.environ), open_tenants_from(os.environ)
         reconcile_rate, traces = reconcile_rate_from(os.environ), traces_from(os.environ)
+        quotas = quotas_from(os.environ)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if ledger.publish_dir is not None and _in_backups(data_dir, ledger.publish_dir):
@@ -129,6 +131,7 @@ def settings_of(data_dir: Path, database_url: str) -> Settings:
         access=access,
         reconcile_rate=reconcile_rate,
         traces=traces,
+        quotas=quotas,
     )
 
 

@@ -1,20 +1,23 @@
-"""`tenant add` and `tenant off-board`: tenants coming, where that is asked for, and leaving."""
+"""`tenant add`, `quota`, `off-board`: tenants from their coming, where that is asked for, to their
+leaving."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
 from pathlib import Path
+from typing import cast
 
 import click
 import rich_click
 
 from domain.audit.acts import Doer
 from domain.privacy.classify import holds_email
+from domain.tenancy.quotas import MOST, Asked, Limit
 from interfaces.cli.options import check_tenant, database_options, installation, say
 from interfaces.cli.progress import progress_bar
 from interfaces.composition.maintenance import register_tenant
-from interfaces.composition.tenancy import off_board
+from interfaces.composition.tenancy import off_board, quota
 
 _MOST_NAMED = 255
 
@@ -87,6 +90,56 @@ def off_board_(
         )
     held = sum(one.held for one in done.destroyed)
     click.echo(f"tenant {tenant_id} has left: {held} destroyed, nothing left; {done.certificate}")
+
+
+def _limit(_context: click.Context, _option: click.Parameter, value: str | None) -> Limit | None:
+    if value in (None, "none", "default"):
+        return cast("Limit | None", value)
+    assert value is not None, "it is a text by now"
+    if not value.isascii() or not value.isdigit() or not 0 < int(value[:20]) <= MOST:
+        raise click.BadParameter(f"must be a number from 1 to {MOST}, none or default")
+    return int(value)
+
+
+@tenant.command("quota", cls=rich_click.RichCommand)
+@click.argument("tenant_id", callback=check_tenant, metavar="TENANT")
+@click.option(
+    "--events-per-day",
+    callback=_limit,
+    metavar="N|none|default",
+    help="Events that may be recorded in a day of UTC.",
+)
+@click.option(
+    "--requests-per-minute",
+    callback=_limit,
+    metavar="N|none|default",
+    help="Requests that each API process answers in a minute.",
+)
+@click.option("--by", callback=_operator, help="Who does it; the user that runs this if left out.")
+@database_options
+def quota_(
+    tenant_id: str,
+    events_per_day: Limit | None,
+    requests_per_minute: Limit | None,
+    by: str,
+    data_dir: Path,
+    database_url: str | None,
+) -> None:
+    """Print the quotas of TENANT and what is used of them, having set those that are given.
+
+    In force in every process within a second or so. none: no limit. default: that of the
+    installation (ORDER_HISTORY_EVENTS_PER_DAY, ORDER_HISTORY_REQUESTS_PER_MINUTE), as while none is
+    set.
+    """
+    asked = Asked(events_per_day, requests_per_minute)
+    with installation(data_dir, database_url) as settings:
+        usage = asyncio.run(quota(settings, tenant_id, Doer(by), asked))
+    events, requests = usage.events_per_day, usage.requests_per_minute
+    left = "" if events.remaining is None else f", {events.remaining} left until {events.until}"
+    limit = "no limit" if events.quota is None else events.quota
+    click.echo(f"events per day: {limit}; {events.used} used since {events.since}{left}")
+    limit = "no limit" if requests.quota is None else requests.quota
+    click.echo(f"requests per minute: {limit}")
 
 
 COMMANDS = (tenant,)

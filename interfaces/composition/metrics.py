@@ -31,7 +31,12 @@ from interfaces.metrics import (
     storage_gauges,
     store_gauges,
 )
-from interfaces.process_metrics import committer_metrics, connection_metrics, request_metrics
+from interfaces.process_metrics import (
+    committer_metrics,
+    connection_metrics,
+    quota_metrics,
+    request_metrics,
+)
 from projections.progress import ModelStatus, status
 from projections.reconciling.place import reconciled
 from projections.registry import NAMES
@@ -73,6 +78,7 @@ def metrics(side: WriteSide, health: Health, times: RequestTimes) -> Installatio
             *request_metrics(times),
             *committer_metrics(side.committer),
             *connection_metrics(side.pool.get_stats()),
+            *quota_metrics(side.quotas.refusals),
         ]
 
     return InstallationMetrics(

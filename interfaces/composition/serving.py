@@ -116,6 +116,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             cursor_key=cursor_key,
             clock=clock,
             preparer=traced.preparer(side.preparer),
+            quotas=side.quotas,
             record=RecordEvent(
                 side.door, side.reader, side.disclosures, side.comparer, side.admission
             ),

@@ -14,11 +14,13 @@ from application.tenancy.closing import CloseTenant
 from application.tenancy.exporting import ExportTenant
 from application.tenancy.leaving import DestroyAgain, DestroyTenant, LeaveTenant, Left
 from application.tenancy.ports import Progress, Source, Store, Tell
+from application.tenancy.quotas import SetQuota, Usage
 from application.tenancy.standing import Standing
 from domain.audit.acts import Doer
 from domain.errors import Conflict
 from domain.privacy.sealing import history_originator
 from domain.tenancy.closing import Closing
+from domain.tenancy.quotas import Asked
 from infrastructure.event_store.histories import Histories
 from infrastructure.postgres.connect import open_pool
 from infrastructure.tenancy.leavings import FileLeavings
@@ -121,6 +123,16 @@ async def _leaving(side: WriteSide) -> AsyncIterator[LeaveTenant]:
             side.ledger.keys,
             clock,
         )
+
+
+async def quota(settings: Settings, tenant_id: str, doer: Doer, asked: Asked) -> Usage:
+    """Set what is asked for, if anything is; what holds then, and what is used. Raises TenantLeft,
+    Unavailable."""
+    async with writing(settings, "quota") as side:
+        if asked != Asked():
+            require_open(side.committer)
+            await SetQuota(side.acts)(tenant_id, doer, asked)
+        return await side.quotas.usage(tenant_id)
 
 
 async def require_never_left(settings: Settings, tenant_id: str) -> None:

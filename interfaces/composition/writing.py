@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from application.access.seeing import Sight
-from application.audit.acts import Acts
+from application.audit.acts import Acts, Streams
+from application.audit.newest import Newest
 from application.intake.chunks import JobCipher
 from application.intake.recording import Recording
 from application.orders.admitting import Admission
@@ -16,6 +17,8 @@ from application.orders.as_of import AsOfQueries
 from application.orders.record import Comparer, Preparer
 from application.ports import Door
 from application.snapshots.capture import CaptureSnapshot
+from application.tenancy.quotas import KeepQuotas
+from domain.tenancy.quotas import Quota
 from infrastructure.event_store.appending import Appending
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.histories import Histories
@@ -33,6 +36,7 @@ from infrastructure.privacy.keyring import Keyring
 from infrastructure.pseudonyms.mappings import FileMappings
 from infrastructure.schemas import PayloadSchemas
 from infrastructure.snapshots.store import Snapshots
+from infrastructure.tenancy.days import StoredDays
 from infrastructure.tenancy.leavings import FileLeavings
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.installations import key_directory, require_keys
@@ -52,6 +56,7 @@ class WriteSide:
     mappings: FileMappings
     keyring: Keyring
     committer: Committer
+    quotas: KeepQuotas
     door: Door
     reader: Reader
     disclosures: StoredDisclosures
@@ -88,11 +93,13 @@ async def writing(
         stack.push_async_callback(pool.close)
         key_store = FileKeyStore(key_directory(settings.data_dir))
         keyring = Keyring(key_store)
-        committer = await _committer(settings, name, keyring, stack)
+        newest = Newest(Streams(Histories(pool)), Quota)
+        quotas = KeepQuotas(newest, StoredDays(pool), settings.quotas, clock)
+        committer = await _committer(settings, name, keyring, quotas, stack)
         ledger = ledger_side(settings, pool, committer)
         await stack.enter_async_context(stay_ahead(settings, ledger.published, committer))
         door = tracing.door(committer)
-        side = _put_together(settings, pool, key_store, keyring, committer, door, ledger)
+        side = _put_together(settings, pool, key_store, keyring, committer, quotas, door, ledger)
         stack.callback(side.preparing.close)
         yield side
 
@@ -103,11 +110,13 @@ def bare_preparer() -> Preparer:
 
 
 async def _committer(
-    settings: Settings, name: str, keyring: Keyring, stack: AsyncExitStack
+    settings: Settings, name: str, keyring: Keyring, quotas: KeepQuotas, stack: AsyncExitStack
 ) -> Committer:
     notifier = Notifier(connecting(settings, f"{name} notifier"), settings.cell)
     left = FileLeavings(settings.data_dir).tenants()
-    append = Appending(keyring, clock, open_tenants=settings.open_tenants, left=left)
+    append = Appending(
+        keyring, clock, open_tenants=settings.open_tenants, left=left, allowances=quotas
+    )
     connect = connecting(settings, f"{name} committer", COMMITTER_SETTINGS)
 
     async def open_wire() -> Wire:
@@ -127,6 +136,7 @@ def _put_together(
     key_store: FileKeyStore,
     keyring: Keyring,
     committer: Committer,
+    quotas: KeepQuotas,
     door: Door,
     ledger: LedgerSide,
 ) -> WriteSide:
@@ -150,6 +160,7 @@ def _put_together(
         mappings=_mappings(settings, key_store),
         keyring=keyring,
         committer=committer,
+        quotas=quotas,
         door=door,
         reader=reader,
         disclosures=disclosures,
@@ -168,7 +179,7 @@ def _put_together(
         spool=spool,
         job_cipher=cipher,
         preparing=preparing,
-        recording=Recording(preparing, committer, comparer, admission, spool, cipher),
+        recording=Recording(preparing, committer, comparer, admission, spool, cipher, quotas.look),
         ledger=ledger,
     )
 

@@ -93,8 +93,8 @@ async def authorize(request: ApiRequest, permission: Permission) -> None:
     """Make the caller of this request known as `request.caller`.
 
     Raises Unauthenticated (401), TooManyFailures (429), Invalid (422) when X-Tenant-ID is needed,
-    or Forbidden (403) for a tenant that the token does not hold and for a permission that no role
-    of the caller gives.
+    Forbidden (403) for a tenant that the token does not hold and for a permission that no role of
+    the caller gives, or QuotaExceeded (429).
     """
     try:
         caller = await _authenticated(request)
@@ -102,6 +102,7 @@ async def authorize(request: ApiRequest, permission: Permission) -> None:
         detail = error.errors[0].detail
         raise Invalid([ParameterError("/X-Tenant-ID", detail, place="header")]) from None
     caller.require(permission)
+    await request.services.quotas.admit(caller.tenant_id)
     request.scope["user"] = caller
 
 

@@ -28,6 +28,7 @@ from domain.errors import (
     Invalid,
     OnHold,
     OrderHistoryError,
+    QuotaExceeded,
     TooManyAtOnce,
     TooManyFailures,
     Unavailable,
@@ -95,6 +96,7 @@ KINDS: dict[type[OrderHistoryError], Kind] = {
     errors.TooCostly: Kind("too-costly", 422, "The question takes too long to answer"),
     errors.TooManyFailures: Kind("too-many-failures", 429, "Too many tokens did not hold"),
     errors.TooManyAtOnce: Kind("too-many-at-once", 429, "Too much is asked at once"),
+    errors.QuotaExceeded: Kind("quota-exceeded", 429, "A quota is used up"),
     errors.Unavailable: Kind("unavailable", 503, "The service cannot answer now"),
     errors.Overloaded: Kind("overloaded", 503, "Too much is waiting"),
     errors.KeyUnavailable: Kind("key-unavailable", 503, "A key is not available"),
@@ -169,7 +171,7 @@ def _headers_of(error: Exception) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, errors.Unauthenticated):  # RFC 6750, section 3.1
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    if isinstance(error, Unavailable | TooManyAtOnce | TooManyFailures):
+    if isinstance(error, Unavailable | TooManyAtOnce | TooManyFailures | QuotaExceeded):
         return {"Retry-After": str(error.retry_after)}
     return {}
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from application.snapshots.deleting import DeleteSnapshot
     from application.snapshots.ports import SnapshotStore
     from application.subject_access.answering import AnswerAccess
+    from application.tenancy.quotas import KeepQuotas
     from application.watching.diagnostics import Diagnose
     from interfaces.http.caller import Authenticator
     from interfaces.http.health import Health
@@ -70,6 +71,7 @@ class Services:
     cursor_key: bytes
     clock: Clock
     preparer: Prepares
+    quotas: KeepQuotas
     record: RecordEvent
     validate: ValidateEvents
     reader: EventReader

@@ -64,6 +64,10 @@ class Clock:
         return time.time_ns() // 1000 + self.ahead_us
 
 
+async def unlimited(_tenant_id: str) -> None:
+    """There is no quota to look up."""
+
+
 class Intake:
     """All of it for one tenant, put together as the composition root does."""
 
@@ -92,6 +96,7 @@ class Intake:
             Admission(reader, sight),
             self.spool,
             self.cipher,
+            unlimited,
         )
         self.served = Served()
         self.receive = ReceiveBulk(

@@ -182,7 +182,7 @@ async def test_a_job_that_is_cancelled_stops_the_import(
 
     own = intake.recording
     recording = Cancelling(
-        own._preparing, own._door, own._comparer, own._admission, own._spool, own._cipher
+        own._preparing, own._door, own._comparer, own._admission, own._spool, own._cipher, own._look
     )
     watched = Watched()
     stopped = await intake.importer(recording)(
@@ -245,7 +245,7 @@ async def test_an_import_is_not_taken_for_dead_while_it_runs(
 
     own = intake.recording
     recording = Sweeping(
-        own._preparing, own._door, own._comparer, own._admission, own._spool, own._cipher
+        own._preparing, own._door, own._comparer, own._admission, own._spool, own._cipher, own._look
     )
     watched = Watched()
     await intake.importer(recording)(

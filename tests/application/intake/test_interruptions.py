@@ -71,7 +71,9 @@ def faulty(intake: Intake, at: int, late: bool, error: type[BaseException]) -> B
     own = intake.recording
     spool = Faulty(intake.spool, fault, late)
     door = Faulty(own._door, fault, late)
-    recording = Recording(own._preparing, door, own._comparer, own._admission, spool, intake.cipher)
+    recording = Recording(
+        own._preparing, door, own._comparer, own._admission, spool, intake.cipher, own._look
+    )
     return BulkIngest(recording, spool, intake.cipher)
 
 

@@ -41,6 +41,7 @@ roles.manage                                                        admin
 api_keys.manage                                                     admin
 health.read                                                         admin operator
 metrics.read                                                        admin operator
+quotas.read        auditor                                          admin operator
 """
 ROWS = {words[0]: set(words[1:]) for line in MATRIX.strip().splitlines() if (words := line.split())}
 

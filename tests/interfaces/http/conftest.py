@@ -36,6 +36,13 @@ class TokenIsRights:
         return Caller("tester", "acme", frozenset(), frozenset(rights), 2**60)
 
 
+class Unlimited:
+    """Of tenants without quotas."""
+
+    async def admit(self, _tenant_id: str) -> None:
+        """Whatever is asked."""
+
+
 class StatedHealth:
     def __init__(self) -> None:
         self.subsystems: dict[str, Subsystem] = {"store": Subsystem("ok")}
@@ -59,7 +66,7 @@ def services(health: StatedHealth) -> Services:
     others: dict[str, Any] = {field.name: None for field in fields(Services)}
     del others["stopping"], others["times"]
     given = {"authenticator": TokenIsRights(), "health": health, "cursor_key": b"k" * 32}
-    given |= {"metrics": StatedMetrics(), "open_metrics": True}
+    given |= {"metrics": StatedMetrics(), "open_metrics": True, "quotas": Unlimited()}
     return Services(**{**others, **given})
 
 

@@ -16,7 +16,7 @@ from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import endpoint
 from interfaces.http.server import run
 from interfaces.http.services import Services
-from tests.interfaces.http.conftest import StatedHealth, TokenIsRights
+from tests.interfaces.http.conftest import StatedHealth, TokenIsRights, Unlimited
 
 SECRET = "jane.doe@example.com"
 
@@ -73,7 +73,12 @@ def marking(app: ASGIApp) -> ASGIApp:
 async def composition() -> AsyncIterator[Services]:
     others: dict[str, Any] = {field.name: None for field in fields(Services)}
     del others["stopping"], others["times"]
-    given = {"authenticator": TokenIsRights(), "health": StatedHealth(), "cursor_key": b"k"}
+    given: dict[str, Any] = {
+        "authenticator": TokenIsRights(),
+        "health": StatedHealth(),
+        "cursor_key": b"k",
+    }
+    given |= {"quotas": Unlimited()}
     yield Services(**{**others, **given, "around": marking})
     sys.stdout.write("closed\n")
 

@@ -61,6 +61,7 @@ list_access_logs                                              auditor admin
 subsystem_health                                                      admin operator
 get_metrics                                                           admin operator
 get_diagnostics                                                       admin operator
+get_quotas                                                    auditor admin operator
 list_roles                                                    auditor admin
 make_role                                                             admin
 get_role                                                      auditor admin
