@@ -7,7 +7,7 @@ Two trips to the server; the first may be under way behind the second of the bat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, field
 
@@ -34,14 +34,8 @@ from domain.ledger.append import (
 from domain.orders.events import Draft, Recorded
 from domain.tenancy.closing import closing_stream
 from infrastructure.event_store import statements as sql
-from infrastructure.postgres.arrays import (
-    BigintColumn,
-    BytesColumn,
-    Column,
-    IntColumn,
-    TextColumn,
-    UuidColumn,
-)
+from infrastructure.event_store.columns import event_columns, key_columns, texts
+from infrastructure.postgres.arrays import BigintColumn, BytesColumn, TextColumn, UuidColumn
 from infrastructure.postgres.wire import Answer, Part, Wire
 from infrastructure.privacy.encrypting import encrypt, owners_of
 from infrastructure.privacy.keyring import Keyring, KeyRow, Owner
@@ -138,12 +132,12 @@ class Appending:
             "last": part.run(sql.LOAD_LAST),
             "heads": part.run(sql.LOAD_HEADS, tenants),
             "versions": part.run(sql.LOAD_VERSIONS, UuidColumn(list(streams))),
-            "located": part.run(sql.LOAD_LOCATED, *_texts(ids)),
+            "located": part.run(sql.LOAD_LOCATED, *texts(ids)),
         }
         if owners:
-            answers["keys"] = part.run(sql.LOAD_KEYS, *_texts(owners))
+            answers["keys"] = part.run(sql.LOAD_KEYS, *texts(owners))
         if once:
-            answers["idempotency"] = part.run(sql.LOAD_IDEMPOTENCY, *_texts(once))
+            answers["idempotency"] = part.run(sql.LOAD_IDEMPOTENCY, *texts(once))
         if not self._open_tenants:
             answers["registered"] = part.run(sql.LOAD_REGISTERED, tenants)
         part.end()
@@ -220,11 +214,15 @@ class Appending:
         """The events, and what hides their personal values."""
         if not placed.events:
             return
-        part.run(sql.INSERT_EVENTS, placed.events[0].received_us, *_event_columns(placed))
+        part.run(
+            sql.INSERT_EVENTS,
+            placed.events[0].received_us,
+            *event_columns(placed.drafts, placed.events),
+        )
         part.push()  # the server is at them while the values are being encrypted
         rows, created = encrypt(self._keyring, zip(placed.drafts, placed.events, strict=True), keys)
         if created:
-            part.run(sql.INSERT_KEYS, *_key_columns(created))
+            part.run(sql.INSERT_KEYS, *key_columns(created))
         if rows:
             part.run(
                 sql.INSERT_DISCLOSURES,
@@ -300,35 +298,3 @@ def _sequence(outcome: Outcome) -> int | None:
     if isinstance(outcome, Accepted):
         return outcome.event.sequence
     return outcome.sequence if isinstance(outcome, Duplicate) else None
-
-
-def _event_columns(placed: _Slice) -> tuple[Column, ...]:
-    events, drafts = placed.events, placed.drafts
-    return (
-        BigintColumn([event.position for event in events]),
-        UuidColumn([event.originator for event in events]),
-        IntColumn([event.originator_version for event in events]),
-        TextColumn([draft.topic for draft in drafts]),
-        TextColumn([event.tenant_id for event in events]),
-        BigintColumn([event.sequence for event in events]),
-        TextColumn([draft.event_id for draft in drafts]),
-        TextColumn([draft.correction_of for draft in drafts]),
-        BytesColumn([event.entry for event in events]),
-        BytesColumn([event.ledger_hash for event in events]),
-        BytesColumn([event.state for event in events]),
-    )
-
-
-def _key_columns(rows: Sequence[KeyRow]) -> tuple[Column, ...]:
-    return (
-        *_texts(row.owner for row in rows),
-        UuidColumn([row.key_id.bytes for row in rows]),
-        IntColumn([row.bucket for row in rows]),
-        UuidColumn([row.bucket_key_id.bytes for row in rows]),
-        BytesColumn([row.wrapped for row in rows]),
-    )
-
-
-def _texts(rows: Iterable[tuple[str, ...]]) -> tuple[TextColumn, ...]:
-    """Columns of rows of texts; there is at least one row."""
-    return tuple(TextColumn(column) for column in zip(*rows, strict=True))
