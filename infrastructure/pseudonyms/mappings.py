@@ -57,6 +57,20 @@ class FileMappings:
         # A flush takes milliseconds, in which the worker has other things to do.
         await asyncio.to_thread(self._keep, tenant_id, owner, texts)
 
+    def count(self, tenant_id: str) -> int:
+        """Of how many owners there is one."""
+        return len(self._files(tenant_id))
+
+    def destroy(self, tenant_id: str) -> None:
+        """Remove all of a tenant's, beyond recovery."""
+        with durable.locked(self._lock):
+            for path in self._files(tenant_id):
+                durable.remove(path)
+
+    def _files(self, tenant_id: str) -> list[Path]:
+        """With those that a killed writer has left half written."""
+        return list((self._directory / tenant_id).glob(f"*{_ENDING}*"))
+
     def _keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
         path = self._path(tenant_id, owner)
         if not texts:

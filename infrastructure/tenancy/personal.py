@@ -9,9 +9,11 @@ import msgspec
 from msgspec import UNSET
 
 from application.ports import KeyMissing
+from application.pseudonyms.ports import Mappings
 from domain.erasure.places import placeholders
 from domain.orders.events import decode_body
 from domain.privacy.sealing import open_disclosures
+from domain.privacy.texts import disclosures, put_back
 from infrastructure.postgres.arrays import BigintColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.privacy.disclosures import disclosed_text
@@ -46,12 +48,14 @@ class PersonalValues:
     name = "personal.ndjson"
     holds = (
         "a personal value: of the event `sequence`, or of the state of a snapshot that it captured,"
-        " at `pointer`; base64url(SHA-256(disclosure)), without padding, is the `_sd` there"
+        " at `pointer`; base64url(SHA-256(disclosure)), without padding, is the `_sd` there;"
+        " `pseudonym`: what stood for it, and alone if what it stands for is lost"
     )
 
-    def __init__(self, pool: Pool, keyring: Keyring) -> None:
+    def __init__(self, pool: Pool, keyring: Keyring, mappings: Mappings) -> None:
         self._pool = pool
         self._keyring = keyring
+        self._mappings = mappings
 
     async def lines(self, tenant_id: str) -> AsyncIterator[bytes]:
         """What does not open, its key being lost or it being damaged, is a line that says so."""
@@ -60,30 +64,39 @@ class PersonalValues:
             rows = await self._select(SEALED, (tenant_id, after, after + _AT_ONCE))
             places = await self._places(tenant_id, sorted({row[0] for row in rows}))
             for row in rows:
-                for line in self._opened(tenant_id, row, places.get(row[0], {})):
+                for line in await self._opened(tenant_id, row, places.get(row[0], {})):
                     yield _encode(line)
 
-    def _opened(
+    async def _opened(
         self, tenant_id: str, row: Sequence[Any], places: Places
     ) -> list[dict[str, object]]:
         sequence = row[0]
         try:
             text = disclosed_text(self._keyring, tenant_id, row)
-            opened = None if text is None else open_disclosures(text)
+            if text is None:
+                return []
+            shown = open_disclosures(text)
+            if shown.replaced:
+                text = await self._put_back(tenant_id, row, text)
+            opened = open_disclosures(text)
         except (DoesNotOpen, KeyMissing, msgspec.DecodeError, ValueError):
             return [{"sequence": sequence, "damaged": True}]
-        if text is None or opened is None:
-            return []
-        said = zip(text.split("."), opened.items(), strict=True)
         return [
             {
                 "sequence": sequence,
                 **places.get(digest, {"pointer": None}),
-                "value": value,
-                "disclosure": disclosure,
+                "value": None if digest in opened.replaced else value,
+                "disclosure": None if digest in opened.replaced else disclosure,
+                **({"pseudonym": shown[digest]} if digest in shown.replaced else {}),
             }
-            for disclosure, (digest, value) in said
+            for disclosure, (digest, value) in zip(text.split("."), opened.items(), strict=True)
         ]
+
+    async def _put_back(self, tenant_id: str, row: Sequence[Any], text: str) -> str:
+        """With what pseudonyms stand for in their place, where it is kept."""
+        sequence, _, kind, subject, *_ = row
+        originals = await self._mappings.load(tenant_id, (kind, subject))
+        return put_back(text, disclosures(originals.get(sequence, "")))
 
     async def _places(self, tenant_id: str, sequences: Sequence[int]) -> Mapping[int, Places]:
         given = (tenant_id, BigintColumn(sequences))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from application.tenancy.ports import Progress
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool, store_errors
+from infrastructure.pseudonyms.mappings import FileMappings
 
 _AT_ONCE = 5000
 _COUNT = "select count(*) from {table} where tenant_id = %s"
@@ -125,6 +127,24 @@ class BucketKeys:
     async def destroy(self, tenant_id: str, progress: Progress) -> None:
         self._key_store.destroy_tenant(tenant_id)
         progress(1, 1)
+
+
+class Originals:
+    """What pseudonyms of a tenant stand for, in files."""
+
+    follows = False
+
+    def __init__(self, mappings: FileMappings, name: str) -> None:
+        self.name = name
+        self._mappings = mappings
+
+    async def count(self, tenant_id: str) -> int:
+        return self._mappings.count(tenant_id)
+
+    async def destroy(self, tenant_id: str, progress: Progress) -> None:
+        total = self._mappings.count(tenant_id)
+        await asyncio.to_thread(self._mappings.destroy, tenant_id)
+        progress(total, total)
 
 
 async def _value(pool: Pool, statement: str, parameters: Sequence[Any]) -> int:

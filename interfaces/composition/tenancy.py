@@ -35,7 +35,7 @@ from infrastructure.tenancy.sources import (
     SavedSearches,
     SnapshotStates,
 )
-from infrastructure.tenancy.stores import BucketKeys, FoldedStates, JobKeys, Rows
+from infrastructure.tenancy.stores import BucketKeys, FoldedStates, JobKeys, Originals, Rows
 from interfaces.composition.access_log import awaiting_access, tending_access
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.models import indexing
@@ -55,7 +55,7 @@ def sources(side: WriteSide) -> Sequence[Source]:
     """What an export has beside the ledger; a further thing that is kept is one line more."""
     pool = side.pool
     return (
-        PersonalValues(pool, side.keyring),
+        PersonalValues(pool, side.keyring, side.mappings),
         SnapshotStates(pool),
         SavedSearches(pool),
         JobsOf(pool),
@@ -85,7 +85,8 @@ def stores(side: WriteSide) -> Sequence[Store]:
             "events with search terms of personal values",
         ),
         JobKeys(pool, side.key_store, "keys of jobs"),
-        BucketKeys(side.key_store, "bucket keys of the tenant"),
+        Originals(side.mappings, "what pseudonyms stand for"),
+        BucketKeys(side.key_store, "keys of the tenant"),
     )
 
 
