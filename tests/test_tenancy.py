@@ -43,6 +43,7 @@ OF_A_WHOLE_CELL = {
     "infrastructure.event_store.framework.SELECT",
     "infrastructure.event_store.histories.LOAD",
     "infrastructure.event_store.histories.NEWEST",
+    "infrastructure.event_store.histories.NEWEST_OF",
 }
 
 _READS = re.compile(r"\b(?:from|join|into|update)\s+(?:only\s+)?([a-z_]+)", re.IGNORECASE)
