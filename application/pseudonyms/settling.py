@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
 
 from msgspec import Struct
 
 from application.erasure.ports import Owned, OwnedStore, Owner, Turns
 from application.pseudonyms.ports import Mappings
+from domain.privacy.sealing import Opened
 from domain.privacy.texts import disclosures
 
 
@@ -60,6 +63,31 @@ class SettleMappings:
         self, tenant_id: str, owners: Sequence[Owner]
     ) -> dict[Owner, Mapping[int, str]]:
         return {owner: await self._mappings.load(tenant_id, owner) for owner in owners}
+
+
+class ByOwner(Protocol):
+    """The personal values of one event, by the kind and the id of whose key hides them."""
+
+    async def by_owner(self, tenant_id: str, sequence: int) -> tuple[Mapping[Owner, Opened], bool]:
+        """And whether something is there that does not open. Raises KeyUnavailable."""
+        ...
+
+
+class Originals:
+    """What is kept apart of one event, for who deletes all that is disclosed of it."""
+
+    def __init__(self, disclosed: ByOwner, settle: SettleMappings) -> None:
+        self._disclosed = disclosed
+        self._settle = settle
+
+    @asynccontextmanager
+    async def going(self, tenant_id: str, sequence: int) -> AsyncIterator[None]:
+        """Around its deletion: they go after it. Raises KeyUnavailable, Unavailable."""
+        owners, _ = await self._disclosed.by_owner(tenant_id, sequence)
+        replaced = [owner for owner, opened in owners.items() if opened.replaced]
+        yield
+        if replaced:
+            await self._settle.checked(tenant_id, replaced)
 
 
 def _wanted(kept: Mapping[int, str], owned: Owned | None) -> Mapping[int, str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from application.holds.choke import ChokePoint, Held
 from application.ports import Accepted, Clock, Door, Outcome, Refused, Statement
+from application.pseudonyms.settling import Originals
 from application.snapshots.ports import SnapshotRow, SnapshotStore
 from domain.audit.acts import Doer
 from domain.errors import NotFound
@@ -28,12 +29,14 @@ class DeleteSnapshot:
         door: Door,
         store: SnapshotStore,
         choke: ChokePoint,
+        originals: Originals,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._door = door
         self._store = store
         self._choke = choke
+        self._originals = originals
         self._clock = clock
         self._random_bytes = random_bytes
 
@@ -58,7 +61,8 @@ class DeleteSnapshot:
             draft = self._tombstone(tenant_id, doer, row)
             return await self._door.submit([draft], beside=beside, unless_moved=held.guard)
 
-        (outcome,) = await self._choke.past(tenant_id, [row.order_id], attempt)
+        async with self._originals.going(tenant_id, row.sequence):
+            (outcome,) = await self._choke.past(tenant_id, [row.order_id], attempt)
         if isinstance(outcome, Refused):
             raise outcome.error
         return isinstance(outcome, Accepted)

@@ -16,7 +16,7 @@ from application.erasure.rounds import Rounds
 from application.erasure.running import Renewing, RunErasure
 from application.jobs.asking import Jobs
 from application.pseudonyms.replacing import Pseudonyms, Replacing
-from application.pseudonyms.settling import SettleMappings
+from application.pseudonyms.settling import Originals, SettleMappings
 from application.retention.duties import Duties
 from application.search.searching import Search
 from domain.search.hashing import TermHash
@@ -95,6 +95,11 @@ def changing(side: WriteSide) -> ChangeValues:
 def settling(side: WriteSide) -> SettleMappings:
     """What makes the originals of pseudonyms agree with the database."""
     return SettleMappings(owned_values(side), side.mappings, PostgresTurns(side.pool))
+
+
+def originals(side: WriteSide) -> Originals:
+    """What goes of the originals of pseudonyms, with what they were of."""
+    return Originals(side.disclosures, settling(side))
 
 
 def replacing(side: WriteSide) -> Replacing:

@@ -24,7 +24,7 @@ from infrastructure.privacy.keyring import bucket_of
 from infrastructure.retention.evaluations import StoredEvaluations
 from infrastructure.search.secret import search_key
 from interfaces.composition.connections import clock
-from interfaces.composition.erasing import deleting, owned_values, terms_of_values
+from interfaces.composition.erasing import deleting, originals, owned_values, terms_of_values
 from interfaces.composition.searching import choke_point
 from interfaces.composition.writing import WriteSide
 from projections.retention.due import DueQueries
@@ -36,7 +36,9 @@ def retaining(side: WriteSide) -> EvaluatePolicy:
     search = Search(SearchQueries(side.pool, TermHash(search_key(side.settings.data_dir))))
     holds, histories = choke_point(side, search), Histories(side.pool)
     due, store = DueQueries(side.pool, side.reader), owned_values(side)
-    delete_snapshot = DeleteSnapshot(side.door, side.snapshots, holds, clock, os.urandom)
+    delete_snapshot = DeleteSnapshot(
+        side.door, side.snapshots, holds, originals(side), clock, os.urandom
+    )
     let_go = LetGo(side.acts, due, holds, histories, store, deleting(side), delete_snapshot)
     rewrap = Rewrap(side.pool, side.key_store)
     settle = Settle(histories, store, rewrap, terms_of_values(side), bucket_of)

@@ -40,7 +40,7 @@ from infrastructure.key_store import durable
 from interfaces.composition.access_log import logging_access
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.endings import on_release
-from interfaces.composition.erasing import asking_for_erasure, erase_again
+from interfaces.composition.erasing import asking_for_erasure, erase_again, originals
 from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
@@ -136,7 +136,12 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             verify=proving.verify,
             capture=side.capture,
             delete_snapshot=DeleteSnapshot(
-                side.door, side.snapshots, choke_point(side, asking.search), clock, os.urandom
+                side.door,
+                side.snapshots,
+                choke_point(side, asking.search),
+                originals(side),
+                clock,
+                os.urandom,
             ),
             holds=ManageHolds(side.acts, asking.search, clock, on_release(side, jobs)),
             policies=managing_policies(side),

@@ -242,6 +242,18 @@ async def test_values_without_originals_are_not_put_back_and_the_job_says_so(sho
     assert (await created(shop, "evt_1"))["customer"]["email"].startswith("pn-")
 
 
+async def test_with_a_snapshot_goes_what_its_pseudonyms_stand_for(shop: Shop) -> None:
+    await told(shop)
+    await pseudonymize(shop, "cust_ann")
+    events = await mappings_of(shop).load(shop.tenant, ("order", "ann_1"))
+    deleted = await shop.as_role("admin").delete(f"{BASE}/snapshots/snap")
+    assert deleted.status_code == 204, deleted.text
+    left = await mappings_of(shop).load(shop.tenant, ("order", "ann_1"))
+    assert len(events.keys() - left.keys()) == 1
+    await put_back(shop, "cust_ann")
+    assert (await created(shop, "evt_1"))["customer"] == ANN
+
+
 async def test_who_is_erased_goes_though_the_originals_are_lost(shop: Shop) -> None:
     await told(shop)
     await pseudonymize(shop, ANN["email"])
