@@ -35,20 +35,25 @@ select k.kind, k.subject, k.key_id, k.bucket, k.bucket_key_id, k.wrapped, d.sequ
    and k.kind = 'actor' and k.wrapped is not null
 """
 STATES = "select sequence, state from events where tenant_id = %s and sequence = any(%s::bigint[])"
-DELETE_ROWS = "delete from disclosures where tenant_id = %s and key_id = %s::uuid"
 DELETE_THESE = """
 delete from disclosures
  where tenant_id = %s and key_id = %s::uuid and sequence = any(%s::bigint[])
 """
+# A key goes when nothing is left of what it hides. What came since that was loaded, as an actor's
+# next act does, has no fact yet: it stays until somebody looks again.
+_EMPTY = """
+   and not exists (select from disclosures d
+                    where d.tenant_id = k.tenant_id and d.key_id = k.key_id)
+"""
 # The row of an order stays, without its key: later values of the order get no disclosure.
-EMPTY_KEY = """
-update data_keys set wrapped = null
- where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
+EMPTY_KEY = f"""
+update data_keys k set wrapped = null
+ where k.tenant_id = %s and k.kind = %s and k.subject = %s and k.key_id = %s::uuid{_EMPTY}
 """
 # Who acts or reads again is recorded anew, under another key: that is another request's to erase.
-DELETE_KEY = """
-delete from data_keys
- where tenant_id = %s and kind = %s and subject = %s and key_id = %s::uuid
+DELETE_KEY = f"""
+delete from data_keys k
+ where k.tenant_id = %s and k.kind = %s and k.subject = %s and k.key_id = %s::uuid{_EMPTY}
 """
 DELETE_READS = "delete from access_log_personal where tenant_id = %s and key_id = %s::uuid"
 # All or nothing: nothing, if there are not the very rows that were loaded. What an actor does
@@ -140,7 +145,7 @@ class StoredOwned:
         key_id = str(owned.key_id)
         of_order = owned.owner[0] == "order"
         return [
-            (DELETE_ROWS, (tenant_id, key_id)),
+            (DELETE_THESE, (tenant_id, key_id, BigintColumn(list(owned.texts)))),
             (DELETE_READS, (tenant_id, key_id)),
             (EMPTY_KEY if of_order else DELETE_KEY, (tenant_id, *owned.owner, key_id)),
         ]

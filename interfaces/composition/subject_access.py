@@ -7,7 +7,7 @@ from application.erasure.finding import FindSubject
 from application.pseudonyms.replacing import Pseudonyms
 from application.search.searching import Search
 from application.subject_access.answering import AnswerAccess
-from application.subject_access.keeping import LegalHolds
+from application.subject_access.keeping import LegalHolds, RetentionPolicies
 from application.subject_access.ports import Keeping
 from application.subject_access.reading import Held
 from infrastructure.erasure.lines import StoredLines
@@ -23,7 +23,10 @@ PATIENCE = 2.0
 def giving_access(side: WriteSide, search: Search, access_log: AccessLog) -> AnswerAccess:
     """An API process's. A further ground on which data is kept is one line more."""
     orders = OrderQueries(side.pool)
-    keeping: tuple[Keeping, ...] = (LegalHolds(choke_point(side, search)),)
+    keeping: tuple[Keeping, ...] = (
+        LegalHolds(choke_point(side, search)),
+        RetentionPolicies(side.acts),
+    )
     held = Held(
         events=side.reader,
         hidden=side.disclosures,

@@ -121,3 +121,17 @@ async def test_an_event_that_went_meanwhile_does_not_come_back(
     await deleting.erase_some(owned, 1)
     assert "second" not in await deleting.notes()
     assert await deleting.rows() == 1
+
+
+async def test_what_came_since_stays_with_its_key_until_somebody_looks_again(
+    deleting: Deleting, database_url: str, key_store: FileKeyStore, tenant: str
+) -> None:
+    """No fact tells of it."""
+    owned = await deleting.load()
+    async with committing(database_url, key_store) as door:
+        accepted(await door.submit([personal("e-third", "ord_1", tenant, note="third")]))
+    await deleting.erase(owned)
+    assert await deleting.notes() == {"third"}
+    await deleting.erase(await deleting.load())
+    assert await deleting.notes() == set()
+    assert await deleting.rows() == 0

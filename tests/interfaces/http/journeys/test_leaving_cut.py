@@ -41,7 +41,7 @@ STEPS = (
     "personal values\n",
     "saved searches\n",
     "keys of jobs\n",
-    "bucket keys of the tenant\n",
+    "keys of the tenant\n",
     "checked: ",
 )
 """What is told of each, so that it is known where a kill comes."""
@@ -93,7 +93,7 @@ async def test_what_was_killed_at_any_step_goes_on(
     for store in ("personal values", "rejected lines of jobs", "saved searches", "keys of jobs"):
         (line,) = [one for one in said.splitlines() if one.endswith(f" 0 {store}")]
         assert int(line.split(" ")[1]) > 0, line
-    assert "destroyed 1024 0 bucket keys of the tenant" in said
+    assert "destroyed 1024 0 keys of the tenant" in said
 
 
 async def test_its_export_is_asked_for_once_destroying_has_begun(
