@@ -89,6 +89,19 @@ async def test_files_are_for_their_owner_and_tell_nothing(
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+async def test_of_a_tenant_that_leaves_no_file_is_left(
+    mappings: FileMappings, tmp_path: Path
+) -> None:
+    for owner in (ORDER, ACTOR):
+        await mappings.keep("acme", owner, {1: "mine"})
+    await mappings.keep("umbrella", ORDER, {1: "theirs"})
+    assert mappings.count("acme") == 2
+    mappings.destroy("acme")
+    mappings.destroy("acme")
+    assert (mappings.count("acme"), mappings.count("umbrella")) == (0, 1)
+    assert len(files(tmp_path)) == 1
+
+
 async def test_without_its_key_a_file_tells_nothing(
     mappings: FileMappings, key_store: FileKeyStore
 ) -> None:
