@@ -7,6 +7,7 @@ Everything lies in data/demo; remove that directory to begin anew.
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
@@ -153,6 +154,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        "make demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     sys.exit(main())
