@@ -147,7 +147,7 @@ async def test_a_killed_workers_job_goes_on_with_the_next(
     with subprocess.Popen(script, cwd=ROOT, env=env) as child:  # noqa: ASYNC220  # starts at once
 
         async def began() -> bool:
-            return diary.exists()
+            return diary.exists() and bool(diary.read_text())
 
         try:
             await until(began)
