@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 
 from application.ports import KeyStore
+from infrastructure.erasure.turns import AWAIT
 from infrastructure.postgres.arrays import BytesColumn, IntColumn, TextColumn, UuidColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.privacy.keyring import seal, unseal
@@ -72,6 +73,8 @@ class Rewrap:
         self._key_store.rotate_buckets(tenant_id, buckets)
         current = {bucket: self._key_store.bucket(tenant_id, bucket) for bucket in sorted(buckets)}
         async with connection.transaction():
+            # Who changes values makes keys before it has that lock, and commits them in its turn.
+            await connection.execute(AWAIT, (tenant_id,))
             await connection.execute(BARRIER)
         wrapped = 0
         while rows := await self._stale(connection, tenant_id, current):

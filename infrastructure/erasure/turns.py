@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 from domain.errors import Unavailable
 from infrastructure.postgres.connect import Pool, store_errors
 
+_LOCK = "hashtextextended('personal values ' || %s, 0)"
 # It falls with the transaction: whatever becomes of who has it.
-TAKE = "select pg_try_advisory_xact_lock(hashtextextended('personal values ' || %s, 0))"
+TAKE = f"select pg_try_advisory_xact_lock({_LOCK})"
+# For a transaction that goes on once who has it has committed.
+AWAIT = f"select pg_advisory_xact_lock({_LOCK})"
 _PAUSE = 0.05
 _PATIENCE = 30.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from application.erasure.ports import Owned
 from infrastructure.erasure.erasures import StoredErasures
 from infrastructure.erasure.owned import StoredOwned
+from infrastructure.erasure.rewrapping import Rewrap
+from infrastructure.erasure.turns import PostgresTurns
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool
 from infrastructure.privacy.disclosures import StoredDisclosures
-from infrastructure.privacy.keyring import Keyring
+from infrastructure.privacy.keyring import Keyring, bucket_of
 from infrastructure.pseudonyms.mappings import FileMappings
 from tests.infrastructure.event_store.kit import accepted, committing, fresh, personal
 
@@ -135,3 +138,18 @@ async def test_what_came_since_stays_with_its_key_until_somebody_looks_again(
     await deleting.erase(await deleting.load())
     assert await deleting.notes() == set()
     assert await deleting.rows() == 0
+
+
+async def test_a_key_that_is_made_while_its_bucket_is_renewed_is_not_lost(
+    deleting: Deleting, pool: Pool, key_store: FileKeyStore, tenant: str
+) -> None:
+    """Another job of the tenant renews the bucket before this one commits."""
+    owned = await deleting.load()
+    async with PostgresTurns(pool).taken(tenant):
+        digests = {1: set(owned.opened[1])}
+        statements = deleting.store.erasing_some(tenant, owned, digests)
+        renewing = asyncio.ensure_future(Rewrap(pool, key_store)(tenant, [bucket_of(ORDER[1])]))
+        await asyncio.wait([renewing], timeout=1)  # it would be through by now
+        await StoredErasures(pool).execute(statements)
+    await renewing
+    assert await deleting.notes() == {"second"}
