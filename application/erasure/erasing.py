@@ -47,6 +47,11 @@ class Erased(Struct):
     policies: int = 0
 
     @property
+    def hold_ids(self) -> set[str]:
+        """The holds that were met."""
+        return {one for some in (*self.retained.values(), self.holds) for one in some}
+
+    @property
     def is_free(self) -> bool:
         """Whether nothing is under a hold."""
         return not self.retained and not self.holds
@@ -55,6 +60,10 @@ class Erased(Struct):
     def is_whole(self) -> bool:
         """Whether nothing was retained."""
         return self.is_free and not self.kept
+
+    def look_again(self) -> None:
+        """All of it is asked for anew: holds may have ended."""
+        self.retained, self.holds = {}, []
 
     def took(self, deletions: Sequence[Deletion]) -> None:
         """These are committed."""
@@ -127,6 +136,14 @@ class EraseOwners:
                 return
         raise Unavailable("this order changes all the time; it is tried again")
 
+    async def has_ended(self, tenant_id: str, erased: Erased) -> bool:
+        """Whether a hold that was met holds no more, and nobody was told of this job then. Raises
+        Unavailable."""
+        if not erased.hold_ids:
+            return False
+        active = {hold.hold_id for hold in (await self._holds.over(tenant_id, [])).active}
+        return not erased.hold_ids <= active
+
     async def actor(self, tenant_id: str, job_id: str, actor_id: str, into: Erased) -> None:
         """Erase what the keys of an actor hide: addresses, programs, reasons why something was
         read; or note the holds over the person.
@@ -158,6 +175,8 @@ class EraseOwners:
     ) -> bool:
         """False if something has moved since it was planned, or these are too many at once."""
         held = await self._holds.over(tenant_id, list(orders))
+        for order_id in orders:
+            into.retained.pop(order_id, None)
         into.retained.update((order_id, list(of)) for order_id, of in held.by_order.items())
         free = [order_id for order_id in orders if order_id not in held.by_order]
         streams = {order_id: originator(tenant_id, order_id) for order_id in free}

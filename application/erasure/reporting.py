@@ -88,12 +88,11 @@ def _told(duty: Duty) -> dict[str, Any]:
 
 
 def _waits_for(erased: Erased) -> dict[str, Any]:
-    hold_ids = {one for some in (*erased.retained.values(), erased.holds) for one in some}
     duties = erased.kept.values()
     policy_ids = {one for duty in duties for one in duty.policy_ids}
     first_us = min((duty.first_us for duty in duties), default=None)
     return {
-        "hold_ids": sorted(hold_ids),
+        "hold_ids": sorted(erased.hold_ids),
         "policy_ids": sorted(policy_ids),
         "policies_version": erased.policies,
         "duty_over_at": None if first_us is None else format_us(first_us),

@@ -13,7 +13,7 @@ from domain.erasure.subjects import Subject
 from domain.orders.events import decode_body
 
 _ROUNDS = 5
-"""How often what came in meanwhile is looked for."""
+"""How often what came in meanwhile is looked for, and what a hold held that has ended."""
 
 
 class Finds(Protocol):
@@ -34,11 +34,13 @@ class Rounds:
     async def __call__(self, run: Run, subject: Subject, erased: Erased, facts: Facts) -> Found:
         """All that was found, whether anything of it was to be done. Raises Unavailable,
         KeyUnavailable."""
-        found = Found([], await self._earlier(run.job.tenant_id, facts), None)
+        tenant_id = run.job.tenant_id
+        found = Found([], await self._earlier(tenant_id, facts), None)
         for _ in range(_ROUNDS):
             before = erased.values
+            erased.look_again()
             found = await self._round(run, subject, erased, found)
-            if erased.values == before:
+            if erased.values == before and not await self._erase.has_ended(tenant_id, erased):
                 break
         return found
 

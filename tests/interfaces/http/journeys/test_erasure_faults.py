@@ -107,3 +107,29 @@ async def test_an_event_that_comes_while_it_is_planned_is_erased_too(
     assert event["payload"] == {"note": {"erased": True}}
     verified = await shop.read("/events/between/verify", "admin")
     assert verified["verified"], verified
+
+
+@pytest.mark.parametrize("at", [("order", "ann_2"), ("reader", "cust_ann")])
+async def test_what_a_hold_that_ends_meanwhile_held_is_erased_and_not_told_as_retained(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, at: tuple[str, str]
+) -> None:
+    """It ends while the order beside it is planned, or after all that is free is gone."""
+    await told(shop)
+    admin = shop.as_role("admin")
+    body = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
+    hold_id = (await admin.post(f"{BASE}/legal-hold", json=body)).json()["hold_id"]
+    real = StoredOwned.load
+    released: list[httpx.Response] = []
+
+    async def released_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
+        loaded = await real(self, tenant_id, owners)
+        if tenant_id == shop.tenant and not released and at in owners:
+            released.append(await admin.delete(f"{BASE}/legal-hold/{hold_id}"))
+        return loaded
+
+    monkeypatch.setattr(StoredOwned, "load", released_meanwhile)
+    report = (await erase(shop, "cust_ann"))["result"]
+    assert [one.status_code for one in released] == [204]
+    assert report["orders"] == {"found": 2, "erased": 2, "retained": 0}
+    assert report["waits_for"]["hold_ids"] == []
+    assert "Ann Marlow" not in (await shop.get("/orders/ann_1/timeline", "admin")).text
