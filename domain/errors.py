@@ -8,7 +8,8 @@
     ├── NotFound                   no such thing in this tenant
     ├── Conflict                   the id is taken by something with other content
     │   ├── EventConflict
-    │   └── OnHold                 a legal hold forbids it
+    │   ├── OnHold                 a legal hold forbids it
+    │   └── MustBeKept             a retention policy forbids it, for it is bound to keep
     ├── AccessError
     │   ├── Unauthenticated        a token that does not hold
     │   │   └── TokenMissing       none at all
@@ -121,6 +122,14 @@ class OnHold(Conflict):
 
 
 _MOST_TOLD = 5
+
+
+class MustBeKept(Conflict):
+    """A retention policy must keep this."""
+
+    def __init__(self, policy_ids: Sequence[str]) -> None:
+        named = ", ".join(policy_ids[:_MOST_TOLD])
+        super().__init__(f"Nothing was deleted: it must be kept by the duty of {named}.")
 
 
 class AccessError(OrderHistoryError):

@@ -13,13 +13,14 @@ from application.holds.choke import ChokePoint
 from application.holds.choke import Held as HeldOrders
 from application.ports import OrderHistories
 from application.retention.dry_runs import holding
+from application.retention.duties import InForce
 from application.retention.evaluating import policy_of
 from application.retention.ports import Due, DueSnapshot
 from application.snapshots.deleting import DeleteSnapshot
 from domain.audit.acts import Doer
 from domain.erasure.facts import Ground
 from domain.erasure.places import Value
-from domain.errors import NotFound, OnHold, Unavailable
+from domain.errors import MustBeKept, NotFound, OnHold, Unavailable
 from domain.ledger.append import Unmoved
 from domain.privacy.disclosing import REDACTED
 from domain.privacy.sealing import history_originator, originator
@@ -51,13 +52,14 @@ class Held(Struct):
 
 class Running(Struct):
     """A run of a policy: by which job, for whom, and what it left. policy: as it was last looked
-    at; guard: the version of the tenant's policies then."""
+    at; guard: the version of the tenant's policies then; now_us: what was due then is meant."""
 
     tenant_id: str
     job_id: str
     doer: Doer
     policy: Policy
     guard: Unmoved
+    now_us: int
     held: Held = field(default_factory=Held)
 
     @property
@@ -142,8 +144,8 @@ class LetGo:
 
     async def snapshot(self, running: Running, one: DueSnapshot) -> bool:
         """Let go of a snapshot, or of what is personal in it; whether that was done. If not, it is
-        under holds, which are noted, or somebody else was faster. Raises Unavailable,
-        KeyUnavailable."""
+        under holds, which are noted, or a policy keeps it that was made meanwhile, or somebody else
+        was faster. Raises PolicyGone, NotEnabled, Unavailable, KeyUnavailable."""
         redacts = running.policy.rule.action == "redact"
         try:
             return await (self._redacted if redacts else self._deleted)(running, one)
@@ -155,9 +157,11 @@ class LetGo:
     async def _deleted(self, running: Running, one: DueSnapshot) -> bool:
         """Raises OnHold."""
         await self._free(running.tenant_id, one)
+        if await self._is_kept(running, one):
+            return False
         try:
             return await self._delete_snapshot(running.tenant_id, running.doer, one.snapshot_id)
-        except NotFound:
+        except (NotFound, MustBeKept):
             return False
 
     async def _redacted(self, running: Running, one: DueSnapshot) -> bool:
@@ -165,6 +169,8 @@ class LetGo:
         tenant_id, stream = running.tenant_id, originator(running.tenant_id, one.order_id)
         for _ in range(_ATTEMPTS):
             held = await self._free(tenant_id, one)
+            if await self._is_kept(running, one):
+                return False
             version = await self._histories.newest_version(stream)
             loaded = await self._store.load(tenant_id, [("order", one.order_id)])
             loaded += await self._store.of_actors(tenant_id, [one.sequence])
@@ -176,8 +182,13 @@ class LetGo:
             guards = [*held.guard, *running.guard, (stream.bytes, version)]
             if await self._delete(tenant_id, running.ground, deletions, guards):
                 return bool(deletions)
-            await self.refreshed(running)
         raise Unavailable("this order changes all the time; it is tried again")
+
+    async def _is_kept(self, running: Running, one: DueSnapshot) -> bool:
+        """By the policies as they are now, which the guard is of from here on."""
+        policies = await self.refreshed(running)
+        in_force = InForce(running.guard[0], policies.duties(), running.now_us)
+        return bool(in_force.keeps_snapshot(one.captured_us))
 
     async def _free(self, tenant_id: str, one: DueSnapshot) -> HeldOrders:
         """Asked before it is tried, so that what is held each day is not refused each day. Raises

@@ -59,7 +59,7 @@ class RunPolicy:
         """The report. Raises NotLetGo; PolicyGone, NotEnabled, if it was changed meanwhile;
         Unavailable, KeyUnavailable."""
         job = run.job
-        running = Running(job.tenant_id, job.job_id, Doer(job.submitted_by), policy, ())
+        running = Running(job.tenant_id, job.job_id, Doer(job.submitted_by), policy, (), now_us)
         of_snapshots = policy.rule.applies_to == "snapshots"
         walk = self._snapshots if of_snapshots else self._events
         left = Left(items=int(job.result.get("snapshots", 0)))

@@ -1,4 +1,4 @@
-"""Deleting snapshots, as far as no legal hold forbids it."""
+"""Deleting snapshots, as far as no legal hold and no duty to keep forbids it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import msgspec
 from application.holds.choke import ChokePoint, Held
 from application.ports import Accepted, Clock, Door, Outcome, Refused, Statement
 from application.pseudonyms.settling import Originals
+from application.retention.duties import Duties
 from application.snapshots.ports import SnapshotRow, SnapshotStore
 from domain.audit.acts import Doer
-from domain.errors import NotFound
+from domain.errors import MustBeKept, NotFound
 from domain.holds.holds import Hold
 from domain.orders.events import Draft
 from domain.snapshots.events import deleted
@@ -22,13 +23,15 @@ ASKED = "snapshot.delete"
 
 
 class DeleteSnapshot:
-    """State and tombstone go and come in one transaction, at the choke point's guard."""
+    """State and tombstone go and come in one transaction, at the guards of the choke point
+    and of the duties."""
 
     def __init__(
         self,
         door: Door,
         store: SnapshotStore,
         choke: ChokePoint,
+        duties: Duties,
         originals: Originals,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
@@ -36,6 +39,7 @@ class DeleteSnapshot:
         self._door = door
         self._store = store
         self._choke = choke
+        self._duties = duties
         self._originals = originals
         self._clock = clock
         self._random_bytes = random_bytes
@@ -44,7 +48,7 @@ class DeleteSnapshot:
         """Remove the state and its personal values; leave a tombstone. Whether it was still there
         when that was done. Raises NotFound; OnHold
         while the order or the state's customer is held, and then the ledger has that it was asked;
-        Unavailable."""
+        MustBeKept while it is too young for a duty; Unavailable."""
         row = await self._store.get(tenant_id, snapshot_id)
         if row is None:
             raise NotFound("there is no such snapshot")
@@ -58,8 +62,12 @@ class DeleteSnapshot:
             if holds:
                 what = f"snapshot/{snapshot_id}"
                 raise await self._choke.refuse(tenant_id, doer, what, ASKED, holds)
+            in_force = await self._duties.in_force(tenant_id)
+            if kept := in_force.keeps_snapshot(row.captured_us):
+                raise MustBeKept([policy_id for policy_id, _ in kept])
             draft = self._tombstone(tenant_id, doer, row)
-            return await self._door.submit([draft], beside=beside, unless_moved=held.guard)
+            guards = [*held.guard, in_force.guard]
+            return await self._door.submit([draft], beside=beside, unless_moved=guards)
 
         async with self._originals.going(tenant_id, row.sequence):
             (outcome,) = await self._choke.past(tenant_id, [row.order_id], attempt)

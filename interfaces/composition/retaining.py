@@ -6,6 +6,7 @@ import os
 
 from application.jobs.asking import Jobs
 from application.retention.dry_runs import DryRun
+from application.retention.duties import Duties
 from application.retention.evaluating import EvaluatePolicy
 from application.retention.letting_go import LetGo
 from application.retention.managing import ManagePolicies
@@ -37,7 +38,13 @@ def retaining(side: WriteSide) -> EvaluatePolicy:
     holds, histories = choke_point(side, search), Histories(side.pool)
     due, store = DueQueries(side.pool, side.reader), owned_values(side)
     delete_snapshot = DeleteSnapshot(
-        side.door, side.snapshots, holds, originals(side), clock, os.urandom
+        side.door,
+        side.snapshots,
+        holds,
+        Duties(side.acts, clock),
+        originals(side),
+        clock,
+        os.urandom,
     )
     let_go = LetGo(side.acts, due, holds, histories, store, deleting(side), delete_snapshot)
     rewrap = Rewrap(side.pool, side.key_store)

@@ -23,6 +23,7 @@ from application.orders.record import RecordEvent
 from application.orders.tail import Tail
 from application.orders.validate import ValidateEvents
 from application.orders.views import Viewer
+from application.retention.duties import Duties
 from application.snapshots.computing import RequestSnapshot
 from application.snapshots.deleting import DeleteSnapshot
 from domain.access.api_keys import ApiKeys
@@ -139,6 +140,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
                 side.door,
                 side.snapshots,
                 choke_point(side, asking.search),
+                Duties(side.acts, clock),
                 originals(side),
                 clock,
                 os.urandom,

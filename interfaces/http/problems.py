@@ -90,6 +90,7 @@ KINDS: dict[type[OrderHistoryError], Kind] = {
     errors.NotFound: Kind("not-found", 404, "Not found"),
     errors.Conflict: Kind("conflict", 409, "The id is taken by other content"),
     errors.OnHold: Kind("on-hold", 409, "It is under a legal hold"),
+    errors.MustBeKept: Kind("must-be-kept", 409, "A retention policy must keep it"),
     errors.EventConflict: Kind("event-conflict", 409, "The event is recorded with other content"),
     errors.TooLarge: Kind("too-large", 413, "The body is too large"),
     errors.Invalid: Kind("invalid", 422, "The request is not valid"),

@@ -162,7 +162,8 @@ async def get_snapshot(request: ApiRequest) -> ASGIApp:
 )  # fmt: skip
 async def delete_snapshot(request: ApiRequest) -> ASGIApp:
     """The state and its personal values go; that it was there stays. Under a legal hold it is 409,
-    naming the holds; that it was asked for is then on the ledger."""
+    naming the holds; that it was asked for is then on the ledger. So it is while the duty of a
+    retention policy keeps it."""
     await request.services.delete_snapshot(
         request.caller.tenant_id, request.doer, request.path_value("snapshot_id")
     )

@@ -68,6 +68,7 @@ def name(request: ApiRequest) -> str:
         (errors.NotFound(), 404, "not-found"),
         (errors.Conflict(), 409, "conflict"),
         (EventConflict("e1", ["/payload/a"]), 409, "event-conflict"),
+        (errors.MustBeKept(["policy_1"]), 409, "must-be-kept"),
         (errors.OnHold([HoldNamed("hold_1", "case_1")]), 409, "on-hold"),
         (errors.HoldsMoved(), 503, "unavailable"),
         (errors.TooLarge(), 413, "too-large"),

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interfaces.http.journeys.house import House, Shop
+from application.snapshots.deleting import DeleteSnapshot
+from domain.audit.acts import Doer
+from tests.interfaces.http.journeys.house import BASE, House, Shop
 from tests.interfaces.http.journeys.retaining import (
     CREATED,
     MAIL,
     SNAPSHOTS,
+    asked,
+    changed,
     enabled,
+    ended,
     jobs_of,
     made,
     old_key,
@@ -59,3 +64,40 @@ async def test_of_snapshots_what_is_personal_is_redacted(shop: Shop, house: Hous
     assert new[0] != key[0]
     assert new[1] != key[1]
     assert (await report(shop, policy, dry_run=False))["snapshots"] == 0
+
+
+async def test_nobody_deletes_a_snapshot_that_a_duty_keeps(shop: Shop) -> None:
+    await snapshot(shop, "snap_1", customer={"id": "cust_1", "email": MAIL})
+    policy = await made(shop, SNAPSHOTS, retain_for="P50Y", duty=True)
+    client = shop.as_role("admin")
+    refused = await client.delete(f"{BASE}/snapshots/snap_1")
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith("/must-be-kept")
+    assert policy["policy_id"] in refused.json()["detail"]
+    assert (await shop.get("/snapshots/snap_1", "admin")).status_code == 200
+    await client.delete(f"{BASE}/retention/policies/{policy['policy_id']}")
+    assert (await client.delete(f"{BASE}/snapshots/snap_1")).status_code == 204
+
+
+async def test_a_run_stops_at_once_when_its_policy_is_disabled(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        await snapshot(shop, f"snap_{number}", customer={"id": "cust_1", "email": MAIL})
+    policy = await enabled(shop, await made(shop, SNAPSHOTS))
+    real = DeleteSnapshot.__call__
+    deleted: list[str] = []
+
+    async def disabled_then(
+        self: DeleteSnapshot, tenant_id: str, doer: Doer, snapshot_id: str
+    ) -> bool:
+        done = await real(self, tenant_id, doer, snapshot_id)
+        if tenant_id == shop.tenant:
+            deleted.append(snapshot_id)
+            await changed(shop, policy, enabled=False)
+        return done
+
+    monkeypatch.setattr(DeleteSnapshot, "__call__", disabled_then)
+    job = await ended(shop, await asked(shop, policy, dry_run=False))
+    assert (job["status"], deleted) == ("failed", ["snap_1"])
+    assert "not enabled" in job["errors"][0]["detail"]
