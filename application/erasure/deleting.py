@@ -1,7 +1,8 @@
 """Changing personal values, as a rule deleting them: in one transaction with the facts that tell of
 it, and written down in the journal around that.
 
-    journal: begun ──▶ the door: facts, changes beside them, under the guards
+    journal: begun ──▶ originals kept apart, of what gets pseudonyms
+                   ──▶ the door: facts, changes beside them, under the guards
                    ──▶ what is kept of pseudonyms settled ──▶ journal: done
 
 Whoever decides what goes asks the choke point first, and gives the guard of its answer.
@@ -108,11 +109,11 @@ class ChangeValues:
             random_bytes=self._random_bytes,
         )
         async with self._turns.taken(tenant_id):
+            await self._journal.begin(tenant_id, entries)
             statements: list[Statement] = []
             for deletion, entry in zip(deletions, entries, strict=True):
                 statements += await change(tenant_id, deletion)
                 statements.append(self._erasures.noting(tenant_id, entry.entry_id, told=True))
-            await self._journal.begin(tenant_id, entries)
             done = await self._submitted(drafts, statements, guards)
             await self._settle(tenant_id, [one.owned.owner for one in deletions])
             if done:

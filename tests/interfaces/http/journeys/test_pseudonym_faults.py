@@ -107,16 +107,21 @@ async def test_what_was_committed_though_nobody_heard_of_it_is_found(
     assert (await created(shop, "evt_1"))["customer"] == ANN
 
 
-async def test_originals_that_a_killed_attempt_left_go_with_the_next_start(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("store", "method"), [(ChangeValues, "_submitted"), (StoredOwned, "rewriting")]
+)
+async def test_originals_that_a_killed_attempt_left_go_with_the_next_start(
+    shop: Shop, store: type, method: str
+) -> None:
     """Kept apart, and never replaced: the order was put under a hold before the next attempt."""
     await told(shop)
     settings, killed = shop.house.settings, RuntimeError("killed")
 
-    async def kill(self: ChangeValues, *_: Any) -> bool:
+    def kill(*_: Any) -> None:
         raise killed
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ChangeValues, "_submitted", kill)
+        patched.setattr(store, method, kill)
         body = {"subject_id": "cust_ann"}
         path = f"{BASE}/gdpr/pseudonymize"
         made = await shop.as_role("admin").post(path, json=body)
