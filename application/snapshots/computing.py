@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from application.erasure.ports import Turns
 from application.jobs.asking import Jobs
 from application.jobs.ports import Job, Submitted, new_job_id
 from application.jobs.running import Finished, Run
@@ -100,20 +101,23 @@ class RequestSnapshot:
 
 
 class ComputeSnapshot:
-    """Folds the order and keeps the state. Run twice, it keeps what the first run made."""
+    """Folds the order and keeps the state. Run twice, it keeps what the first run made. Nobody
+    changes personal values meanwhile: what was erased since it was folded would come back."""
 
-    def __init__(self, capture: CaptureSnapshot) -> None:
+    def __init__(self, capture: CaptureSnapshot, turns: Turns) -> None:
         self._capture = capture
+        self._turns = turns
 
     async def __call__(self, run: Run) -> Finished:
         job = run.job
-        row = await self._capture.compute(
-            job.tenant_id,
-            job.submitted_by,
-            job.request["order_id"],
-            snapshot_id_of(job),
-            question_of(job.request),
-        )
+        async with self._turns.taken(job.tenant_id):
+            row = await self._capture.compute(
+                job.tenant_id,
+                job.submitted_by,
+                job.request["order_id"],
+                snapshot_id_of(job),
+                question_of(job.request),
+            )
         return Finished(
             {
                 "snapshot_id": row.snapshot_id,

@@ -22,6 +22,7 @@ from application.watching.scheduled import Scheduled
 from domain.errors import OrderHistoryError
 from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from domain.times import SECOND
+from infrastructure.erasure.turns import PostgresTurns
 from infrastructure.event_store.notifier import channel
 from infrastructure.event_store.snapshotting import Snapshotter
 from infrastructure.jobs.runner import JobRunner
@@ -69,7 +70,7 @@ def handlers(side: WriteSide) -> dict[str, Handler]:
     """What does the jobs of each kind; a new kind is one line more."""
     return {
         BULK_INGEST: BulkIngest(side.recording, side.spool, side.job_cipher),
-        SNAPSHOT_COMPUTE: ComputeSnapshot(side.capture),
+        SNAPSHOT_COMPUTE: ComputeSnapshot(side.capture, PostgresTurns(side.pool)),
         ERASURE: erasing(side),
         RETENTION: retaining(side),
         PSEUDONYMISATION: pseudonymising(side),

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from application.erasure.ports import Owned
+from application.snapshots.capture import CaptureSnapshot
 from domain.errors import Unavailable
 from infrastructure.erasure.owned import StoredOwned
 from infrastructure.erasure.rewrapping import Rewrap
@@ -133,3 +134,30 @@ async def test_what_a_hold_that_ends_meanwhile_held_is_erased_and_not_told_as_re
     assert report["orders"] == {"found": 2, "erased": 2, "retained": 0}
     assert report["waits_for"]["hold_ids"] == []
     assert "Ann Marlow" not in (await shop.get("/orders/ann_1/timeline", "admin")).text
+
+
+async def test_a_snapshot_that_is_computed_meanwhile_brings_nothing_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was folded of what is erased before it is kept."""
+    await told(shop)
+    real = CaptureSnapshot._keep
+    erasing: list[asyncio.Future[Any]] = []
+
+    async def erased_meanwhile(self: CaptureSnapshot, *given: Any) -> Any:
+        if not erasing:
+            erasing.append(asyncio.ensure_future(erase(shop, ANN["email"])))
+            await asyncio.wait(erasing, timeout=3)  # it would be over by now
+        return await real(self, *given)
+
+    monkeypatch.setattr(CaptureSnapshot, "_keep", erased_meanwhile)
+    body = {"order_id": "ben_1", "snapshot_id": "folded"}
+    made = await shop.as_role("investigator").post(f"{BASE}/snapshots/compute", json=body)
+    assert made.status_code == 202, made.text
+    path = f"{BASE}/snapshots/folded"
+    while (answer := await shop.as_role("admin").get(path)).status_code == 404:
+        await asyncio.sleep(0.05)
+    await erasing[0]
+    answer = await shop.as_role("admin").get(path)
+    assert ANN["email"] not in answer.text
+    assert (await erasing[0])["status"] == "succeeded"
