@@ -11,8 +11,10 @@ from application.holds.ending import TellEndings
 from application.holds.managing import ManageHolds
 from application.search.searching import Search
 from domain.access.caller import Caller
+from domain.audit.acts import Doer
 from domain.errors import Unavailable
 from domain.holds.holds import STREAM
+from domain.tenancy.closing import Closing
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.tenants import TenantsHaving
 from infrastructure.postgres.connect import Pool
@@ -70,6 +72,15 @@ async def test_a_new_worker_tells_what_one_before_it_may_have_lost(
     for _ in range(2):
         await telling(world, pool, waiting)()
     assert waiting.of(tenant) == ["h1", "h1"]
+
+
+async def test_who_has_left_waits_for_nothing(world: World, pool: Pool) -> None:
+    tenant, waiting = fresh("left"), Waiting()
+    await world.place(tenant, "h1", order("a"))
+    await world.release(tenant, "h1")
+    await world.acts.act(tenant, Doer("ops"), Closing, lambda one: one.close(tenant, None))
+    await telling(world, pool, waiting)()
+    assert waiting.of(tenant) == []
 
 
 async def test_what_could_not_be_told_is_told_again(world: World, pool: Pool) -> None:

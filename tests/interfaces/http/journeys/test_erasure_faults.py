@@ -18,6 +18,7 @@ from infrastructure.erasure.rewrapping import Rewrap
 from projections.search.erasing import ErasedTerms
 from tests.infrastructure.ledger.cell import until
 from tests.interfaces.http.journeys.house import BASE, Shop
+from tests.interfaces.http.journeys.retaining import ended
 from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, found, told
 
 pytestmark = pytest.mark.anyio
@@ -154,10 +155,9 @@ async def test_a_snapshot_that_is_computed_meanwhile_brings_nothing_back(
     body = {"order_id": "ben_1", "snapshot_id": "folded"}
     made = await shop.as_role("investigator").post(f"{BASE}/snapshots/compute", json=body)
     assert made.status_code == 202, made.text
-    path = f"{BASE}/snapshots/folded"
-    while (answer := await shop.as_role("admin").get(path)).status_code == 404:
-        await asyncio.sleep(0.05)
+    assert (await ended(shop, made.json()))["status"] == "succeeded"
     await erasing[0]
-    answer = await shop.as_role("admin").get(path)
+    answer = await shop.get("/snapshots/folded", "admin")
+    assert answer.status_code == 200
     assert ANN["email"] not in answer.text
     assert (await erasing[0])["status"] == "succeeded"
