@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -82,7 +83,7 @@ class FindSubject:
         if await self._orders.left_out(tenant_id):
             raise Unavailable("the read models lack events that they could not take; see `doctor`")
         if subject.email is not None:
-            alias = self._pseudonym(tenant_id, subject.email)
+            alias = await asyncio.to_thread(self._pseudonym, tenant_id, subject.email)
             addresses = subject.email, alias
             asked = [read_ident(one, exact=True, personal=True) for one in addresses]
             node: Node = Any(tuple(asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from application.audit.acts import Acts
@@ -40,14 +41,14 @@ class RequestPseudonyms:
             after["reason"] = asked.reason
         act = Act(requested(kind), f"{kind}/{job_id}", None, after)
         await self._acts.act(tenant_id, doer, lambda: Request(job_id, kind), lambda _: act)
-        return await self._jobs.submit(
-            job_of(
-                subjects,
-                tenant_id,
-                job_id,
-                caller.subject,
-                self._clock(),
-                asked.subject,
-                kind=kind,
-            )
+        job = await asyncio.to_thread(
+            job_of,
+            subjects,
+            tenant_id,
+            job_id,
+            caller.subject,
+            self._clock(),
+            asked.subject,
+            kind=kind,
         )
+        return await self._jobs.submit(job)

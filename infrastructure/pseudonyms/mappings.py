@@ -50,8 +50,7 @@ class FileMappings:
         self._lock = lock
 
     async def load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
-        content = durable.read(self._path(tenant_id, owner))
-        return {} if content is None else self._open(tenant_id, content).texts
+        return await asyncio.to_thread(self._load, tenant_id, owner)
 
     async def keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
         # A flush takes milliseconds, in which the worker has other things to do.
@@ -70,6 +69,10 @@ class FileMappings:
     def _files(self, tenant_id: str) -> list[Path]:
         """With those that a killed writer has left half written."""
         return list((self._directory / tenant_id).glob(f"*{_ENDING}*"))
+
+    def _load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
+        content = durable.read(self._path(tenant_id, owner))
+        return {} if content is None else self._open(tenant_id, content).texts
 
     def _keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:
         path = self._path(tenant_id, owner)
