@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from application.erasure.requests import ERASURE, SealedSubjects, job_of
-from application.jobs.asking import Jobs
+from application.jobs.asking import Jobs, under_way
 from application.jobs.ports import Job, JobStore, new_job_id
 from application.ports import Clock, Tenants
 from application.retention.duties import Duties
@@ -38,11 +38,14 @@ class ResumeErasures:
         self._subjects = subjects
         self._clock = clock
 
-    async def released(self, tenant_id: str, hold_id: str) -> None:
+    async def released(self, tenant_id: str, hold_id: str) -> bool:
         """Called any number of times: the job for an earlier one and a hold is made once."""
+        # Before looking at those that are over: none slips through between the two.
+        over = not await under_way(self._store, tenant_id, self._kind)
         async for job, waits_for in self.waiting(tenant_id):
             if hold_id in waits_for["hold_ids"]:
                 await self.resume(job, hold_id)
+        return over
 
     async def waiting(self, tenant_id: str) -> AsyncIterator[tuple[Job, dict[str, Any]]]:
         """The ended jobs that something was in the way of, and what they wait for. Some of them may

@@ -13,12 +13,13 @@ from domain.holds.holds import STREAM, Holds
 class OnRelease(Protocol):
     """What goes on once a hold has ended."""
 
-    async def released(self, tenant_id: str, hold_id: str) -> None:
+    async def released(self, tenant_id: str, hold_id: str) -> bool:
         """Called once the end is committed, by the process that released it; and for every hold
         that has ended, expired ones too, by each worker, once or more: so it must be able to take
         any number of calls for a hold, at once and long after, whether or not anything waits. What
-        goes on asks the choke point again: another hold may be in its way. Raises Unavailable: it
-        is called again."""
+        goes on asks the choke point again: another hold may be in its way. Whether all that waited
+        for it is told: what is under way may have met the hold, and says so only once it is over;
+        until then a worker calls again. Raises Unavailable: it is called again."""
         ...
 
 
@@ -47,9 +48,8 @@ class TellEndings:
                 key = tenant_id, hold.hold_id
                 if key in self._told or hold.status(self._clock()) == "active":
                     continue
-                for told in self._on_release:
-                    await told.released(*key)
-                self._told.add(key)
+                if all([await one.released(*key) for one in self._on_release]):
+                    self._told.add(key)
                 count += 1
         return count
 

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from time import monotonic
 
-from application.jobs.ports import Job, JobQueue, JobStore, Status, Submitted
+from application.jobs.ports import LIVE, Job, JobQueue, JobStore, Status, Submitted
 from domain.access.caller import Caller
 from domain.access.permissions import Permission
 from domain.errors import Invalid, NotFound, Unavailable
@@ -96,3 +96,11 @@ def _submitted(asked: Job, made: Job) -> Submitted:
     if (made.kind, made.request) != (asked.kind, asked.request):
         raise Invalid.field(IDEMPOTENCY_KEY, "was used for another request; send a new key")
     return Submitted(made, replayed=made.job_id != asked.job_id)
+
+
+async def under_way(store: JobStore, tenant_id: str, kind: str) -> bool:
+    """Whether a job of the tenant of this kind is not over yet. Raises Unavailable."""
+    for status in LIVE:  # in the order in which a job has them, so that none slips through
+        if await store.listed(tenant_id, kind=kind, status=status, limit=1):
+            return True
+    return False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from application.audit.acts import Acts
-from application.jobs.asking import Jobs
+from application.jobs.asking import Jobs, under_way
 from application.jobs.ports import Job, JobStore
 from application.ports import Clock, Tenants
 from application.retention.ports import LastEvaluations
-from application.retention.requests import job_of
+from application.retention.requests import RETENTION, job_of
 from domain.retention.policies import Policies, Policy
 from domain.times import format_us
 
@@ -53,8 +53,10 @@ class ResumeRetention:
         self._evaluations = evaluations
         self._clock = clock
 
-    async def released(self, tenant_id: str, hold_id: str) -> None:
+    async def released(self, tenant_id: str, hold_id: str) -> bool:
         """Called any number of times: the job for a hold and a policy is made once."""
+        # Before looking at those that are over: none slips through between the two.
+        over = not await under_way(self._store, tenant_id, RETENTION)
         policies = await enabled(self._acts, tenant_id)
         lasts = await self._evaluations.of(tenant_id, [one.policy_id for one in policies])
         for policy in policies:
@@ -65,6 +67,7 @@ class ResumeRetention:
             if job is not None and hold_id in _holds(job):
                 when = f"after {hold_id}"
                 await _submitted(self._jobs, tenant_id, policy, self._clock(), when)
+        return over
 
 
 async def enabled(acts: Acts, tenant_id: str) -> list[Policy]:

@@ -7,17 +7,25 @@ from typing import Any, cast
 
 import pytest
 
+from application.erasure.requests import ERASURE, SealedSubjects, job_of
+from application.erasure.resuming import ResumeErasures
 from application.holds.ending import TellEndings
 from application.holds.managing import ManageHolds
+from application.jobs.asking import Jobs
+from application.jobs.ports import new_job_id
 from application.search.searching import Search
 from domain.access.caller import Caller
 from domain.audit.acts import Doer
+from domain.erasure.subjects import Subject
 from domain.errors import Unavailable
 from domain.holds.holds import STREAM
 from domain.tenancy.closing import Closing
 from infrastructure.event_store.committer import Committer
 from infrastructure.event_store.tenants import TenantsHaving
+from infrastructure.jobs.store import PostgresJobStore
+from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool
+from interfaces.composition.endings import FoundByItself
 from tests.application.holds.kit import ANN, World, order
 from tests.domain.ledger.drafts import draft
 from tests.infrastructure.event_store.kit import fresh
@@ -26,17 +34,20 @@ pytestmark = pytest.mark.anyio
 
 
 class Waiting:
-    """Notes what it is told; fails as often as it is told to."""
+    """Notes what it is told; fails, or has something under way at each ending, as often as it is
+    told to."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, under_way: int = 0) -> None:
         self.failures = failures
+        self.under_way = under_way
         self.told: list[tuple[str, str]] = []
 
-    async def released(self, tenant_id: str, hold_id: str) -> None:
+    async def released(self, tenant_id: str, hold_id: str) -> bool:
         if self.failures:
             self.failures -= 1
             raise Unavailable
         self.told.append((tenant_id, hold_id))
+        return self.told.count((tenant_id, hold_id)) > self.under_way
 
     def of(self, tenant: str) -> list[str]:
         return [hold_id for told, hold_id in self.told if told == tenant]
@@ -92,6 +103,43 @@ async def test_what_could_not_be_told_is_told_again(world: World, pool: Pool) ->
         await tell()
     await tell()
     assert waiting.of(tenant) == ["h1"]
+
+
+async def test_it_is_told_until_nothing_is_under_way_that_met_the_hold(
+    world: World, pool: Pool
+) -> None:
+    tenant, waiting = fresh("under-way"), Waiting(under_way=2)
+    await world.place(tenant, "h1", order("a"))
+    await world.release(tenant, "h1")
+    tell = telling(world, pool, waiting)
+    for _ in range(5):
+        await tell()
+    assert waiting.of(tenant) == ["h1"] * 3
+
+
+async def test_a_job_that_ends_after_the_hold_it_met_is_gone_on_with(
+    world: World, pool: Pool, key_store: FileKeyStore
+) -> None:
+    tenant, store = fresh("late-end"), PostgresJobStore(pool, world.clock)
+    subjects = SealedSubjects(key_store)
+    ann = Subject("cust_ann")
+    job = job_of(subjects, tenant, new_job_id(), "ann", world.clock(), ann, "order_data", ERASURE)
+    jobs = Jobs(store, FoundByItself())
+    resume = ResumeErasures(jobs, store, subjects, world.clock)
+    tell = TellEndings(world.acts, TenantsHaving(pool, STREAM), world.clock, [resume])
+    await world.place(tenant, "h1", order("a"))
+    await store.create(job)
+    await store.begin(tenant, job.job_id)
+    await world.release(tenant, "h1")
+    await tell()
+    waits = {"hold_ids": ["h1"], "duty_over_at": None, "policies_version": 0}
+    world.clock.now_us += 5
+    await store.finish(tenant, job.job_id, "succeeded", result={"waits_for": waits})
+    await tell()
+    again, earlier = await store.listed(tenant, kind=ERASURE)
+    assert (again.status, earlier.job_id) == ("queued", job.job_id)
+    assert subjects.open(again) == ann
+    await store.finish(tenant, again.job_id, "succeeded")
 
 
 async def test_a_release_tells_at_once_and_is_released_whatever_waits(world: World) -> None:
