@@ -109,6 +109,8 @@ class LeaveTenant:
         Remains where the stores are not empty after all."""
         leaving = self._leavings.of(tenant_id)
         if leaving is None:
+            if place.manifest() is None:
+                place.check_new()  # while nothing is done that cannot be undone
             closed = await self._close(tenant_id, doer, reason)
             tell(f"closed: sequence {closed.sequence}, {format_us(closed.closed_us)}")
             leaving = await self._exported(tenant_id, closed, place, tell, progress)

@@ -107,6 +107,10 @@ class ExportPlace(Protocol):
         """That of the whole export that is there; None: there is none."""
         ...
 
+    def check_new(self) -> None:
+        """Whether an export can be written there; raises as `new` would."""
+        ...
+
     def new(self) -> AbstractContextManager[Bundle]:
         """An export to be written: there whole and flushed after the block, or not at all."""
         ...

@@ -58,7 +58,7 @@ def new_bundle(directory: Path, *, kept: bool = False) -> Iterator[BundleDirecto
     Raises ExportRefused for a directory that is not empty, is a mount point or no directory.
     """
     target = directory.resolve()
-    _refuse_what_is_there(directory, target)
+    refuse_what_is_there(directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f"{target.name}.{os.getpid()}{_INCOMPLETE}")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -67,7 +67,7 @@ def new_bundle(directory: Path, *, kept: bool = False) -> Iterator[BundleDirecto
         with ExitStack() as files:
             bundle = BundleDirectory(fresh, files)
             yield bundle
-        _refuse_what_is_there(directory, target)  # it may have come meanwhile
+        refuse_what_is_there(directory)  # it may have come meanwhile
         if kept:
             _flush(fresh)
         fresh.rename(target)
@@ -88,7 +88,9 @@ def _flush(directory: Path) -> None:
     durable.flush_directory(directory)
 
 
-def _refuse_what_is_there(directory: Path, target: Path) -> None:
+def refuse_what_is_there(directory: Path) -> None:
+    """Raises ExportRefused for a directory that is not empty, is a mount point or no directory."""
+    target = directory.resolve()
     if target.exists() and not target.is_dir():
         raise ExportRefused(f"{directory} is no directory; name a new or empty one")
     if target.is_dir() and any(target.iterdir()):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from application.tenancy.exporting import MANIFEST
 from infrastructure.key_store import durable
-from infrastructure.ledger.bundles import BundleDirectory, new_bundle
+from infrastructure.ledger.bundles import BundleDirectory, new_bundle, refuse_what_is_there
 
 CERTIFICATE = "certificate.txt"
 
@@ -26,6 +26,10 @@ class ExportDirectory:
             return (self._directory / MANIFEST).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def check_new(self) -> None:
+        """Raises ExportRefused for a directory that is neither new nor empty."""
+        refuse_what_is_there(self._directory)
 
     @contextmanager
     def new(self) -> Iterator[BundleDirectory]:

@@ -278,6 +278,11 @@ async def test_what_is_refused(house: House, shop: Shop, tmp_path: Path) -> None
     assert "is not the tenant" in ended.stderr
     ended = await off_board(shop, directory, "--by", "ann@example.org")
     assert ended.returncode == 2
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    ended = await off_board(shop, tmp_path / "full")
+    assert (ended.returncode, ended.stdout) == (1, ""), "it is not closed before its export can be"
+    assert "is not empty" in ended.stderr
     body = {"target": "order", "target_id": "ord_1", "case_id": "case_77"}
     held = await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body)
     ended = await off_board(shop, directory)
