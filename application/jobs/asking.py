@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
+
+from msgspec import structs
 
 from application.jobs.ports import LIVE, Job, JobQueue, JobStore, Status, Submitted
 from domain.access.caller import Caller
@@ -21,11 +24,15 @@ _POLL_MOST = 0.5
 
 class Jobs:
     """A caller sees the jobs that it submitted, or with `jobs.read` all of its tenant. What it may
-    not see is not there: NotFound, as for a job that never was."""
+    not see is not there: NotFound, as for a job that never was. results: by kinds of jobs whose
+    results name orders, the right that shows them to who has not submitted the job."""
 
-    def __init__(self, store: JobStore, queue: JobQueue) -> None:
+    def __init__(
+        self, store: JobStore, queue: JobQueue, results: Mapping[str, Permission] | None = None
+    ) -> None:
         self._store = store
         self._queue = queue
+        self._results = results or {}
 
     async def submit(self, job: Job) -> Submitted:
         """Make the job durable and wake a worker; or give back the one that the same request made
@@ -51,7 +58,14 @@ class Jobs:
         own = job is not None and job.submitted_by == caller.subject
         if job is None or not (own or caller.may(Permission.JOBS_READ)):
             raise NotFound
-        return job
+        return self._shown(caller, job)
+
+    def _shown(self, caller: Caller, job: Job) -> Job:
+        """Without its result, where that is not for the caller."""
+        needed = self._results.get(job.kind)
+        if needed is None or job.submitted_by == caller.subject or caller.may(needed):
+            return job
+        return structs.replace(job, result={})
 
     async def listed(
         self,
@@ -63,7 +77,7 @@ class Jobs:
         limit: int = 50,
     ) -> list[Job]:
         """The jobs that the caller may see, the newest first; `before` as in the JobStore."""
-        return await self._store.listed(
+        found = await self._store.listed(
             caller.tenant_id,
             submitted_by=None if caller.may(Permission.JOBS_READ) else caller.subject,
             kind=kind,
@@ -71,6 +85,7 @@ class Jobs:
             before=before,
             limit=limit,
         )
+        return [self._shown(caller, job) for job in found]
 
     async def wait(self, job: Job, seconds: float) -> Job:
         """The job when it is over, or as it stands after so many seconds (at most MAX_WAIT)."""

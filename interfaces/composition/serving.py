@@ -13,6 +13,7 @@ from application.access.api_keys import KnowKeys, ManageApiKeys
 from application.access.authenticate import Authenticator, TokenVerifier
 from application.access.roles import ManageRoles
 from application.audit.newest import Newest
+from application.erasure.requests import ERASURE
 from application.holds.managing import ManageHolds
 from application.intake.fingerprint import Fingerprinter
 from application.intake.rejected import RejectedLines
@@ -24,11 +25,14 @@ from application.orders.tail import Tail
 from application.orders.validate import ValidateEvents
 from application.orders.views import Viewer
 from application.retention.duties import Duties
+from application.retention.requests import RETENTION
 from application.snapshots.computing import RequestSnapshot
 from application.snapshots.deleting import DeleteSnapshot
 from domain.access.api_keys import ApiKeys
+from domain.access.permissions import Permission
 from domain.access.roles import Roles
 from domain.errors import OrderHistoryError
+from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from infrastructure.access.jwks import JwksVerifier, check_source
 from infrastructure.access.key_uses import StoredKeyUses
 from infrastructure.access.local_issuer import ISSUER, LocalIssuer
@@ -68,6 +72,15 @@ class WrongIssuer(OrderHistoryError):
     """An issuer that is configured cannot be used."""
 
 
+RESULTS = {
+    ERASURE: Permission.ERASURE_MANAGE,
+    PSEUDONYMISATION: Permission.ERASURE_MANAGE,
+    REVERSAL: Permission.PSEUDONYMS_REVERSE,
+    RETENTION: Permission.RETENTION_READ,
+}
+"""Whose results name orders: operators, who see all jobs, see no order data."""
+
+
 @asynccontextmanager
 async def api(settings: Settings) -> AsyncIterator[Services]:
     """Connected, until left."""
@@ -81,7 +94,7 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(listener.close)
         queue = ProcrastinateQueue(settings.database_url, settings.cell, name="api queue")
         await stack.enter_async_context(queue.opened())
-        jobs = Jobs(side.jobs, queue)
+        jobs = Jobs(side.jobs, queue, RESULTS)
         verifier = await _verifier(settings, stack)
         cursor_key = _cursor_key(settings.data_dir)
         proving = proofs(side)

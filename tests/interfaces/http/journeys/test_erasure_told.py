@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.interfaces.http.journeys.house import Shop
+from tests.interfaces.http.journeys.house import BASE, Shop
 from tests.interfaces.http.journeys.test_erasure import erase, told
 
 pytestmark = pytest.mark.anyio
@@ -41,3 +41,15 @@ async def verify_ledger(shop: Shop, *options: str) -> tuple[int, list[str]]:
     )  # fmt: skip
     said, _ = await process.communicate()
     return process.returncode or 0, said.decode().splitlines()
+
+
+async def test_an_operator_sees_the_job_and_no_order_of_the_person(shop: Shop) -> None:
+    await told(shop)
+    hold = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
+    await shop.as_role("admin").post(f"{BASE}/legal-hold", json=hold)
+    job = await erase(shop, "cust_ann")
+    for path in (f"/jobs/{job['job_id']}", "/jobs"):
+        answer = await shop.as_role("operator").get(BASE + path)
+        assert job["job_id"] in answer.text
+        assert "ann_1" not in answer.text
+        assert "ann_1" in (await shop.as_role("admin").get(BASE + path)).text
