@@ -10,7 +10,7 @@ What an earlier attempt has erased is not disclosed any more, so it is not erase
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -37,8 +37,8 @@ _ATTEMPTS = 20
 
 class Erased(Struct):
     """What came of it. values: how many were erased, or changed, in this attempt; retained: order
-    -> the holds over it; holds: those over the person; kept: what retention policies keep of an
-    owner; policies: the version of their stream."""
+    -> the holds over it; holds: those over the person, or over orders in which they acted; kept:
+    what retention policies keep of an owner; policies: the version of their stream."""
 
     values: int = 0
     retained: dict[str, list[str]] = field(default_factory=dict)
@@ -146,18 +146,24 @@ class EraseOwners:
 
     async def actor(self, tenant_id: str, job_id: str, actor_id: str, into: Erased) -> None:
         """Erase what the keys of an actor hide: addresses, programs, reasons why something was
-        read; or note the holds over the person.
+        read; or note the holds over the person, and over orders in which they acted.
         What the actor does meanwhile is found by the next round."""
         for _ in range(_ATTEMPTS):
-            held = await self._holds.over(tenant_id, [])
+            owners = [("actor", actor_id), ("reader", actor_id)]
+            loaded = await self._store.load(tenant_id, owners)
+            states = await self._states(tenant_id, loaded)
+            orders = {at: decode_body(state).order_id for at, state in states.items()}
+            acted = dict.fromkeys(one for one in orders.values() if one is not None)
+            held = await self._holds.over(tenant_id, list(acted))
             into.holds = held.of_subject(actor_id)
             if into.holds:
                 return
-            owners = [("actor", actor_id), ("reader", actor_id)]
-            loaded = await self._store.load(tenant_id, owners)
+            into.holds = list(dict.fromkeys(one for of in held.by_order.values() for one in of))
             in_force = await self._duties.in_force(tenant_id)
             subject, whole = Subject(id=actor_id), {actor_id: True}
-            planned = await self._planned(tenant_id, loaded, subject, whole, in_force, into)
+            planned = self._planned(tenant_id, loaded, states, subject, whole, in_force, into)
+            stays = {at for at, order_id in orders.items() if order_id in held.by_order}
+            planned = [_but(one, stays) for one in planned]
             deletions = [one for one in planned if one.whole or one.values or one.beside]
             guards = [*held.guard, in_force.guard]
             if await self._change(tenant_id, Ground(self._type, job_id), deletions, guards):
@@ -185,7 +191,8 @@ class EraseOwners:
         if len(loaded) > 1 and sum(len(one.texts) for one in loaded) > MOST_EVENTS:
             return False
         in_force = await self._duties.in_force(tenant_id)
-        planned = await self._planned(tenant_id, loaded, subject, orders, in_force, into)
+        states = await self._states(tenant_id, loaded)
+        planned = self._planned(tenant_id, loaded, states, subject, orders, in_force, into)
         deletions = [one for one in planned if one.values or one.beside]
         touched = [streams[one.owned.owner[1]] for one in deletions]
         moving = [*held.guard, in_force.guard]
@@ -195,18 +202,20 @@ class EraseOwners:
         into.took(deletions)
         return True
 
-    async def _planned(
+    async def _states(self, tenant_id: str, loaded: Sequence[Owned]) -> Mapping[int, bytes]:
+        return await self._store.states(tenant_id, [at for one in loaded for at in one.texts])
+
+    def _planned(
         self,
         tenant_id: str,
         loaded: Sequence[Owned],
+        states: Mapping[int, bytes],
         subject: Subject,
         whole: Mapping[str, bool],
         in_force: InForce,
         into: Erased,
     ) -> list[Deletion]:
         into.policies = in_force.guard[1]
-        sequences = [at for one in loaded for at in one.texts]
-        states = await self._store.states(tenant_id, sequences)
         # By the alias where what pseudonyms stand for is lost: else the values are what they were.
         alias = None if subject.email is None else self._alias(tenant_id, subject.email)
         deletions = []
@@ -225,6 +234,14 @@ class EraseOwners:
 def _halves(orders: Mapping[str, bool]) -> tuple[dict[str, bool], dict[str, bool]]:
     items, middle = list(orders.items()), len(orders) // 2
     return dict(items[:middle]), dict(items[middle:])
+
+
+def _but(plan: Deletion, stays: Collection[int]) -> Deletion:
+    """Without what these events have of the owner."""
+    values = {at: some for at, some in plan.values.items() if at not in stays}
+    beside = {at: some for at, some in plan.beside.items() if at not in stays}
+    fewer = len(values) < len(plan.values) or len(beside) < len(plan.beside)
+    return Deletion(plan.owned, values, beside, plan.whole and not fewer)
 
 
 def _all(owned: Owned, states: Mapping[int, bytes], share: Share, *, whole: bool) -> Deletion:

@@ -3,12 +3,16 @@ directory, beside what was erased, which no backup holds and no restore removes.
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from application.tenancy.ports import Leaving
-from domain.errors import KeyUnavailable
+from domain.errors import Conflict, KeyUnavailable
 from infrastructure.erasure.journal import DIRECTORY, LEFT
 from infrastructure.key_store import durable
 
@@ -48,6 +52,22 @@ class FileLeavings:
         self._directory.mkdir(mode=0o700, exist_ok=True)
         with durable.locked(self._directory / ".lock"):
             durable.write(self._path(leaving.tenant_id), _encode(leaving))
+
+    @contextmanager
+    def alone(self, tenant_id: str) -> Iterator[None]:
+        """Of two that off-board a tenant at once, each would certify what the other one has left.
+        Raises Conflict while another process does it; a killed one's lock falls at once."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._directory / f"{tenant_id}.leaving"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict(f"tenant {tenant_id} is being off-boarded by another run") from None
+            yield
+        finally:
+            os.close(descriptor)
 
     def _path(self, tenant_id: str) -> Path:
         return self._directory / f"{tenant_id}{LEFT}"

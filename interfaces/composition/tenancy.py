@@ -22,6 +22,7 @@ from domain.privacy.sealing import history_originator
 from domain.tenancy.closing import Closing
 from domain.tenancy.quotas import Asked
 from infrastructure.event_store.histories import Histories
+from infrastructure.ledger.bundles import ExportRefused
 from infrastructure.postgres.connect import open_pool
 from infrastructure.tenancy.leavings import FileLeavings
 from infrastructure.tenancy.personal import PersonalValues
@@ -99,12 +100,20 @@ async def off_board(
     tell: Tell,
     progress: Progress,
 ) -> Left:
-    """Beside whatever runs. Raises as `LeaveTenant`."""
+    """Beside whatever runs. Raises as `LeaveTenant`; Conflict while another run does the same;
+    ExportRefused for a place beside the keys."""
+    _refuse_beside_keys(settings, directory)
     async with writing(settings, "off-board") as side:
         require_open(side.committer)
-        async with _leaving(side) as leave:
-            place = ExportDirectory(directory)
-            return await leave(tenant_id, doer, reason, place, tell, progress)
+        with FileLeavings(settings.data_dir).alone(tenant_id):
+            async with _leaving(side) as leave:
+                place = ExportDirectory(directory)
+                return await leave(tenant_id, doer, reason, place, tell, progress)
+
+
+def _refuse_beside_keys(settings: Settings, directory: Path) -> None:
+    if directory.resolve().is_relative_to(settings.data_dir.resolve()):
+        raise ExportRefused(f"{directory} is in the data directory, beside the keys; name another")
 
 
 @asynccontextmanager

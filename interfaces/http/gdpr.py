@@ -69,10 +69,11 @@ _ASKED: dict[int, Reply] = {
 async def request_erasure(request: ApiRequest) -> ASGIApp:
     """By customer id: all orders of that customer, what the customer did as an actor, and what
     events of other orders say of it. By email address: orders whose customer has it, and what is
-    said of who has it in orders of others. The values and their keys are destroyed, the keys of
-    all others wrapped anew, and every store is read again; the ledger and its proofs stay as they
-    are. What is under legal hold is retained, and listed. A request for the same person that is
-    under way is joined. Nothing found is a report that says so."""
+    said of who has it in orders of others; what they did as an actor goes by customer id alone. The
+    values and their keys are destroyed, the keys of all others wrapped anew, and every store is
+    read again; the ledger and its proofs stay as they are. What is under legal hold, or must be
+    kept by a retention policy, is retained, and listed. A request for the same person that is under
+    way is joined. Nothing found is a report that says so."""
     value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
     made = await request.services.erase(request.caller, request.doer, value)
     where = location("gdpr", made.job.job_id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import psycopg
 import pytest
 
-from tests.interfaces.http.journeys.house import Shop
+from tests.interfaces.http.journeys.house import BASE, Shop
 from tests.interfaces.http.journeys.test_erasure import erase, told
 
 pytestmark = pytest.mark.anyio
@@ -47,3 +50,33 @@ async def test_why_somebody_read_goes_with_them(shop: Shop) -> None:
             (shop.tenant,),
         ).fetchone()
     assert left == (0,)
+
+
+async def test_what_was_done_to_a_held_order_stays_as_long_as_that(shop: Shop) -> None:
+    """Also where the order is another's: evidence of who did what, from where."""
+    await told(shop)
+    done = {"actor_id": "cust_ann", "ip": "198.51.100.99"}
+    for order in ("ben_2", "ben_3"):
+        await shop.record(order, event_id=f"done_{order}", metadata=done)
+    admin = shop.as_role("admin")
+    hold = {"target": "order", "target_id": "ben_2", "case_id": "case_1"}
+    placed = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()
+    report = (await erase(shop, "cust_ann"))["result"]
+    assert report["retained"] == [
+        {"subject": True, "ground": "legal hold", "hold_ids": [placed["hold_id"]]}
+    ]
+    assert await address(shop, "done_ben_2") == "198.51.100.99"
+    assert await address(shop, "done_ben_3") == {"erased": True}
+    await admin.delete(f"{BASE}/legal-hold/{placed['hold_id']}")
+    for _ in range(600):
+        if await address(shop, "done_ben_2") == {"erased": True}:
+            break
+        await asyncio.sleep(0.05)
+    for event in ("done_ben_2", "done_ben_3", "evt_1"):
+        verified = await shop.read(f"/events/{event}/verify", "admin")
+        assert verified["verified"], verified
+    assert await address(shop, "done_ben_2") == {"erased": True}
+
+
+async def address(shop: Shop, event: str) -> Any:
+    return (await shop.read(f"/events/{event}", "admin"))["metadata"]["ip"]

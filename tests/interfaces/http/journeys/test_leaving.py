@@ -22,6 +22,7 @@ from domain.privacy.sealing import originator
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.tables import CELL
 from infrastructure.privacy.keyring import Keyring, KeyRow
+from infrastructure.tenancy.leavings import FileLeavings
 from tests.infrastructure.ledger.cell import until
 from tests.interfaces.cli.program import run
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
@@ -283,6 +284,14 @@ async def test_what_is_refused(house: House, shop: Shop, tmp_path: Path) -> None
     ended = await off_board(shop, tmp_path / "full")
     assert (ended.returncode, ended.stdout) == (1, ""), "it is not closed before its export can be"
     assert "is not empty" in ended.stderr
+    beside_keys = house.settings.data_dir / "export"
+    ended = await off_board(shop, beside_keys)
+    assert (ended.returncode, ended.stdout, beside_keys.exists()) == (1, "", False)
+    assert "in the data directory" in ended.stderr
+    with FileLeavings(house.settings.data_dir).alone(shop.tenant):
+        ended = await off_board(shop, directory)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "by another run" in ended.stderr
     body = {"target": "order", "target_id": "ord_1", "case_id": "case_77"}
     held = await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body)
     ended = await off_board(shop, directory)
