@@ -46,14 +46,22 @@ class Snapshotter:
         """Until cancelled. A database that is away is waited for."""
         while True:
             try:
-                connection = await asyncio.to_thread(self._connect)
-                with connection:
+                with await self._connected() as connection:
                     while True:
                         if not await asyncio.to_thread(self.turn, connection):
                             await asyncio.sleep(_LOOK_EVERY)
             except (psycopg.Error, OSError) as error:
                 log.warning("snapshots.away", error=type(error).__name__)
                 await asyncio.sleep(_LOOK_EVERY)
+
+    async def _connected(self) -> Connection[Any]:
+        """If this is cancelled meanwhile, what is opened is closed again."""
+        opening = asyncio.ensure_future(asyncio.to_thread(self._connect))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)
+            raise
 
     def turn(self, connection: Connection[Any]) -> bool:
         """Take the snapshots of the next span of positions; whether there was any."""
@@ -68,6 +76,11 @@ class Snapshotter:
                     take(ledger, originator_id, version)
         connection.execute(MOVE, (end, MODEL, start))
         return True
+
+
+def _close(opening: asyncio.Future[Connection[Any]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def take(ledger: OrderLedger, originator_id: UUID, version: int) -> bool:

@@ -217,9 +217,8 @@ async def test_what_is_held_is_retained_and_the_rest_goes(shop: Shop) -> None:
     placed = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()
     report = (await erase(shop, "cust_ann"))["result"]
     assert report["orders"] == {"found": 2, "erased": 1, "retained": 1}
-    assert report["retained"] == [
-        {"order_id": "ann_1", "ground": "legal hold", "hold_ids": [placed["hold_id"]]}
-    ]
+    held = {"ground": "legal hold", "hold_ids": [placed["hold_id"]]}
+    assert report["retained"] == [{"subject": True, **held}, {"order_id": "ann_1", **held}]
     assert "Ann Marlow" in (await shop.get("/orders/ann_1/timeline", "admin")).text
     assert "Ann Marlow" not in (await shop.get("/orders/ann_2/timeline", "admin")).text
     await admin.delete(f"{BASE}/legal-hold/{placed['hold_id']}")

@@ -243,9 +243,8 @@ async def test_what_is_held_is_retained_and_goes_on_after_the_release(shop: Shop
     hold_id = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()["hold_id"]
     report = await pseudonymize(shop, "cust_ann")
     assert report["orders"] == {"found": 2, "pseudonymised": 1, "retained": 1}
-    assert report["retained"] == [
-        {"order_id": "ann_1", "ground": "legal hold", "hold_ids": [hold_id]}
-    ]
+    held = {"ground": "legal hold", "hold_ids": [hold_id]}
+    assert report["retained"] == [{"subject": True, **held}, {"order_id": "ann_1", **held}]
     assert (await created(shop, "evt_1"))["customer"] == ANN
     assert (await created(shop, "evt_3"))["customer"] != ANN
     await admin.delete(f"{BASE}/legal-hold/{hold_id}")
