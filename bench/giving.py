@@ -53,7 +53,7 @@ def _events(orders: int) -> Iterator[bytes]:
         if nth == 0:
             kind = "order.created"
             customer = {"id": "cus_1", "email": "ada@example.com", "name": "Ada Example"}
-            payload = {"customer": customer, "shipping_address": _ADDRESS}  # type: ignore[dict-item]
+            payload = {"customer": customer, "shipping_address": _ADDRESS}  # type: ignore[dict-item]  # of two shapes
         yield msgspec.json.encode(
             {
                 "event_id": f"given-{number}",

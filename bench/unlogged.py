@@ -48,8 +48,8 @@ async def _api(settings: Settings) -> AsyncIterator[Services]:
 
 if __name__ == "__main__":
     # What noting the names, and reading the reason, costs counts as well.
-    setattr(views, "reveal", _unnoted)  # noqa: B010
-    setattr(revealing, "read_of", _unread)  # noqa: B010
+    setattr(views, "reveal", _unnoted)  # noqa: B010  # mypy refuses a plain assignment
+    setattr(revealing, "read_of", _unread)  # noqa: B010  # the same
     env = os.environ
     given = Settings(env["ORDER_HISTORY_DATABASE_URL"], Path(env["ORDER_HISTORY_DATA_DIR"]))
     sys.exit(run(lambda: _api(given), "127.0.0.1", int(sys.argv[1])))
