@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Protocol
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.errors import KeyUnavailable, OrderHistoryError
 from domain.ledger.append import Unmoved
@@ -93,7 +93,8 @@ class Door(Protocol):
 
 
 class StoredRow(Struct, frozen=True):
-    """One event as the event store holds it. `corrected_by`: event_ids, in sequence order."""
+    """One event as the event store holds it. `corrected_by`: event_ids, in sequence order.
+    `channel`: of its order, as it is now, where that was asked for."""
 
     position: int
     sequence: int
@@ -103,6 +104,7 @@ class StoredRow(Struct, frozen=True):
     ledger_hash: bytes
     state: bytes
     corrected_by: tuple[str, ...] = ()
+    channel: str | UnsetType | None = UNSET
 
 
 class Head(Struct, frozen=True):
@@ -116,9 +118,17 @@ class Head(Struct, frozen=True):
 class EventReader(Protocol):
     """Reads the event store itself. What is committed is seen; every method is safe at once."""
 
-    async def by_id(self, tenant_id: str, event_id: str) -> StoredRow | None: ...
+    async def by_id(
+        self, tenant_id: str, event_id: str, *, channel: bool = False
+    ) -> StoredRow | None:
+        """`channel`: with the channel of its order."""
+        ...
 
-    async def by_sequence(self, tenant_id: str, sequence: int) -> StoredRow | None: ...
+    async def by_sequence(
+        self, tenant_id: str, sequence: int, *, channel: bool = False
+    ) -> StoredRow | None:
+        """`channel`: with the channel of its order."""
+        ...
 
     async def bodies(self, tenant_id: str, positions: Sequence[int]) -> list[StoredRow]:
         """The tenant's events at these positions, in the order given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from application.ports import StoredRow
 from domain.access.caller import Caller
@@ -16,7 +16,7 @@ from domain.errors import NotFound
 from domain.orders.events import decode_body
 
 _Place = tuple[str, str, str | None]
-"""Source, type and order of an event."""
+"""Source and type of an event, and the channel of its order."""
 _Has = Callable[[str, str, str | None], bool]
 """Whether a reach has what is of a source, a type and a channel."""
 
@@ -80,13 +80,8 @@ class Sight:
     ) -> Sequence[StoredRow]:
         if reach.is_of_all_events:
             return rows
-        places = [_place(row) for row in rows]
-        channels = await self.channels(tenant_id, reach, {place[2] for place in places})
-        return [
-            row
-            for row, (source, event_type, order_id) in zip(rows, places, strict=True)
-            if has(source, event_type, channels.get(order_id))
-        ]
+        places = await self._places(tenant_id, reach, rows)
+        return [row for row, place in zip(rows, places, strict=True) if has(*place)]
 
     async def require(self, caller: Caller, permission: Permission, row: StoredRow) -> None:
         """Raises NotFound for an event that the caller may not see."""
@@ -108,18 +103,27 @@ class Sight:
     async def personal(self, caller: Caller, rows: Sequence[StoredRow]) -> Sequence[frozenset[str]]:
         """The classes of personal data that the caller may see of each event."""
         persons = caller.reach(Permission.PERSONAL_READ)
-        places = [_place(row) for row in rows]
-        channels = await self.channels(caller.tenant_id, persons, {place[2] for place in places})
-        return [
-            persons.personal(source, event_type, channels.get(order_id))
-            for source, event_type, order_id in places
-        ]
+        places = await self._places(caller.tenant_id, persons, rows)
+        return [persons.personal(*place) for place in places]
 
     async def personal_of_order(self, caller: Caller, order_id: str) -> frozenset[str]:
         """The classes of personal data that the caller may see of the whole order."""
         persons = caller.reach(Permission.PERSONAL_READ).of_whole_orders
         channels = await self.channels(caller.tenant_id, persons, {order_id})
         return persons.personal("", "", channels.get(order_id))
+
+    async def _places(
+        self, tenant_id: str, reach: Reach, rows: Sequence[StoredRow]
+    ) -> Sequence[_Place]:
+        bodies = [decode_body(row.state) for row in rows]
+        known = {
+            body.order_id: row.channel
+            for row, body in zip(rows, bodies, strict=True)
+            if row.channel is not UNSET
+        }
+        unknown = {body.order_id for body in bodies} - known.keys()
+        channels = {**known, **await self.channels(tenant_id, reach, unknown)}
+        return [(body.source, body.type, channels.get(body.order_id)) for body in bodies]
 
     async def channels(
         self, tenant_id: str, reach: Reach, order_ids: Collection[str | None]
@@ -131,8 +135,3 @@ class Sight:
         found: dict[str | None, str | None] = {}
         found.update(await self._orders.channels(tenant_id, ids))
         return found
-
-
-def _place(row: StoredRow) -> _Place:
-    body = decode_body(row.state)
-    return body.source, body.type, body.order_id

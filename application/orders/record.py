@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.access.seeing import Sight
 from application.orders.admitting import Admission
@@ -209,4 +209,4 @@ def stored_row(event: Recorded) -> StoredRow:
 
 def _unlinked(row: StoredRow) -> StoredRow:
     """Without links that came later: a replay answers what the first request was answered."""
-    return StoredRow(*(getattr(row, name) for name in row.__struct_fields__[:-1]))
+    return structs.replace(row, corrected_by=())

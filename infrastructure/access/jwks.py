@@ -74,7 +74,10 @@ class JwksVerifier:
 
     async def verify(self, token: str) -> Claims:
         """The claims of a token. Raises Unauthenticated; Unavailable when no key is at hand."""
-        signed = read_token(token)
+        return await self.verify_signed(read_token(token))
+
+    async def verify_signed(self, signed: SignedToken) -> Claims:
+        """The same of a token that was taken apart."""
         algorithm = check_algorithm(signed, self._issuer)
         check_signature(signed, await self._key_for(signed), algorithm)
         claims = read_claims(signed.payload, self._issuer, self._clock())

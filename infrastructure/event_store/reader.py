@@ -7,13 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import structs
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from application.ports import Head, StoredRow
 from domain.ledger.hashing import GENESIS
 from infrastructure.postgres.arrays import BigintColumn
-from infrastructure.postgres.connect import store_errors
+from infrastructure.postgres.connect import Pool, store_errors
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -28,8 +26,19 @@ select {_COLUMNS},
   from events e
 """
 
-BY_ID = _WITH_LINKS + "where tenant_id = %s and event_id = %s"
-BY_SEQUENCE = _WITH_LINKS + "where tenant_id = %s and sequence = %s"
+_ONE_BY_ID = "where tenant_id = %s and event_id = %s"
+_ONE_BY_SEQUENCE = "where tenant_id = %s and sequence = %s"
+BY_ID = _WITH_LINKS + _ONE_BY_ID
+BY_SEQUENCE = _WITH_LINKS + _ONE_BY_SEQUENCE
+# Beside the event, in the same trip. No column says whose an event is, and the read model may lag
+# behind, so it is read from the event itself.
+_CHANNEL = """
+select (select o.channel from orders o where o.tenant_id = e.tenant_id
+           and o.order_id = convert_from(e.state, 'UTF8')::json ->> 'order_id')
+  from events e
+"""
+CHANNEL_BY_ID = _CHANNEL + _ONE_BY_ID
+CHANNEL_BY_SEQUENCE = _CHANNEL + _ONE_BY_SEQUENCE
 AFTER = _WITH_LINKS + "where tenant_id = %s and sequence > %s order by sequence limit %s"
 OF_ORDERS = (
     _WITH_LINKS
@@ -65,16 +74,20 @@ select sequence, ledger_hash, received_us from events
 class Reader:
     """Implements `application.ports.EventReader` on a pool of connections of one cell."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def by_id(self, tenant_id: str, event_id: str) -> StoredRow | None:
-        rows = await self._select(BY_ID, (tenant_id, event_id))
-        return rows[0] if rows else None
+    async def by_id(
+        self, tenant_id: str, event_id: str, *, channel: bool = False
+    ) -> StoredRow | None:
+        statements = [BY_ID, CHANNEL_BY_ID] if channel else [BY_ID]
+        return await self._one(statements, tenant_id, event_id)
 
-    async def by_sequence(self, tenant_id: str, sequence: int) -> StoredRow | None:
-        rows = await self._select(BY_SEQUENCE, (tenant_id, sequence))
-        return rows[0] if rows else None
+    async def by_sequence(
+        self, tenant_id: str, sequence: int, *, channel: bool = False
+    ) -> StoredRow | None:
+        statements = [BY_SEQUENCE, CHANNEL_BY_SEQUENCE] if channel else [BY_SEQUENCE]
+        return await self._one(statements, tenant_id, sequence)
 
     async def bodies(self, tenant_id: str, positions: Sequence[int]) -> list[StoredRow]:
         if not positions:
@@ -113,15 +126,34 @@ class Reader:
                 row = await cursor.fetchone()
         return Head(*row) if row else Head(0, GENESIS, 0)
 
+    async def _one(
+        self, statements: Sequence[str], tenant_id: str, event: str | int
+    ) -> StoredRow | None:
+        with store_errors():
+            async with self._pool.wire() as wire:
+                part = wire.part()
+                answers = [part.run(statement, tenant_id, event) for statement in statements]
+                await part.done()
+        found, *channels = [answer.rows() for answer in answers]
+        if not found:
+            return None
+        row = _stored(found[0])
+        return structs.replace(row, channel=channels[0][0][0]) if channels else row
+
     async def _select(self, statement: str, parameters: Parameters) -> list[StoredRow]:
         rows = await self._rows(statement, parameters)
-        return [StoredRow(*(*row[:7], tuple(row[7] or ()))) for row in rows]
+        return list(map(_stored, rows))
 
     async def _rows(self, statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
         with store_errors():
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(statement, parameters, binary=True)
                 return await cursor.fetchall()
+
+
+def _stored(row: tuple[Any, ...]) -> StoredRow:
+    """An event of a statement _WITH_LINKS."""
+    return StoredRow(*(*row[:7], tuple(row[7] or ())))
 
 
 def in_order(rows: Sequence[tuple[Any, ...]], positions: Sequence[int]) -> list[StoredRow]:

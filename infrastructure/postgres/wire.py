@@ -148,9 +148,11 @@ class Part:
 
     def run(self, statement: str, *parameters: object) -> Answer:
         """Put a statement, with %s places, on its way. Parameters are columns, str, int, bytes or
-        None; a place whose type the server cannot infer needs a cast in the statement."""
+        None; a place whose type the server cannot infer needs a cast in the statement. Raises
+        psycopg.DataError for a text with U+0000 before anything is sent."""
+        values, formats = _dumped(parameters)
         name = self._wire.prepared(statement, self)
-        self._pg.send_query_prepared(name, *_dumped(parameters), pq.Format.BINARY)
+        self._pg.send_query_prepared(name, values, formats, pq.Format.BINARY)
         answer = Answer()
         self.answers.append(answer)
         return answer
@@ -204,6 +206,8 @@ def _dumped(parameters: Sequence[object]) -> tuple[list[bytes | None], list[int]
     formats: list[int] = []
     for one in parameters:
         if isinstance(one, (str, int)):
+            if isinstance(one, str) and "\0" in one:  # libpq would send what is before it alone
+                raise psycopg.DataError("a text for PostgreSQL cannot hold U+0000")
             values.append(str(one).encode())
             formats.append(pq.Format.TEXT)
             continue

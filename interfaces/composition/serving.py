@@ -36,7 +36,7 @@ from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from infrastructure.access.jwks import JwksVerifier, check_source
 from infrastructure.access.key_uses import StoredKeyUses
 from infrastructure.access.local_issuer import ISSUER, LocalIssuer
-from infrastructure.access.tokens import Issuer, VerifierByIssuer
+from infrastructure.access.tokens import Issuer, IssuerVerifier, VerifierByIssuer
 from infrastructure.event_store.listener import Listener
 from infrastructure.event_store.pages import Pages
 from infrastructure.event_store.recorded_ids import RecordedIds
@@ -205,7 +205,7 @@ async def _verifier(settings: Settings, stack: AsyncExitStack) -> TokenVerifier:
     check_issuers(settings)
     local = issuer(settings.data_dir)
     _ = local.key  # an unusable key file should stop the start, not the first request
-    verifiers: dict[str, TokenVerifier] = {ISSUER: local}
+    verifiers: dict[str, IssuerVerifier] = {ISSUER: local}
     for given in settings.issuers:
         remote = JwksVerifier(_issuer_of(given), given.jwks_url, clock)
         stack.push_async_callback(remote.aclose)

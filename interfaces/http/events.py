@@ -225,11 +225,12 @@ async def find_event(
     caller does not reach."""
     event_id = request.path_value(name)
     reader, tenant_id = request.services.reader, request.caller.tenant_id
+    channel = request.caller.reach(permission).knows_channels
     sequence = sequence_of(event_id)
     if sequence is None:
-        row = await reader.by_id(tenant_id, event_id)
+        row = await reader.by_id(tenant_id, event_id, channel=channel)
     else:
-        row = await reader.by_sequence(tenant_id, sequence)
+        row = await reader.by_sequence(tenant_id, sequence, channel=channel)
     if row is None:
         raise NotFound("there is no such event")
     await request.services.sight.require(request.caller, permission, row)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from domain.access.scope import ANYTHING, Reach
+from infrastructure.postgres.arrays import TextColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from projections.orders import statements as sql
 from projections.orders.filters import OrderFilters, given, type_filter
@@ -215,7 +216,7 @@ class OrderQueries:
 
     async def channels(self, tenant: str, order_ids: Sequence[str]) -> dict[str, str | None]:
         """The channel of each of these orders that are there, as it is now."""
-        rows = await self._rows(sql.CHANNELS, tenant, {"order_ids": list(order_ids)}, skewed=True)
+        rows = await self._rows(sql.CHANNELS, tenant, {"order_ids": TextColumn(order_ids)})
         return dict(rows)
 
     async def of_customer(self, tenant: str, customer_id: str) -> list[str]:

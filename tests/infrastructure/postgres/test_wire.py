@@ -37,6 +37,15 @@ async def test_parameters_come_back_as_they_are(wire: Wire) -> None:
     assert [answer.rows() for answer in answers] == [[row] for row in values]
 
 
+async def test_a_text_is_never_cut_at_its_null_character(wire: Wire) -> None:
+    part = wire.part()
+    with pytest.raises(psycopg.DataError, match=r"U\+0000"):
+        part.run(ECHO, "known\0more", 1, b"", 1)
+    answer = part.run(ECHO, "known", 1, b"", 1)
+    await part.done()
+    assert answer.rows() == [("known", 1, b"", 1)]
+
+
 @pytest.mark.parametrize(
     ("column", "kind"),
     [

@@ -98,7 +98,7 @@ def test_a_projection_is_a_child_of_the_request(tracer: Tracer, made: InMemorySp
     assert set(one.attributes) == {"order_history.model", "order_history.lag_seconds"}
     assert one.attributes["order_history.model"] == "orders"
     assert one.end_time is not None
-    assert one.attributes["order_history.lag_seconds"] == (one.end_time / 1e3 - 2_000_000) / 1e6
+    assert one.attributes["order_history.lag_seconds"] == (one.end_time // 1000 - 2_000_000) / 1e6
 
 
 def test_an_event_of_the_future_does_not_lag(tracer: Tracer, made: InMemorySpanExporter) -> None:

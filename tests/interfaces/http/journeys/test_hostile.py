@@ -19,6 +19,8 @@ PATHS = [
     (f"{BASE}/events/%2F", 404),
     (f"{BASE}/events/%2f%2F", 404),
     (f"{BASE}/events/%00", 404),
+    (f"{BASE}/events/evt_1%00", 404),
+    (f"{BASE}/events/evt_1%00x", 404),
     (f"{BASE}/events/a%0d%0aSet-Cookie:x", 404),
     (f"{BASE}/events/%1F", 404),
     (f"{BASE}/events/%ff%fe", 404),
