@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from interfaces.composition.serving import api
@@ -19,6 +21,8 @@ async def test_the_tail_cut(victim: Victim) -> None:
         client = restarted.client("admin", victim.tenant)
         answer = await client.post(f"{BASE}/events", json=victim.shop.event("ord_new"))
         assert answer.status_code == 503
-        assert "300 events of a tenant are signed and 290 are there" in answer.json()["detail"]
+        # One more where the service that was running noticed first: its alarm is an event too.
+        cut = r"300 events of a tenant are signed and 29[01] are there"
+        assert re.search(cut, answer.json()["detail"])
         assert "order-history ledger reopen" in answer.json()["detail"]
         assert (await client.get(f"{BASE}/orders/ord_7/timeline")).status_code == 200
