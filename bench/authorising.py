@@ -38,7 +38,7 @@ Requests = Callable[[int], list[bytes]]
 
 
 def authorising(ground: Ground, scale: Scale, say: Say) -> Iterator[Row]:
-    """What is added, for each way to be known; of a channel, that of the order is read beside the event."""
+    """What is added, for each way to be known. An order's channel is read beside the event."""
     with ground.installation() as settings, ExitStack() as stack:
         _fill(settings, scale)
         asking = stack.enter_context(server(api(), settings))

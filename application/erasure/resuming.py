@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
-
-from application.erasure.requests import ERASURE, SealedSubjects, job_of
+from application.erasure.requests import SealedSubjects
 from application.jobs.asking import Jobs, under_way
 from application.jobs.ports import Job, JobStore, new_job_id
 from application.ports import Clock, Tenants
 from application.retention.duties import Duties
+from domain.erasure.requests import ERASURE, Kind
 from domain.times import parse_us
 
 _PAGE = 100
@@ -30,7 +29,7 @@ class ResumeErasures:
         store: JobStore,
         subjects: SealedSubjects,
         clock: Clock,
-        kind: str = ERASURE,
+        kind: Kind = ERASURE,
     ) -> None:
         self._kind = kind
         self._jobs = jobs
@@ -70,11 +69,15 @@ class ResumeErasures:
             return False
         key = f"after {end} {job.job_id}"
         if await self._store.with_key(job.tenant_id, job.submitted_by, key) is None:
-            again = job_of(
-                self._subjects, job.tenant_id, new_job_id(), job.submitted_by, self._clock(),
-                subject, job.request["scope"], job.kind,
-            )  # fmt: skip
-            await self._jobs.submit(msgspec.structs.replace(again, idempotency_key=key))
+            again = Job(
+                tenant_id=job.tenant_id,
+                job_id=new_job_id(),
+                kind=job.kind,
+                submitted_by=job.submitted_by,
+                submitted_us=self._clock(),
+                idempotency_key=key,
+            )
+            await self._jobs.submit(self._subjects.put(again, subject, job.request["scope"]))
         self._subjects.destroy(job.job_id)
         return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from application.erasure.erasing import Erased, Keeping
 from application.erasure.facts import Facts, digests_of, facts_of
@@ -92,51 +92,68 @@ class Reading:
         return await self._settle.checked(tenant_id, owners)
 
 
+class Work(NamedTuple):
+    """What it takes to do either job. rounds: do to the values what the job is for."""
+
+    subjects: SealedSubjects
+    rounds: Rounds
+    reading: Reading
+    renewing: Renewing
+    clock: Clock
+
+    async def done(self, run: Run, ground: Ground, into: Erased) -> tuple[Subject, Found]:
+        """Go through all that is the person's; who that is, and what was found. Raises
+        SubjectForgotten, KeyUnavailable, Unavailable."""
+        subject = self.subjects.open(run.job)
+        if subject is None:
+            raise SubjectForgotten
+        earlier = await self.reading.facts(run.job.tenant_id, ground)
+        return subject, await self.rounds(run, subject, into, earlier)
+
+    def report(
+        self, found: Found, facts: Facts, orders: dict[str, int], stores: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What was done, by what the ledger tells of it, and what each store held afterwards."""
+        return {
+            "orders": {"found": len(found.whole) + len(found.named), **orders},
+            "events": len(facts.pointers),
+            "values": facts.values,
+            "facts": facts.sequences[:_LISTED],
+            "stores": stores,
+            "checked_at": format_us(self.clock()),
+        }
+
+
 class RunPseudonymisation:
     """The handler of pseudonymisations. An attempt that was cut off is made again from its start:
     what has a pseudonym is left alone, and the report is of what the ledger tells of the job."""
 
-    def __init__(
-        self,
-        subjects: SealedSubjects,
-        rounds: Rounds,
-        reading: Reading,
-        renewing: Renewing,
-        clock: Clock,
-    ) -> None:
-        self._subjects = subjects
-        self._rounds = rounds
-        self._reading = reading
-        self._renewing = renewing
-        self._clock = clock
+    def __init__(self, work: Work) -> None:
+        self._work = work
 
     async def __call__(self, run: Run) -> Finished:
         """Raises NotReplaced, KeyUnavailable, Unavailable."""
-        job, tenant_id = run.job, run.job.tenant_id
-        subject, ground = _subject(self._subjects, run), Ground(PSEUDONYMISED, job.job_id)
-        replaced = Erased()
-        earlier = await self._reading.facts(tenant_id, ground)
-        found = await self._rounds(run, subject, replaced, earlier)
+        work, job, tenant_id = self._work, run.job, run.job.tenant_id
+        ground, replaced = Ground(PSEUDONYMISED, job.job_id), Erased()
+        subject, found = await work.done(run, ground, replaced)
         free = [one for one in (*found.whole, *found.named) if one not in replaced.retained]
         whole = replaced.is_whole
-        renewed = await self._renewing(tenant_id, free, found.actor, subject, lines=whole)
-        facts = await self._reading.facts(tenant_id, ground)
-        there, with_pseudonyms = await self._reading.counted(tenant_id, facts)
-        originals = await self._reading.originals(tenant_id, free, found.actor)
-        stale = await self._renewing.terms.stale(tenant_id, free)
-        lines = await self._renewing.lines.holding(tenant_id, subject.texts) if whole else None
+        renewed = await work.renewing(tenant_id, free, found.actor, subject, lines=whole)
+        facts = await work.reading.facts(tenant_id, ground)
+        there, with_pseudonyms = await work.reading.counted(tenant_id, facts)
+        originals = await work.reading.originals(tenant_id, free, found.actor)
+        stale = await work.renewing.terms.stale(tenant_id, free)
+        lines = await work.renewing.lines.holding(tenant_id, subject.texts) if whole else None
         in_clear = there - with_pseudonyms
         if in_clear or stale or lines or originals.loose or originals.lacking:
             raise NotReplaced
         if whole:
-            self._subjects.destroy(job.job_id)
+            work.subjects.destroy(job.job_id)
         done = {
-            "pseudonymised": await self._reading.orders(tenant_id, facts),
+            "pseudonymised": await work.reading.orders(tenant_id, facts),
             "retained": len(replaced.retained),
         }
-        report = _report(found, facts, done)
-        report |= retained_of(replaced)
-        report["stores"] = [
+        stores: list[dict[str, Any]] = [
             {"store": VALUES, "replaced": facts.values, "left": in_clear},
             {"store": ORIGINALS, "kept": originals.kept, "lacking": originals.lacking},
             {"store": "bucket keys", "data_keys_wrapped_anew": renewed.wrapped},
@@ -145,66 +162,34 @@ class RunPseudonymisation:
             {"store": "keys in the memory of processes", "gone_within_seconds": 60},
             {"store": "backups", "open": "while a copy of the keys from before this is kept"},
         ]
-        report["checked_at"] = format_us(self._clock())
-        return Finished(report)
+        return Finished(work.report(found, facts, done, stores) | retained_of(replaced))
 
 
 class RunReversal:
     """The handler of what puts values back. An attempt that was cut off is made again from its
     start."""
 
-    def __init__(
-        self,
-        subjects: SealedSubjects,
-        rounds: Rounds,
-        reading: Reading,
-        renewing: Renewing,
-        clock: Clock,
-    ) -> None:
-        self._subjects = subjects
-        self._rounds = rounds
-        self._reading = reading
-        self._renewing = renewing
-        self._clock = clock
+    def __init__(self, work: Work) -> None:
+        self._work = work
 
     async def __call__(self, run: Run) -> Finished:
         """Raises NotPutBack, KeyUnavailable, Unavailable."""
-        job, tenant_id = run.job, run.job.tenant_id
-        subject, ground = _subject(self._subjects, run), Ground(REIDENTIFIED, job.job_id)
-        earlier = await self._reading.facts(tenant_id, ground)
-        found = await self._rounds(run, subject, Erased(), earlier)
+        work, job, tenant_id = self._work, run.job, run.job.tenant_id
+        ground, terms = Ground(REIDENTIFIED, job.job_id), work.renewing.terms
+        _, found = await work.done(run, ground, Erased())
         orders = [*found.whole, *found.named]
-        terms = self._renewing.terms
         renewed = await terms.renew(tenant_id, orders)
-        facts = await self._reading.facts(tenant_id, ground)
-        _, with_pseudonyms = await self._reading.counted(tenant_id, facts)
-        originals = await self._reading.originals(tenant_id, orders, found.actor)
+        facts = await work.reading.facts(tenant_id, ground)
+        _, with_pseudonyms = await work.reading.counted(tenant_id, facts)
+        originals = await work.reading.originals(tenant_id, orders, found.actor)
         stale = await terms.stale(tenant_id, orders)
         if with_pseudonyms or originals.loose or originals.lacking or stale:
             raise NotPutBack
-        self._subjects.destroy(job.job_id)
-        done = {"put_back": await self._reading.orders(tenant_id, facts)}
-        report = _report(found, facts, done)
-        report["stores"] = [
+        work.subjects.destroy(job.job_id)
+        done = {"put_back": await work.reading.orders(tenant_id, facts)}
+        stores = [
             {"store": VALUES, "put_back": facts.values, "left": with_pseudonyms},
             {"store": ORIGINALS, "left": originals.loose},
             {"store": TERMS, "renewed": renewed, "left": stale},
         ]
-        report["checked_at"] = format_us(self._clock())
-        return Finished(report)
-
-
-def _subject(subjects: SealedSubjects, run: Run) -> Subject:
-    subject = subjects.open(run.job)
-    if subject is None:
-        raise SubjectForgotten
-    return subject
-
-
-def _report(found: Found, facts: Facts, orders: dict[str, int]) -> dict[str, Any]:
-    return {
-        "orders": {"found": len(found.whole) + len(found.named), **orders},
-        "events": len(facts.pointers),
-        "values": facts.values,
-        "facts": facts.sequences[:_LISTED],
-    }
+        return Finished(work.report(found, facts, done, stores))

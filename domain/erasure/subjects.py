@@ -1,25 +1,17 @@
-"""Who is to be forgotten, and what the ledger has of the asking.
-
-history.erasure.requested   who asked for what, and why; never about whom
-"""
+"""Of whom something is asked, such as to be forgotten."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 from msgspec import Struct
 
-from domain.errors import FieldError, Invalid
-from domain.orders.envelope import refuse_unknown
-from domain.privacy.cards import holds_card
+from domain.errors import FieldError
+from domain.privacy.prose import check_prose
 from domain.search.words import email as as_email
 
-REQUESTED = "history.erasure.requested"
 MAX_SUBJECT = 320
 MAX_REASON = 1000
-_FIELDS = ("subject_id", "scope", "reason")
-
-Scope = Literal["order_data", "attachments"]
 
 
 class Subject(Struct, frozen=True):
@@ -35,41 +27,11 @@ class Subject(Struct, frozen=True):
         return [text for text in (self.id, self.email) if text is not None]
 
 
-class Asked(Struct, frozen=True):
-    """A request for erasure."""
-
-    subject: Subject
-    scope: Scope
-    reason: str | None
-
-
-def read_request(value: Any) -> Asked:
-    """Of decoded JSON. Raises Invalid with all that is wrong, which repeats nothing of whom it is
-    about."""
-    if type(value) is not dict:
-        raise Invalid.field("", "must be a JSON object: whom to erase")
-    wrong: list[FieldError] = []
-    refuse_unknown(value, _FIELDS, "a request for erasure", wrong)
-    subject = read_subject(value.get("subject_id"), wrong)
-    scope = value.get("scope") or "order_data"
-    if scope not in get_args(Scope):
-        wrong.append(FieldError("/scope", f"must be {' or '.join(get_args(Scope))}"))
-    reason = read_reason(value.get("reason"), wrong)
-    if wrong:
-        raise Invalid(wrong)
-    return Asked(subject, cast(Scope, scope), reason)
-
-
 def read_reason(given: Any, wrong: list[FieldError]) -> str | None:
     """Why something is asked for of a person. Appends what is wrong with it, repeating nothing."""
-    if given is None:
+    if given is None or not check_prose("/reason", given, MAX_REASON, wrong):
         return None
-    if not (isinstance(given, str) and 1 <= len(given) <= MAX_REASON):
-        wrong.append(FieldError("/reason", f"must be a text of at most {MAX_REASON} characters"))
-        return None
-    if holds_card(given):
-        wrong.append(FieldError("/reason", "must not hold a card number"))
-    return given
+    return str(given)
 
 
 def read_subject(given: Any, wrong: list[FieldError]) -> Subject:

@@ -12,6 +12,7 @@ from domain.errors import FieldError, Invalid
 from domain.holds.holds import Asked, Kind, Target
 from domain.orders.envelope import MAX_ID, check_text
 from domain.privacy.cards import holds_card
+from domain.privacy.prose import check_prose
 from domain.search.fields import FIELDS
 from domain.search.query import Any, Match, Node
 from domain.search.reading import read_query
@@ -38,7 +39,7 @@ def read_hold(value: Json, now_us: int) -> Asked:
         wrong.append(FieldError("/case_id", "must not hold a card number"))
     reason = body.get("reason")
     if reason is not None:
-        _check_reason(reason, wrong)
+        check_prose("/reason", reason, MAX_REASON, wrong)
     expires_us = _expiry(body.get("expires_at"), now_us, wrong)
     if wrong or target is None:
         raise Invalid(wrong)
@@ -99,14 +100,6 @@ def _check_query(query: Json, wrong: Wrong) -> None:
         wrong += error.errors
     else:
         wrong += personal_places(query, "/query")
-
-
-def _check_reason(reason: Json, wrong: Wrong) -> None:
-    if type(reason) is not str or not 1 <= len(reason) <= MAX_REASON or "\0" in reason:
-        detail = f"must be a string of 1 to {MAX_REASON:,} characters, without U+0000"
-        wrong.append(FieldError("/reason", detail))
-    elif holds_card(reason):
-        wrong.append(FieldError("/reason", "must not hold a card number"))
 
 
 def _expiry(given: Json, now_us: int, wrong: Wrong) -> int | None:

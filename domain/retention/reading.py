@@ -9,7 +9,7 @@ from domain.errors import FieldError, Invalid
 from domain.orders.envelope import check_text
 from domain.pointers import child
 from domain.privacy.cards import holds_card
-from domain.privacy.classify import holds_email
+from domain.privacy.prose import check_prose
 from domain.retention.durations import parse
 from domain.retention.patterns import wrong_with
 from domain.retention.policies import Action, AppliesTo, CountedFrom, Rule, said
@@ -27,10 +27,10 @@ def read_rule(value: Any) -> Rule:
     """A policy, of decoded JSON. Raises Invalid."""
     body, wrong = as_object(value, FIELDS, "a retention policy")
     name, basis = body.get("name"), body.get("legal_basis")
-    if _is_given(body, "name", wrong) and check_text("name", name, MAX_NAME, wrong):
-        _refuse_card("/name", str(name), wrong)
+    if _is_given(body, "name", wrong):
+        check_prose("/name", name, MAX_NAME, wrong, plain=True)
     if _is_given(body, "legal_basis", wrong):
-        _check_basis(basis, wrong)
+        check_prose("/legal_basis", basis, MAX_LEGAL_BASIS, wrong, plain=True)
     applies_to = _one_of("applies_to", body, get_args(AppliesTo), wrong)
     event_types = _event_types(body, applies_to, wrong)
     counted_from = _counted_from(body, applies_to, wrong)
@@ -76,22 +76,6 @@ def _one_of(name: str, body: dict[str, Any], known: tuple[str, ...], wrong: Wron
         return given
     wrong.append(FieldError(f"/{name}", f"must be one of {', '.join(known)}"))
     return None
-
-
-def _check_basis(basis: Any, wrong: Wrong) -> None:
-    if type(basis) is not str or not 1 <= len(basis) <= MAX_LEGAL_BASIS or "\0" in basis:
-        detail = f"must be a string of 1 to {MAX_LEGAL_BASIS:,} characters, without U+0000"
-        wrong.append(FieldError("/legal_basis", detail))
-    elif holds_email(basis):
-        detail = "must not hold an email address: it stands in plain text for ever"
-        wrong.append(FieldError("/legal_basis", detail))
-    else:
-        _refuse_card("/legal_basis", basis, wrong)
-
-
-def _refuse_card(pointer: str, text: str, wrong: Wrong) -> None:
-    if holds_card(text):
-        wrong.append(FieldError(pointer, _CARD))
 
 
 def _event_types(body: dict[str, Any], applies_to: str | None, wrong: Wrong) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from domain.access.reading import as_object
 from domain.audit.acts import Act, Fact
 from domain.erasure.subjects import Subject, read_reason, read_subject
-from domain.errors import FieldError, Invalid
-from domain.orders.envelope import refuse_unknown
+from domain.errors import Invalid
 
 REQUESTED = "history.subject_access.requested"
 ANSWERED = "history.subject_access.answered"
@@ -39,12 +39,9 @@ class Numbers(Struct, frozen=True):
 def read_request(value: Any) -> Asked:
     """Of decoded JSON. Raises Invalid with all that is wrong, which repeats nothing of whom it is
     about."""
-    if type(value) is not dict:
-        raise Invalid.field("", "must be a JSON object: whose data is asked for")
-    wrong: list[FieldError] = []
-    refuse_unknown(value, _FIELDS, "a request for access", wrong)
-    subject = read_subject(value.get("subject_id"), wrong)
-    reason = read_reason(value.get("reason"), wrong)
+    body, wrong = as_object(value, _FIELDS, "a request for access")
+    subject = read_subject(body.get("subject_id"), wrong)
+    reason = read_reason(body.get("reason"), wrong)
     if wrong:
         raise Invalid(wrong)
     return Asked(subject, reason)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from application.erasure.requests import ERASURE, SealedSubjects
+from application.erasure.requests import SealedSubjects
 from application.erasure.resuming import ResumeAfterDuties, ResumeErasures
 from application.holds.ending import OnRelease, TellEndings
 from application.jobs.asking import Jobs
 from application.retention.duties import Duties
 from application.retention.scheduling import RunDaily
+from domain.erasure.requests import ERASURE, PSEUDONYMISATION, Kind
 from domain.holds.holds import STREAM
-from domain.pseudonyms.requests import PSEUDONYMISATION
 from domain.retention.policies import STREAM as POLICIES
 from infrastructure.event_store.tenants import TenantsHaving
 from interfaces.composition.connections import clock
@@ -53,5 +53,5 @@ def end_of_duties(side: WriteSide) -> ResumeAfterDuties:
     return ResumeAfterDuties(resume, tenants, Duties(side.acts, clock), clock)
 
 
-def _resuming(side: WriteSide, jobs: Jobs, kind: str = ERASURE) -> ResumeErasures:
+def _resuming(side: WriteSide, jobs: Jobs, kind: Kind = ERASURE) -> ResumeErasures:
     return ResumeErasures(jobs, side.jobs, SealedSubjects(side.key_store), clock, kind)

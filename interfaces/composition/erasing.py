@@ -11,7 +11,7 @@ from application.erasure.deleting import ChangeValues, DeleteValues
 from application.erasure.erasing import EraseOwners
 from application.erasure.finding import FindSubject
 from application.erasure.replaying import Replayed, ReplayErasures, TellReplayed
-from application.erasure.requests import RequestErasure, SealedSubjects
+from application.erasure.requests import RequestOfPerson, SealedSubjects
 from application.erasure.rounds import Rounds
 from application.erasure.running import Renewing, RunErasure
 from application.jobs.asking import Jobs
@@ -107,9 +107,9 @@ def replacing(side: WriteSide) -> Replacing:
     return Replacing(owned_values(side), side.mappings, Pseudonyms(side.key_store))
 
 
-def asking_for_erasure(side: WriteSide, jobs: Jobs) -> RequestErasure:
-    """What makes the jobs, in an API process."""
-    return RequestErasure(jobs, side.jobs, side.acts, SealedSubjects(side.key_store), clock)
+def asking_of_persons(side: WriteSide, jobs: Jobs) -> RequestOfPerson:
+    """What makes the jobs of erasures and pseudonyms, in an API process."""
+    return RequestOfPerson(jobs, side.jobs, side.acts, SealedSubjects(side.key_store), clock)
 
 
 async def erase_again(side: WriteSide) -> Replayed:

@@ -8,7 +8,6 @@ from application.erasure.deleting import Changes, Deletion
 from application.erasure.erasing import EraseOwners, Holding
 from application.erasure.requests import SealedSubjects
 from application.erasure.rounds import Rounds
-from application.jobs.asking import Jobs
 from application.pseudonyms.replacing import (
     Pseudonyms,
     PutBackValues,
@@ -16,13 +15,13 @@ from application.pseudonyms.replacing import (
     in_clear,
     with_pseudonyms,
 )
-from application.pseudonyms.requests import RequestPseudonyms
 from application.pseudonyms.running import (
     NoDuties,
     NothingHeld,
     Reading,
     RunPseudonymisation,
     RunReversal,
+    Work,
 )
 from application.retention.duties import Duties
 from application.search.searching import Search
@@ -47,9 +46,7 @@ def pseudonymising(side: WriteSide) -> RunPseudonymisation:
     search = searching_for(side)
     change = ReplaceValues(changing(side), replacing(side))
     rounds = _rounds(side, search, change, choke_point(side, search), PSEUDONYMISED, in_clear)
-    return RunPseudonymisation(
-        SealedSubjects(side.key_store), rounds, _reading(side), renewing(side), clock
-    )
+    return RunPseudonymisation(_work(side, rounds))
 
 
 def reversing(side: WriteSide) -> RunReversal:
@@ -57,14 +54,11 @@ def reversing(side: WriteSide) -> RunReversal:
     search = searching_for(side)
     change = PutBackValues(changing(side), owned_values(side), side.mappings)
     rounds = _rounds(side, search, change, NothingHeld(), REIDENTIFIED, with_pseudonyms)
-    return RunReversal(
-        SealedSubjects(side.key_store), rounds, _reading(side), renewing(side), clock
-    )
+    return RunReversal(_work(side, rounds))
 
 
-def asking_for_pseudonyms(side: WriteSide, jobs: Jobs) -> RequestPseudonyms:
-    """What makes the jobs, in an API process."""
-    return RequestPseudonyms(jobs, side.jobs, side.acts, SealedSubjects(side.key_store), clock)
+def _work(side: WriteSide, rounds: Rounds) -> Work:
+    return Work(SealedSubjects(side.key_store), rounds, _reading(side), renewing(side), clock)
 
 
 def _rounds(

@@ -13,7 +13,6 @@ from application.access.api_keys import KnowKeys, ManageApiKeys
 from application.access.authenticate import Authenticator, TokenVerifier
 from application.access.roles import ManageRoles
 from application.audit.newest import Newest
-from application.erasure.requests import ERASURE
 from application.holds.managing import ManageHolds
 from application.intake.fingerprint import Fingerprinter
 from application.intake.rejected import RejectedLines
@@ -31,8 +30,8 @@ from application.snapshots.deleting import DeleteSnapshot
 from domain.access.api_keys import ApiKeys
 from domain.access.permissions import Permission
 from domain.access.roles import Roles
+from domain.erasure.requests import ERASURE, PSEUDONYMISATION, REVERSAL
 from domain.errors import OrderHistoryError
-from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from infrastructure.access.jwks import JwksVerifier, check_source
 from infrastructure.access.key_uses import StoredKeyUses
 from infrastructure.access.local_issuer import ISSUER, LocalIssuer
@@ -45,11 +44,10 @@ from infrastructure.key_store import durable
 from interfaces.composition.access_log import logging_access
 from interfaces.composition.connections import clock, connecting
 from interfaces.composition.endings import on_release
-from interfaces.composition.erasing import asking_for_erasure, erase_again, originals
+from interfaces.composition.erasing import asking_of_persons, erase_again, originals
 from interfaces.composition.health import diagnose, health
 from interfaces.composition.metrics import metrics
 from interfaces.composition.proofs import proofs
-from interfaces.composition.pseudonyms import asking_for_pseudonyms
 from interfaces.composition.retaining import asking_for_runs, managing_policies
 from interfaces.composition.searching import choke_point, searching
 from interfaces.composition.subject_access import giving_access
@@ -165,9 +163,8 @@ async def api(settings: Settings) -> AsyncIterator[Services]:
             snapshots=side.snapshots,
             jobs=jobs,
             maintain=RequestMaintenance(jobs, clock),
-            erase=asking_for_erasure(side, jobs),
+            of_person=asking_of_persons(side, jobs),
             give_access=giving_access(side, asking.search, access_log),
-            pseudonyms=asking_for_pseudonyms(side, jobs),
             bulk=ReceiveBulk(
                 side.jobs,
                 queue,

@@ -11,7 +11,6 @@ import structlog
 import uvloop
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from application.erasure.requests import ERASURE
 from application.intake.bulk import BulkIngest
 from application.intake.spool import BULK_INGEST
 from application.intake.sweeping import Sweep
@@ -19,8 +18,8 @@ from application.jobs.running import Handler, RunJob
 from application.retention.requests import RETENTION
 from application.snapshots.computing import SNAPSHOT_COMPUTE, ComputeSnapshot
 from application.watching.scheduled import Scheduled
+from domain.erasure.requests import ERASURE, PSEUDONYMISATION, REVERSAL
 from domain.errors import OrderHistoryError
-from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from domain.times import SECOND
 from infrastructure.erasure.turns import PostgresTurns
 from infrastructure.event_store.notifier import channel

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
-from application.erasure.requests import ERASURE
 from application.jobs.ports import job_view
 from domain import canonical
 from domain.access.permissions import Permission
+from domain.erasure.requests import ERASURE, PSEUDONYMISATION, REVERSAL, Kind
 from domain.erasure.subjects import MAX_REASON, MAX_SUBJECT
 from domain.errors import NotFound
-from domain.pseudonyms.requests import PSEUDONYMISATION, REVERSAL
 from interfaces.http.answers import accepted, location, resource
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
@@ -74,10 +73,7 @@ async def request_erasure(request: ApiRequest) -> ASGIApp:
     read again; the ledger and its proofs stay as they are. What is under legal hold, or must be
     kept by a retention policy, is retained, and listed. A request for the same person that is under
     way is joined. Nothing found is a report that says so."""
-    value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
-    made = await request.services.erase(request.caller, request.doer, value)
-    where = location("gdpr", made.job.job_id)
-    return accepted(job_view(made.job), where, replayed=made.replayed)
+    return await _asked(request, ERASURE)
 
 
 @endpoint(
@@ -113,9 +109,9 @@ async def request_reversal(request: ApiRequest) -> ASGIApp:
     return await _asked(request, REVERSAL)
 
 
-async def _asked(request: ApiRequest, kind: str) -> ASGIApp:
+async def _asked(request: ApiRequest, kind: Kind) -> ASGIApp:
     value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
-    made = await request.services.pseudonyms(request.caller, request.doer, kind, value)
+    made = await request.services.of_person(request.caller, request.doer, kind, value)
     below = "gdpr" if request.caller.may(Permission.ERASURE_MANAGE) else "jobs"
     where = location(below, made.job.job_id)
     return accepted(job_view(made.job), where, replayed=made.replayed)

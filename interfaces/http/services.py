@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from application.access.roles import ManageRoles
     from application.access.seeing import Sight
     from application.access_log.recording import AccessLog
-    from application.erasure.requests import RequestErasure
+    from application.erasure.requests import RequestOfPerson
     from application.holds.managing import ManageHolds
     from application.intake.rejected import RejectedLines
     from application.intake.spool import ReceiveBulk
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from application.orders.validate import ValidateEvents
     from application.orders.views import Viewer
     from application.ports import Clock, EventReader
-    from application.pseudonyms.requests import RequestPseudonyms
     from application.retention.managing import ManagePolicies
     from application.retention.requests import RequestRun
     from application.search.aggregating import Aggregate
@@ -96,9 +95,8 @@ class Services:
     snapshots: SnapshotStore
     jobs: Jobs
     maintain: RequestMaintenance
-    erase: RequestErasure
+    of_person: RequestOfPerson
     give_access: AnswerAccess
-    pseudonyms: RequestPseudonyms
     bulk: ReceiveBulk
     rejected: RejectedLines
     times: RequestTimes = field(default_factory=RequestTimes)

@@ -7,15 +7,16 @@ from typing import Any, cast
 
 import pytest
 
-from application.erasure.requests import ERASURE, SealedSubjects, job_of
+from application.erasure.requests import SealedSubjects
 from application.erasure.resuming import ResumeErasures
 from application.holds.ending import TellEndings
 from application.holds.managing import ManageHolds
 from application.jobs.asking import Jobs
-from application.jobs.ports import new_job_id
+from application.jobs.ports import Job, new_job_id
 from application.search.searching import Search
 from domain.access.caller import Caller
 from domain.audit.acts import Doer
+from domain.erasure.requests import ERASURE
 from domain.erasure.subjects import Subject
 from domain.errors import Unavailable
 from domain.holds.holds import STREAM
@@ -123,7 +124,14 @@ async def test_a_job_that_ends_after_the_hold_it_met_is_gone_on_with(
     tenant, store = fresh("late-end"), PostgresJobStore(pool, world.clock)
     subjects = SealedSubjects(key_store)
     ann = Subject("cust_ann")
-    job = job_of(subjects, tenant, new_job_id(), "ann", world.clock(), ann, "order_data", ERASURE)
+    made = Job(
+        tenant_id=tenant,
+        job_id=new_job_id(),
+        kind=ERASURE,
+        submitted_by="ann",
+        submitted_us=world.clock(),
+    )
+    job = subjects.put(made, ann, "order_data")
     jobs = Jobs(store, FoundByItself())
     resume = ResumeErasures(jobs, store, subjects, world.clock)
     tell = TellEndings(world.acts, TenantsHaving(pool, STREAM), world.clock, [resume])
