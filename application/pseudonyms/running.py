@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from application.erasure.erasing import Erased, Keeping
@@ -26,6 +26,7 @@ from domain.times import format_us
 
 VALUES = "personal values"
 _LISTED = 1000
+_LOOKS = 3
 
 
 class NotReplaced(OrderHistoryError):
@@ -124,6 +125,22 @@ class Work(NamedTuple):
         }
 
 
+Done = Callable[[Run], Awaitable[tuple[dict[str, Any], bool]]]
+"""One attempt: its report, and whether nothing was retained."""
+
+
+async def looked_again(subjects: SealedSubjects, run: Run, done: Done) -> Finished | None:
+    """Until nothing is left that should not be; None if something is each time. An erasure may come
+    in between: what is gone by then is not looked for when it is all looked at again."""
+    for _ in range(_LOOKS):
+        report, is_whole = await done(run)
+        if not any(store.get("left") or store.get("lacking") for store in report["stores"]):
+            if is_whole:
+                subjects.destroy(run.job.job_id)
+            return Finished(report)
+    return None
+
+
 class RunPseudonymisation:
     """The handler of pseudonymisations. An attempt that was cut off is made again from its start:
     what has a pseudonym is left alone, and the report is of what the ledger tells of the job."""
@@ -133,8 +150,14 @@ class RunPseudonymisation:
 
     async def __call__(self, run: Run) -> Finished:
         """Raises NotReplaced, KeyUnavailable, Unavailable."""
-        work, job, tenant_id = self._work, run.job, run.job.tenant_id
-        ground, replaced = Ground(PSEUDONYMISED, job.job_id), Erased()
+        finished = await looked_again(self._work.subjects, run, self._done)
+        if finished is None:
+            raise NotReplaced
+        return finished
+
+    async def _done(self, run: Run) -> tuple[dict[str, Any], bool]:
+        work, tenant_id = self._work, run.job.tenant_id
+        ground, replaced = Ground(PSEUDONYMISED, run.job.job_id), Erased()
         subject, found = await work.done(run, ground, replaced)
         free = [one for one in (*found.whole, *found.named) if one not in replaced.retained]
         whole = replaced.is_whole
@@ -145,24 +168,25 @@ class RunPseudonymisation:
         stale = await work.renewing.terms.stale(tenant_id, free)
         lines = await work.renewing.lines.holding(tenant_id, subject.texts) if whole else None
         in_clear = there - with_pseudonyms
-        if in_clear or stale or lines or originals.loose or originals.lacking:
-            raise NotReplaced
-        if whole:
-            work.subjects.destroy(job.job_id)
         done = {
             "pseudonymised": await work.reading.orders(tenant_id, facts),
             "retained": len(replaced.retained),
         }
         stores: list[dict[str, Any]] = [
             {"store": VALUES, "replaced": facts.values, "left": in_clear},
-            {"store": ORIGINALS, "kept": originals.kept, "lacking": originals.lacking},
+            {
+                "store": ORIGINALS,
+                "kept": originals.kept,
+                "left": originals.loose,
+                "lacking": originals.lacking,
+            },
             {"store": "bucket keys", "data_keys_wrapped_anew": renewed.wrapped},
             {"store": TERMS, "renewed": renewed.terms, "left": stale},
             {"store": LINES, "erased": renewed.lines, "left": lines},
             {"store": "keys in the memory of processes", "gone_within_seconds": 60},
             {"store": "backups", "open": "while a copy of the keys from before this is kept"},
         ]
-        return Finished(work.report(found, facts, done, stores) | retained_of(replaced))
+        return work.report(found, facts, done, stores) | retained_of(replaced), whole
 
 
 class RunReversal:
@@ -174,8 +198,14 @@ class RunReversal:
 
     async def __call__(self, run: Run) -> Finished:
         """Raises NotPutBack, KeyUnavailable, Unavailable."""
-        work, job, tenant_id = self._work, run.job, run.job.tenant_id
-        ground, terms = Ground(REIDENTIFIED, job.job_id), work.renewing.terms
+        finished = await looked_again(self._work.subjects, run, self._done)
+        if finished is None:
+            raise NotPutBack
+        return finished
+
+    async def _done(self, run: Run) -> tuple[dict[str, Any], bool]:
+        work, tenant_id = self._work, run.job.tenant_id
+        ground, terms = Ground(REIDENTIFIED, run.job.job_id), work.renewing.terms
         _, found = await work.done(run, ground, Erased())
         orders = [*found.whole, *found.named]
         renewed = await terms.renew(tenant_id, orders)
@@ -183,13 +213,10 @@ class RunReversal:
         _, with_pseudonyms = await work.reading.counted(tenant_id, facts)
         originals = await work.reading.originals(tenant_id, orders, found.actor)
         stale = await terms.stale(tenant_id, orders)
-        if with_pseudonyms or originals.loose or originals.lacking or stale:
-            raise NotPutBack
-        work.subjects.destroy(job.job_id)
         done = {"put_back": await work.reading.orders(tenant_id, facts)}
         stores = [
             {"store": VALUES, "put_back": facts.values, "left": with_pseudonyms},
-            {"store": ORIGINALS, "left": originals.loose},
+            {"store": ORIGINALS, "left": originals.loose, "lacking": originals.lacking},
             {"store": TERMS, "renewed": renewed, "left": stale},
         ]
-        return Finished(work.report(found, facts, done, stores))
+        return work.report(found, facts, done, stores), True

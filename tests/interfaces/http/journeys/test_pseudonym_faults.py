@@ -190,28 +190,6 @@ async def test_what_an_actor_does_meanwhile_is_neither_lost_nor_left(
     assert event["metadata"]["ip"] == "198.51.100.9"
 
 
-async def test_an_erasure_that_comes_while_it_is_planned_leaves_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was planned of a person that is gone by then is kept nowhere."""
-    real = StoredOwned.load
-    erased: list[Any] = []
-
-    async def erased_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
-        loaded = await real(self, tenant_id, owners)
-        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not erased:
-            erased.append(None)
-            erased.append(await erase(shop, "cust_ann"))
-        return loaded
-
-    await told(shop)
-    monkeypatch.setattr(StoredOwned, "load", erased_meanwhile)
-    await pseudonymize(shop, "cust_ann")
-    assert erased[1]["status"] == "succeeded"
-    assert files(shop) == []
-    assert (await created(shop, "evt_1"))["customer"]["email"] == {"erased": True}
-
-
 @pytest.mark.parametrize("attack", ["no fact", "another original", "no original"])
 async def test_a_replacement_that_nothing_vouches_for_differs(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, attack: str
