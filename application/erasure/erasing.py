@@ -15,10 +15,11 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from application.erasure.batches import are_too_many, in_batches
 from application.erasure.deleting import Changes, Deletion, beside_events, disclosed_of
 from application.erasure.keeping import Duty, duty_of, split
 from application.erasure.ports import Owned, OwnedStore, Owner
-from application.holds.choke import Held
+from application.holds.choke import Holding, has_ended
 from application.ports import OrderHistories
 from application.retention.duties import InForce
 from domain.erasure.facts import Ground
@@ -29,9 +30,6 @@ from domain.orders.events import decode_body
 from domain.privacy.disclosing import ERASED
 from domain.privacy.sealing import originator
 
-AT_ONCE = 50
-"""Orders of a transaction, as long as they have no more than so many events together:"""
-MOST_EVENTS = 5000
 _ATTEMPTS = 20
 
 
@@ -74,14 +72,6 @@ class Erased(Struct):
         self.kept.pop(owner, None)
         if duty is not None:
             self.kept[owner] = duty
-
-
-class Holding(Protocol):
-    """What is held: the choke point."""
-
-    async def over(self, tenant_id: str, order_ids: Sequence[str]) -> Held:
-        """See `ChokePoint.over`."""
-        ...
 
 
 class Keeping(Protocol):
@@ -127,22 +117,17 @@ class EraseOwners:
     ) -> None:
         """Erase what is the person's of some orders, everything of those that are wholly theirs
         (True); or note the holds over them. Raises Unavailable, KeyUnavailable."""
-        for _ in range(_ATTEMPTS):
-            if await self._erased(tenant_id, job_id, orders, subject, into):
-                return
-            if len(orders) > 1:  # if one of them has moved, the others need not wait for it
-                for half in _halves(orders):
-                    await self.orders(tenant_id, job_id, half, subject, into)
-                return
-        raise Unavailable("this order changes all the time; it is tried again")
+
+        async def attempt(order_ids: Sequence[str]) -> bool:
+            some = {order_id: orders[order_id] for order_id in order_ids}
+            return await self._erased(tenant_id, job_id, some, subject, into)
+
+        await in_batches(list(orders), attempt)
 
     async def has_ended(self, tenant_id: str, erased: Erased) -> bool:
         """Whether a hold that was met holds no more, and nobody was told of this job then. Raises
         Unavailable."""
-        if not erased.hold_ids:
-            return False
-        active = {hold.hold_id for hold in (await self._holds.over(tenant_id, [])).active}
-        return not erased.hold_ids <= active
+        return await has_ended(self._holds, tenant_id, erased.hold_ids)
 
     async def actor(self, tenant_id: str, job_id: str, actor_id: str, into: Erased) -> None:
         """Erase what the keys of an actor hide: addresses, programs, reasons why something was
@@ -188,7 +173,7 @@ class EraseOwners:
         streams = {order_id: originator(tenant_id, order_id) for order_id in free}
         versions = await self._histories.newest_versions(list(streams.values()))
         loaded = await self._store.load(tenant_id, [("order", order_id) for order_id in free])
-        if len(loaded) > 1 and sum(len(one.texts) for one in loaded) > MOST_EVENTS:
+        if are_too_many(loaded):
             return False
         in_force = await self._duties.in_force(tenant_id)
         states = await self._states(tenant_id, loaded)
@@ -229,11 +214,6 @@ class EraseOwners:
             meant = Deletion(owned, values, beside, one.whole and duty is None)
             deletions.append(self._narrowed(meant))
         return deletions
-
-
-def _halves(orders: Mapping[str, bool]) -> tuple[dict[str, bool], dict[str, bool]]:
-    items, middle = list(orders.items()), len(orders) // 2
-    return dict(items[:middle]), dict(items[middle:])
 
 
 def _but(plan: Deletion, stays: Collection[int]) -> Deletion:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from application.erasure.erasing import AT_ONCE, Erased, EraseOwners
+from application.erasure.batches import AT_ONCE
+from application.erasure.erasing import Erased, EraseOwners
 from application.erasure.facts import Facts
 from application.erasure.finding import Found, merged
 from application.erasure.ports import OwnedStore

@@ -12,7 +12,7 @@ looked at again there: whether a hold's time is up, and what orders say; both as
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -69,6 +69,23 @@ class Held(Struct, frozen=True):
         """These holds, each once."""
         wanted = set(hold_ids)
         return [hold for hold in self.active if hold.hold_id in wanted]
+
+
+class Holding(Protocol):
+    """What is held: the choke point, or what stands in its place where nothing is deleted."""
+
+    async def over(self, tenant_id: str, order_ids: Sequence[str]) -> Held:
+        """See `ChokePoint.over`."""
+        ...
+
+
+async def has_ended(holds: Holding, tenant_id: str, hold_ids: Collection[str]) -> bool:
+    """Whether a hold that was met holds no more, so that what it kept has to be looked at again.
+    Raises Unavailable."""
+    if not hold_ids:
+        return False
+    active = {hold.hold_id for hold in (await holds.over(tenant_id, [])).active}
+    return not active.issuperset(hold_ids)
 
 
 Attempt = Callable[[Held], Awaitable[Sequence[Outcome]]]

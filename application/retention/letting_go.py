@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 
 from application.audit.acts import Acts
+from application.erasure.batches import are_too_many, in_batches
 from application.erasure.deleting import DeleteValues, Deletion, beside_events, disclosed_of
 from application.erasure.ports import Owned, OwnedStore
-from application.holds.choke import ChokePoint
+from application.holds.choke import ChokePoint, has_ended
 from application.holds.choke import Held as HeldOrders
 from application.ports import OrderHistories
 from application.retention.dry_runs import holding
@@ -27,9 +28,6 @@ from domain.privacy.sealing import history_originator, originator
 from domain.retention.due import DueEvents
 from domain.retention.policies import Policies, Policy
 
-AT_ONCE = 50
-"""Orders of a transaction, as long as they have no more than so many events together:"""
-MOST_EVENTS = 5000
 MOST_LISTED = 1000
 _ATTEMPTS = 20
 
@@ -67,6 +65,10 @@ class Running(Struct):
         return Ground(REDACTED, self.job_id, self.policy.policy_id)
 
 
+class _PoliciesMoved(Exception):
+    """What is due has to be asked anew."""
+
+
 class LetGo:
     """Deletes past the choke point, while the policy is as it was when it was asked what is due."""
 
@@ -101,18 +103,19 @@ class LetGo:
         the policies have moved: what is due has to be asked anew. Raises Unavailable,
         KeyUnavailable."""
         version = running.guard[0][1]
-        for _ in range(_ATTEMPTS):
-            if await self._some(running, due, order_ids):
+
+        async def attempt(some: Sequence[str]) -> bool:
+            if await self._some(running, due, some):
                 return True
             if await self._acts.version(running.tenant_id, Policies().stream) != version:
-                return False
-            if len(order_ids) > 1:  # if one of them has moved, the others need not wait for it
-                middle = len(order_ids) // 2
-                for half in (order_ids[:middle], order_ids[middle:]):
-                    if not await self.orders(running, due, half):
-                        return False
-                return True
-        raise Unavailable("this order changes all the time; it is tried again")
+                raise _PoliciesMoved
+            return False
+
+        try:
+            await in_batches(order_ids, attempt)
+        except _PoliciesMoved:
+            return False
+        return True
 
     async def _some(self, running: Running, due: DueEvents, order_ids: Sequence[str]) -> bool:
         """False if something has moved since it was planned, or these are too many at once."""
@@ -126,7 +129,7 @@ class LetGo:
         found = await self._due.sequences(tenant_id, due, free)
         sequences = [sequence for some in found.values() for sequence in some]
         loaded = await self._store.load(tenant_id, [("order", order_id) for order_id in found])
-        if len(order_ids) > 1 and sum(len(one.texts) for one in loaded) > MOST_EVENTS:
+        if are_too_many(loaded):
             return False
         loaded += await self._store.of_actors(tenant_id, sequences)
         deletions = _planned(loaded, await self._store.states(tenant_id, sequences))
@@ -137,10 +140,7 @@ class LetGo:
 
     async def has_ended(self, tenant_id: str, running: Running) -> bool:
         """Whether a hold that a run has met holds no more: something has to be let go still."""
-        if not running.held.holds:
-            return False
-        active = {hold.hold_id for hold in (await self._holds.over(tenant_id, [])).active}
-        return not running.held.holds.keys() <= active
+        return await has_ended(self._holds, tenant_id, running.held.holds)
 
     async def snapshot(self, running: Running, one: DueSnapshot) -> bool:
         """Let go of a snapshot, or of what is personal in it; whether that was done. If not, it is

@@ -13,10 +13,11 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from application.erasure.batches import AT_ONCE
 from application.jobs.running import Cancelled, Run
 from application.ports import Clock
 from application.retention.evaluating import NotEnabled, PolicyGone
-from application.retention.letting_go import AT_ONCE, Held, LetGo, Running
+from application.retention.letting_go import Held, LetGo, Running
 from application.retention.ports import BEGINNING, Due, DueOrder, DueSnapshot
 from application.retention.settling import Settle, Settled
 from domain.audit.acts import Doer

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from application.erasure.deleting import Changes, Deletion
-from application.erasure.erasing import EraseOwners, Holding
+from application.erasure.erasing import EraseOwners
 from application.erasure.requests import SealedSubjects
 from application.erasure.rounds import Rounds
+from application.holds.choke import Holding
 from application.pseudonyms.replacing import (
     Pseudonyms,
     PutBackValues,
