@@ -13,6 +13,7 @@ from urllib.parse import quote
 from litestar.exceptions import HTTPException
 from litestar.types import Receive, Scope, Send
 
+from application.jobs.ports import Submitted, job_view
 from interfaces.http.caller import ApiRequest
 
 BASE_PATH = "/v1/order-history"
@@ -70,11 +71,11 @@ def receipt_of(event: str) -> RawHeader:
     return b"link", link.encode("ascii")
 
 
-def accepted(body: bytes, location: str, *, replayed: bool = False) -> Answer:
-    """202: a job that goes on; `location` tells how far it is. `replayed`: the same request came
-    before, and made it then."""
-    headers: tuple[RawHeader, ...] = (_JSON, (b"location", location.encode("ascii")))
-    return Answer(202, (*headers, REPLAYED) if replayed else headers, body)
+def accepted(made: Submitted, below: str = "jobs") -> Answer:
+    """202: a job that goes on; its `Location`, below this, tells how far it is."""
+    where = location(below, made.job.job_id).encode("ascii")
+    headers: tuple[RawHeader, ...] = (_JSON, (b"location", where))
+    return Answer(202, (*headers, REPLAYED) if made.replayed else headers, job_view(made.job))
 
 
 def no_content() -> Answer:
@@ -126,6 +127,13 @@ def only_unchanged(request: ApiRequest, body: bytes) -> bool:
     if "*" not in tags and entity_tag(body) not in tags:
         raise changed_since()
     return "*" not in tags
+
+
+def changed(body: bytes | None) -> Answer:
+    """A resource as it is after a change, with its ETag. None: somebody else was faster, 412."""
+    if body is None:
+        raise changed_since()
+    return json_answer(body, headers=(*READ_HEADERS, tag_of(body)))
 
 
 def changed_since() -> HTTPException:

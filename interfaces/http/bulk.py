@@ -8,7 +8,7 @@ from typing import Any
 from litestar.types import ASGIApp
 
 from application.jobs.asking import MAX_WAIT
-from application.jobs.ports import job_view
+from application.jobs.ports import Submitted, job_view
 from domain.access.permissions import Permission
 from domain.errors import Invalid
 from interfaces.http.answers import REPLAYED, RawHeader, accepted, json_answer, location
@@ -70,11 +70,10 @@ async def record_events(request: ApiRequest) -> ASGIApp:
     except Invalid as error:
         raise of_key(error) from None
     job = await services.jobs.wait(received.job, wait) if wait else received.job
-    path = location("jobs", job.job_id)
     if not (wait and job.is_over):
-        return accepted(job_view(job), path, replayed=received.replayed)
+        return accepted(Submitted(job, received.replayed))
     headers: tuple[RawHeader, ...] = (
-        (b"location", path.encode("ascii")),
+        (b"location", location("jobs", job.job_id).encode("ascii")),
         (b"preference-applied", b"wait=%d" % wait),
     )
     return json_answer(

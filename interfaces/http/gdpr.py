@@ -13,7 +13,7 @@ from domain.access.permissions import Permission
 from domain.erasure.requests import ERASURE, PSEUDONYMISATION, REVERSAL, Kind
 from domain.erasure.subjects import MAX_REASON, MAX_SUBJECT
 from domain.errors import NotFound
-from interfaces.http.answers import accepted, location, resource
+from interfaces.http.answers import accepted, resource
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
 from interfaces.http.endpoint import IF_NONE_MATCH, Content, Reply, endpoint, problems
@@ -113,8 +113,7 @@ async def _asked(request: ApiRequest, kind: Kind) -> ASGIApp:
     value = canonical.decode(await read_json_bytes(request, EVENT_LIMIT))
     made = await request.services.of_person(request.caller, request.doer, kind, value)
     below = "gdpr" if request.caller.may(Permission.ERASURE_MANAGE) else "jobs"
-    where = location(below, made.job.job_id)
-    return accepted(job_view(made.job), where, replayed=made.replayed)
+    return accepted(made, below)
 
 
 @endpoint(

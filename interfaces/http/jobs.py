@@ -11,7 +11,7 @@ from application.jobs.ports import Status, job_view
 from application.maintenance.requests import COMPACT, REINDEX, REPAIR
 from domain.access.permissions import Permission
 from domain.errors import Invalid
-from interfaces.http.answers import accepted, json_answer, listing, location, resource
+from interfaces.http.answers import accepted, json_answer, listing, resource
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
 from interfaces.http.cursors import Walk
@@ -212,8 +212,7 @@ async def _started(request: ApiRequest, kind: str) -> ASGIApp:
         made = await request.services.maintain(request.caller, kind, raw, key)
     except Invalid as error:
         raise of_key(error) from None
-    where = location("jobs", made.job.job_id)
-    return accepted(job_view(made.job), where, replayed=made.replayed)
+    return accepted(made)
 
 
 HANDLERS = (

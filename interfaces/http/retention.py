@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from litestar.types import ASGIApp
 
-from application.jobs.ports import job_view
 from application.retention.managing import Standing
 from domain import canonical
 from domain.access.permissions import Permission
@@ -16,14 +15,13 @@ from domain.retention.templates import TEMPLATES
 from interfaces.http.answers import (
     READ_HEADERS,
     accepted,
-    changed_since,
+    changed,
     created,
     json_answer,
     location,
     no_content,
     only_unchanged,
     resource,
-    tag_of,
 )
 from interfaces.http.bodies import EVENT_LIMIT, read_json_bytes
 from interfaces.http.caller import ApiRequest
@@ -128,13 +126,10 @@ async def change_policy(request: ApiRequest) -> ASGIApp:
     there = await _standing(request)
     unchanged = only_unchanged(request, encoded(there))
     value = await _body(request)
-    changed = await request.services.policies.change(
+    there_now = await request.services.policies.change(
         request.caller, request.doer, there, value, unchanged=unchanged
     )
-    if changed is None:
-        raise changed_since()
-    body = encoded(changed)
-    return json_answer(body, headers=(*READ_HEADERS, tag_of(body)))
+    return changed(None if there_now is None else encoded(there_now))
 
 
 @endpoint(
@@ -173,8 +168,7 @@ async def run_policy(request: ApiRequest) -> ASGIApp:
     each day. A request for the same that is under way is joined."""
     raw = await read_json_bytes(request, EVENT_LIMIT)
     made = await request.services.retain(request.caller, request.path_value("policy_id"), raw)
-    where = location("jobs", made.job.job_id)
-    return accepted(job_view(made.job), where, replayed=made.replayed)
+    return accepted(made)
 
 
 @endpoint(

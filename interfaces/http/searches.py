@@ -14,6 +14,7 @@ from domain.access.permissions import Permission
 from domain.search.saved import newer, since
 from interfaces.http.answers import (
     READ_HEADERS,
+    changed,
     changed_since,
     created,
     json_answer,
@@ -151,11 +152,8 @@ async def replace_search(request: ApiRequest) -> ASGIApp:
     saved = await saving.changeable(request.caller, request.path_value("search_id"))
     unchanged = only_unchanged(request, view_of(saved))
     draft = await draft_of(request)
-    changed = await saving.replace(request.caller, saved, draft, unchanged=unchanged)
-    if changed is None:
-        raise changed_since()
-    body = view_of(changed)
-    return json_answer(body, headers=(*READ_HEADERS, tag_of(body)))
+    replaced = await saving.replace(request.caller, saved, draft, unchanged=unchanged)
+    return changed(None if replaced is None else view_of(replaced))
 
 
 @endpoint(

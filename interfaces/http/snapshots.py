@@ -8,7 +8,6 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import Raw, Struct
 
-from application.jobs.ports import job_view
 from application.snapshots.ports import SnapshotRow
 from domain.access.permissions import Permission
 from domain.errors import FieldError, Invalid, NotFound
@@ -195,8 +194,7 @@ async def compute_snapshot(request: ApiRequest) -> ASGIApp:
         made = await request.services.compute(request.caller, raw, key)
     except Invalid as error:
         raise of_key(error) from None
-    where = location("jobs", made.job.job_id)
-    return accepted(job_view(made.job), where, replayed=made.replayed)
+    return accepted(made)
 
 
 def _item(row: SnapshotRow) -> SnapshotItem:
