@@ -40,11 +40,22 @@ class Entry(Struct, frozen=True):
     digests: Mapping[int, Sequence[str]]
 
 
+class LinesGone(Struct, frozen=True):
+    """Lines of bulk jobs that are erased, by job, as the journal keeps it."""
+
+    entry_id: str
+    lines: Mapping[str, Sequence[int]]
+
+
 class Journal(Protocol):
     """What was erased, kept apart from the database. What is written is flushed when it returns."""
 
     async def begin(self, tenant_id: str, entries: Sequence[Entry]) -> None:
         """Before these deletions are committed."""
+        ...
+
+    async def begin_lines(self, tenant_id: str, gone: LinesGone) -> None:
+        """Before these lines are emptied."""
         ...
 
     async def done(self, tenant_id: str, entry_ids: Sequence[str]) -> None:
@@ -57,6 +68,10 @@ class Journal(Protocol):
 
     def entries(self, tenant_id: str) -> Sequence[tuple[Entry, bool]]:
         """All in their order, and whether the journal has it that they were committed."""
+        ...
+
+    def lines(self, tenant_id: str) -> Sequence[tuple[LinesGone, bool]]:
+        """The same of lines."""
         ...
 
 
@@ -167,4 +182,9 @@ class KeptLines(Protocol):
 
     async def holding(self, tenant_id: str, needles: Sequence[str]) -> int:
         """How many hold one of these texts."""
+        ...
+
+    async def erase_again(self, tenant_id: str, known: Mapping[str, bool]) -> int:
+        """Delete again those that the journal has, and not the database, which knows of these
+        deletions; how many deletions that took. Raises KeyUnavailable, Unavailable."""
         ...

@@ -64,7 +64,7 @@ class ReplayErasures:
             back = _put_back(journalled)
             for entry in undone:
                 values += await self._again(tenant_id, entry, back.get(entry.entry_id, {}))
-            entries += len(undone)
+            entries += len(undone) + await self._renewing.lines.erase_again(tenant_id, known)
             if undone:
                 await self._renewing.keys(tenant_id, [entry.owner for entry in undone])
                 orders = [entry.owner[1] for entry in undone if entry.owner[0] == "order"]

@@ -4,8 +4,8 @@ restored, is erased again.
 `<data directory>/erased/<tenant>.journal`, which no backup holds and no restore removes. A line is
 JSON: an entry, before its deletion is committed; and `{"done": id}`, after. So an entry that says
 it is done and that the database knows nothing of was done in a database that has been replaced. It
-names orders, actors and digests, no values. Appended under a lock, flushed; a line without its end
-is what a killed writer left.
+names orders, actors, digests and the numbers of rejected lines, no values. Appended under a lock,
+flushed; a line without its end is what a killed writer left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from application.erasure.ports import Entry
+from application.erasure.ports import Entry, LinesGone
 from infrastructure.key_store import durable
 
 DIRECTORY = "erased"
@@ -29,6 +29,7 @@ LEFT = ".left"
 
 class _Line(Struct, omit_defaults=True):
     entry: Entry | None = None
+    lines: LinesGone | None = None
     done: str | None = None
 
 
@@ -46,6 +47,9 @@ class FileJournal:
     async def begin(self, tenant_id: str, entries: Sequence[Entry]) -> None:
         await self._append(tenant_id, [_Line(entry=one) for one in entries])
 
+    async def begin_lines(self, tenant_id: str, gone: LinesGone) -> None:
+        await self._append(tenant_id, [_Line(lines=gone)])
+
     async def done(self, tenant_id: str, entry_ids: Sequence[str]) -> None:
         await self._append(tenant_id, [_Line(done=one) for one in entry_ids])
 
@@ -57,15 +61,22 @@ class FileJournal:
         return sorted(one for one in of if not (self._directory / f"{one}{LEFT}").exists())
 
     def entries(self, tenant_id: str) -> Sequence[tuple[Entry, bool]]:
+        said, done = self._read(tenant_id)
+        entries = [line.entry for line in said if line.entry is not None]
+        return [(one, one.entry_id in done) for one in entries]
+
+    def lines(self, tenant_id: str) -> Sequence[tuple[LinesGone, bool]]:
+        said, done = self._read(tenant_id)
+        gone = [line.lines for line in said if line.lines is not None]
+        return [(one, one.entry_id in done) for one in gone]
+
+    def _read(self, tenant_id: str) -> tuple[list[_Line], set[str | None]]:
         path = self._path(tenant_id)
         if not path.exists():
-            return []
+            return [], set()
         *whole, _torn = path.read_bytes().split(b"\n")
         lines = [_decode(raw) for raw in whole]
-        done = {line.done for line in lines}
-        return [
-            (line.entry, line.entry.entry_id in done) for line in lines if line.entry is not None
-        ]
+        return lines, {line.done for line in lines}
 
     async def _append(self, tenant_id: str, lines: Sequence[_Line]) -> None:
         # A flush takes milliseconds, in which the worker has other things to do.

@@ -9,15 +9,17 @@ of them, wait for its end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from application.intake.chunks import LINES, JobCipher, SpoolDamaged
 from application.jobs.ports import LIVE
+from application.ports import Statement
 from domain.erasure.places import mentions
 from infrastructure.erasure.rewrapping import ALONE, NOT_ALONE
+from infrastructure.postgres.arrays import BigintColumn, TextColumn
 from infrastructure.postgres.connect import Pool, store_errors
 
 _AT_ONCE = 500
@@ -26,7 +28,11 @@ select job_id, line, sealed from job_lines
  where tenant_id = %s and (job_id, line) > (%s, %s) and octet_length(sealed) > 0
  order by job_id, line limit %s
 """
-EMPTY = "update job_lines set sealed = '' where tenant_id = %s and job_id = %s and line = %s"
+EMPTY = """
+update job_lines l set sealed = ''
+  from unnest(%s::text[], %s::bigint[]) as gone(job_id, line)
+ where l.tenant_id = %s and l.job_id = gone.job_id and l.line = gone.line
+"""
 # Of all tenants, for the worker's chore, or of one.
 EMPTIED = """
 select distinct l.tenant_id, l.job_id
@@ -47,22 +53,17 @@ delete from job_lines where tenant_id = %s and job_id = %s and octet_length(seal
 
 
 class StoredLines:
-    """Implements `application.erasure.ports.KeptLines`, and RejectedLines of
+    """Implements `application.erasure.lines.LineStore`, and RejectedLines of
     `application.subject_access.ports`. A line whose key is gone tells nobody anything any more."""
 
     def __init__(self, pool: Pool, cipher: JobCipher) -> None:
         self._pool = pool
         self._cipher = cipher
 
-    async def erase(self, tenant_id: str, needles: Sequence[str]) -> int:
-        erased = 0
-        async for job_id, line in self.mentioning(tenant_id, needles):
-            with store_errors():
-                async with self._pool.connection() as connection:
-                    await connection.execute(EMPTY, (tenant_id, job_id, line))
-            erased += 1
-        await self.renew(tenant_id)
-        return erased
+    def emptying(self, tenant_id: str, lines: Mapping[str, Sequence[int]]) -> Statement:
+        places = [(job_id, line) for job_id, some in lines.items() for line in some]
+        jobs, numbers = ([place[at] for place in places] for at in (0, 1))
+        return EMPTY, (TextColumn(jobs), BigintColumn(numbers), tenant_id)
 
     async def renew(self, tenant_id: str | None = None) -> int:
         """Give the lines that are left another key in jobs of which some were erased, of a tenant
@@ -104,9 +105,6 @@ class StoredLines:
         for purpose in LINES if old is None else (old,):
             self._cipher.destroy_lines_key(job_id, purpose)
         await connection.execute(DELETE, (tenant_id, job_id))
-
-    async def holding(self, tenant_id: str, needles: Sequence[str]) -> int:
-        return len([one async for one in self.mentioning(tenant_id, needles)])
 
     async def mentioning(
         self, tenant_id: str, needles: Sequence[str]

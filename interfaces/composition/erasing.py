@@ -10,6 +10,7 @@ import structlog
 from application.erasure.deleting import ChangeValues, DeleteValues
 from application.erasure.erasing import EraseOwners
 from application.erasure.finding import FindSubject
+from application.erasure.lines import EraseLines
 from application.erasure.replaying import Replayed, ReplayErasures, TellReplayed
 from application.erasure.requests import RequestOfPerson, SealedSubjects
 from application.erasure.rounds import Rounds
@@ -70,7 +71,7 @@ def finding(side: WriteSide, search: Search) -> FindSubject:
 
 def renewing(side: WriteSide) -> Renewing:
     """What is done once values are gone."""
-    lines = StoredLines(side.pool, side.job_cipher)
+    lines = EraseLines(_lines(side), _journal(side), StoredErasures(side.pool))
     return Renewing(Rewrap(side.pool, side.key_store), terms_of_values(side), lines, bucket_of)
 
 
@@ -131,7 +132,7 @@ async def erase_again(side: WriteSide) -> Replayed:
 
 def renewing_lines(side: WriteSide) -> Callable[[], Awaitable[int]]:
     """A worker's: what was erased of the lines of a job that was still running then."""
-    return StoredLines(side.pool, side.job_cipher).renew
+    return _lines(side).renew
 
 
 def telling_again(side: WriteSide) -> TellReplayed:
@@ -139,6 +140,10 @@ def telling_again(side: WriteSide) -> TellReplayed:
     return TellReplayed(
         _journal(side), StoredErasures(side.pool), owned_values(side), side.door, clock, os.urandom
     )
+
+
+def _lines(side: WriteSide) -> StoredLines:
+    return StoredLines(side.pool, side.job_cipher)
 
 
 def _journal(side: WriteSide) -> FileJournal:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from application.erasure.ports import Entry
+from application.erasure.ports import Entry, LinesGone
 from domain.erasure.facts import Ground
 from domain.privacy.disclosing import ERASED, REDACTED
 from infrastructure.erasure.journal import DIRECTORY, FileJournal
@@ -25,6 +25,18 @@ def test_nothing_was_erased_yet(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path)
     assert journal.tenants() == []
     assert journal.entries("acme") == []
+    assert journal.lines("acme") == []
+
+
+async def test_lines_are_kept_beside(tmp_path: Path) -> None:
+    journal, gone = FileJournal(tmp_path), LinesGone("lines", {"job": [1, 7]})
+    await journal.begin("acme", [ORDER])
+    await journal.begin_lines("acme", gone)
+    await journal.begin_lines("acme", LinesGone("more", {"job": [8]}))
+    await journal.done("acme", ["lines"])
+    again = FileJournal(tmp_path)
+    assert again.lines("acme") == [(gone, True), (LinesGone("more", {"job": [8]}), False)]
+    assert again.entries("acme") == [(ORDER, False)]
 
 
 async def test_what_was_committed_is_told_from_what_was_only_begun(tmp_path: Path) -> None:

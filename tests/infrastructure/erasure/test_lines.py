@@ -3,6 +3,7 @@ the other lines of the job stay."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,11 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from application.erasure.lines import EraseLines
 from application.intake.chunks import JobCipher
 from application.intake.scrubbing import Line
+from infrastructure.erasure.erasures import StoredErasures
+from infrastructure.erasure.journal import FileJournal
 from infrastructure.erasure.lines import StoredLines
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import Pool
@@ -38,15 +42,18 @@ class Kept:
             )  # fmt: skip
             for number, text in enumerate(texts, 1):
                 sealed = self._cipher.seal_line(TENANT, self.job_id, Line(number, text))
-                connection.execute(
-                    "insert into job_lines values (%s, %s, %s, 'rejected', '[]', %s, 1)",
-                    (TENANT, self.job_id, number, sealed),
-                )
+                self._insert(connection, number, sealed)
         self.copies = self.rows()
 
     def _connected(self) -> psycopg.Connection[Any]:
         options = "-c search_path=cell_0"
         return psycopg.connect(self._url, autocommit=True, options=options)
+
+    def _insert(self, connection: psycopg.Connection[Any], number: int, sealed: bytes) -> None:
+        connection.execute(
+            "insert into job_lines values (%s, %s, %s, 'rejected', '[]', %s, 1)",
+            (TENANT, self.job_id, number, sealed),
+        )
 
     def rows(self) -> dict[int, bytes]:
         with self._connected() as connection:
@@ -61,6 +68,18 @@ class Kept:
             number: self._cipher.open_line(TENANT, self.job_id, number, sealed)
             for number, sealed in self.rows().items()
         }
+
+    def restored(self, keys: dict[Path, bytes]) -> None:
+        """The rows and the keys are those of a backup."""
+        with self._connected() as connection:
+            connection.execute("delete from job_lines where job_id = %s", (self.job_id,))
+            for number, sealed in self.copies.items():
+                self._insert(connection, number, sealed)
+        for path in self._files():
+            path.unlink()
+        for path, content in keys.items():
+            path.write_bytes(content)
+            path.chmod(0o600)
 
     def over(self) -> None:
         with self._connected() as connection:
@@ -86,12 +105,17 @@ class Kept:
 
 
 @pytest.fixture
-def lines(pool: Pool, key_store: FileKeyStore) -> StoredLines:
+def stored(pool: Pool, key_store: FileKeyStore) -> StoredLines:
     return StoredLines(pool, JobCipher(key_store))
 
 
+@pytest.fixture
+def lines(pool: Pool, stored: StoredLines, tmp_path: Path) -> EraseLines:
+    return EraseLines(stored, FileJournal(tmp_path), StoredErasures(pool))
+
+
 async def test_a_copy_of_the_row_opens_no_more_and_the_others_do(
-    lines: StoredLines, key_store: FileKeyStore, database_url: str
+    lines: EraseLines, key_store: FileKeyStore, database_url: str
 ) -> None:
     kept = Kept(database_url, key_store, ANN, BEN, BEN, status="succeeded")
     assert kept.opens_a_copy()
@@ -105,7 +129,7 @@ async def test_a_copy_of_the_row_opens_no_more_and_the_others_do(
 
 
 async def test_the_keys_take_turns(
-    lines: StoredLines, key_store: FileKeyStore, database_url: str
+    lines: EraseLines, key_store: FileKeyStore, database_url: str
 ) -> None:
     kept = Kept(database_url, key_store, b"one@x.org", b"two@x.org", b"rest", status="failed")
     for name in ("one@x.org", "two@x.org"):
@@ -116,7 +140,7 @@ async def test_the_keys_take_turns(
 
 @pytest.mark.parametrize("cut", ["before the keys", "before the rows go"])
 async def test_what_is_cut_off_is_gone_on_with(
-    lines: StoredLines, key_store: FileKeyStore, database_url: str,
+    lines: EraseLines, key_store: FileKeyStore, database_url: str,
     monkeypatch: pytest.MonkeyPatch, cut: str,
 ) -> None:  # fmt: skip
     kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
@@ -140,20 +164,57 @@ async def test_what_is_cut_off_is_gone_on_with(
 
 
 async def test_a_job_that_runs_is_waited_for(
-    lines: StoredLines, key_store: FileKeyStore, database_url: str
+    lines: EraseLines, stored: StoredLines, key_store: FileKeyStore, database_url: str
 ) -> None:
     kept = Kept(database_url, key_store, ANN, BEN, status="running")
     assert await lines.erase(TENANT, NEEDLES) == 1
     assert kept.rows() == {1: b"", 2: kept.copies[2]}
     kept.over()
-    assert await lines.renew() == 1
+    assert await stored.renew() == 1
     assert kept.texts() == {2: BEN}
     assert not kept.opens_a_copy()
-    assert await lines.renew() == 0
+    assert await stored.renew() == 0
+
+
+async def test_what_a_restored_database_has_again_is_erased_again(
+    lines: EraseLines, pool: Pool, key_store: FileKeyStore, database_url: str
+) -> None:
+    kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
+    keys = {path: path.read_bytes() for path in kept._files()}
+    known = await StoredErasures(pool).known(TENANT)
+    assert await lines.erase(TENANT, NEEDLES) == 1
+    kept.restored(keys)
+    assert kept.texts() == {1: ANN, 2: BEN}
+    assert await lines.erase_again(TENANT, known) == 1
+    assert kept.texts() == {2: BEN}
+    assert not kept.opens_a_copy()
+    assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 0
+
+
+async def test_what_was_emptied_before_a_kill_is_erased_again_as_well(
+    lines: EraseLines, pool: Pool, key_store: FileKeyStore, database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
+    keys = {path: path.read_bytes() for path in kept._files()}
+    before = await StoredErasures(pool).known(TENANT)
+
+    async def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileJournal, "done", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await lines.erase(TENANT, NEEDLES)
+    # The next start knows that it was done, and so does the one after a restore.
+    assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 0
+    kept.restored(keys)
+    assert await lines.erase_again(TENANT, before) == 1
+    assert kept.texts() == {2: BEN}
 
 
 async def test_another_tenants_lines_stay(
-    lines: StoredLines, key_store: FileKeyStore, database_url: str
+    lines: EraseLines, key_store: FileKeyStore, database_url: str
 ) -> None:
     kept = Kept(database_url, key_store, ANN, status="succeeded")
     assert await lines.erase("other", NEEDLES) == 0
