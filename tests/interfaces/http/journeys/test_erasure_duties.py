@@ -10,8 +10,8 @@ import pytest
 
 from interfaces.composition.endings import end_of_duties
 from interfaces.composition.writing import writing
+from tests.interfaces.http.journeys.erasing import erase
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
-from tests.interfaces.http.journeys.test_erasure import erase
 from tests.interfaces.http.journeys.test_subject_access import export, of_kind
 
 pytestmark = pytest.mark.anyio

@@ -17,9 +17,9 @@ from infrastructure.erasure.owned import StoredOwned
 from infrastructure.erasure.rewrapping import Rewrap
 from projections.search.erasing import ErasedTerms
 from tests.infrastructure.ledger.cell import until
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, found, told
 from tests.interfaces.http.journeys.house import BASE, Shop
 from tests.interfaces.http.journeys.retaining import ended
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, found, told
 
 pytestmark = pytest.mark.anyio
 

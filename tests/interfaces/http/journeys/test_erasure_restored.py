@@ -14,9 +14,9 @@ from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.composition.erasing import telling_again
 from interfaces.composition.writing import writing
 from tests.interfaces.cli.program import run
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, found, told
 from tests.interfaces.http.journeys.house import House, Shop, opened
 from tests.interfaces.http.journeys.test_behind import copied, settings, signed_and_published
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, found, told
 from tests.projections.conftest import fresh_database
 
 pytestmark = pytest.mark.anyio

@@ -19,8 +19,7 @@ from interfaces.composition.writing import bare_preparer, writing
 from interfaces.settings import Settings
 from tests.interfaces.cli.program import PROGRAM, ROOT, run
 from tests.interfaces.http.journeys.house import BASE, House, Shop, opened
-from tests.interfaces.http.journeys.test_behind import copied, settings, signed_and_published
-from tests.interfaces.http.journeys.test_leaving import (
+from tests.interfaces.http.journeys.leaving import (
     GONE,
     Leaver,
     certified,
@@ -31,6 +30,7 @@ from tests.interfaces.http.journeys.test_leaving import (
     left,
     off_board,
 )
+from tests.interfaces.http.journeys.test_behind import copied, settings, signed_and_published
 from tests.projections.conftest import fresh_database
 
 pytestmark = pytest.mark.anyio

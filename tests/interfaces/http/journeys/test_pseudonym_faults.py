@@ -20,9 +20,9 @@ from infrastructure.pseudonyms.mappings import FileMappings
 from interfaces.composition.erasing import erase_again
 from interfaces.composition.writing import writing
 from projections.search.erasing import ErasedTerms
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, everything, found, told
 from tests.interfaces.http.journeys.house import BASE, Shop
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, everything, found, told
-from tests.interfaces.http.journeys.test_pseudonyms import (
+from tests.interfaces.http.journeys.pseudonymizing import (
     created,
     ended,
     files,

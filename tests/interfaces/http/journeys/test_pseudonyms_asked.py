@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, told
 from tests.interfaces.http.journeys.house import BASE, House, Shop, pointers
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, told
-from tests.interfaces.http.journeys.test_pseudonyms import (
+from tests.interfaces.http.journeys.pseudonymizing import (
     asked,
     created,
     ended,

@@ -12,21 +12,21 @@ from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.composition.erasing import telling_again
 from interfaces.composition.writing import writing
 from tests.interfaces.cli.program import run
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, found
 from tests.interfaces.http.journeys.house import House, Shop, opened
-from tests.interfaces.http.journeys.test_behind import copied, settings, signed_and_published
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, found
-from tests.interfaces.http.journeys.test_erasure_restored import (
-    before,
-    original,
-    told_of_ann,
-    told_on_the_ledger,
-)
-from tests.interfaces.http.journeys.test_pseudonyms import (
+from tests.interfaces.http.journeys.pseudonymizing import (
     created,
     pseudonymize,
     put_back,
     shown,
     states,
+)
+from tests.interfaces.http.journeys.test_behind import copied, settings, signed_and_published
+from tests.interfaces.http.journeys.test_erasure_restored import (
+    before,
+    original,
+    told_of_ann,
+    told_on_the_ledger,
 )
 
 pytestmark = pytest.mark.anyio
