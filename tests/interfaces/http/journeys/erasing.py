@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import psycopg
 
-from tests.interfaces.http.journeys.house import BASE, Json, Shop
+from tests.interfaces.http.journeys.house import BASE, Json, Shop, over
 
 ANN: Json = {
     "id": "cust_ann", "email": "ann.marlow@example.org", "name": "Ann Marlow", "phone": "+44 20 1",
@@ -28,12 +27,7 @@ async def erase(shop: Shop, subject: str, role: str = "admin", **more: Any) -> J
     assert made.status_code == 202, made.text
     where = made.headers["location"]
     assert where == f"{BASE}/gdpr/{made.json()['job_id']}"
-    for _ in range(600):
-        job: Json = (await client.get(where)).json()
-        if job["status"] in ("succeeded", "failed"):
-            return job
-        await asyncio.sleep(0.05)
-    raise AssertionError(job)
+    return await over(client, where)
 
 
 async def told(shop: Shop) -> None:

@@ -170,6 +170,16 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def over(client: httpx.AsyncClient, where: str) -> Json:
+    """The job at this location, when it is over."""
+    for _ in range(600):
+        job: Json = (await client.get(where)).json()
+        if job["status"] not in ("queued", "running"):
+            return job
+        await asyncio.sleep(0.05)
+    raise AssertionError(job)
+
+
 def pointers(answer: httpx.Response) -> list[str]:
     """What a problem document points at, after checking that it is one."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-import httpx
-
-from tests.interfaces.http.journeys.house import BASE, Json, Shop
-
-
-async def ended(client: httpx.AsyncClient, where: str) -> Json:
-    for _ in range(600):
-        job: Json = (await client.get(where)).json()
-        if job["status"] in ("succeeded", "failed"):
-            return job
-        await asyncio.sleep(0.05)
-    raise AssertionError(job)
+from tests.interfaces.http.journeys.house import BASE, Json, Shop, over
 
 
 async def asked(shop: Shop, path: str, subject: str, role: str = "admin", **more: Any) -> Json:
@@ -24,7 +12,7 @@ async def asked(shop: Shop, path: str, subject: str, role: str = "admin", **more
     client = shop.as_role(role)
     made = await client.post(f"{BASE}/gdpr/{path}", json={"subject_id": subject, **more})
     assert made.status_code == 202, made.text
-    return await ended(client, made.headers["location"])
+    return await over(client, made.headers["location"])
 
 
 async def pseudonymize(shop: Shop, subject: str, **more: Any) -> Json:

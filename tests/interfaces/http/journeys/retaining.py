@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
+from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, over
 
 PATH = f"{BASE}/retention/policies"
 PAYMENTS: Json = {
@@ -56,12 +56,7 @@ async def asked(shop: Shop, policy: Json, *, dry_run: bool) -> Json:
 
 async def ended(shop: Shop, job: Json) -> Json:
     """The job, when it is over."""
-    for _ in range(600):
-        job = (await shop.as_role("admin").get(f"{BASE}/jobs/{job['job_id']}")).json()
-        if job["status"] in ("succeeded", "failed"):
-            return job
-        await asyncio.sleep(0.05)
-    raise AssertionError(job)
+    return await over(shop.as_role("admin"), f"{BASE}/jobs/{job['job_id']}")
 
 
 async def report(shop: Shop, policy: Json, *, dry_run: bool) -> Json:

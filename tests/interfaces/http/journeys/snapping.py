@@ -1,8 +1,7 @@
-"""Snapshots over HTTP, for tests: uploaded, computed and waited for."""
+"""Snapshots over HTTP, for tests: uploaded, deleted and computed."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -35,16 +34,6 @@ async def upload(shop: Shop, body: Json, order_id: str = "ord_1") -> httpx.Respo
 
 async def delete(shop: Shop, snapshot_id: str = "snap_1") -> httpx.Response:
     return await shop.as_role("admin").delete(f"{BASE}/snapshots/{snapshot_id}")
-
-
-async def finished(client: httpx.AsyncClient, location: str) -> Json:
-    """The job, once it is over."""
-    async with asyncio.timeout(20):
-        while True:
-            job = (await client.get(location)).json()
-            if job["finished_at"] is not None:
-                return dict(job)
-            await asyncio.sleep(0.02)
 
 
 async def compute(shop: Shop, asked: Json, key: str | None = None) -> httpx.Response:

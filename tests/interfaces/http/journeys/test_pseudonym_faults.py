@@ -21,10 +21,9 @@ from interfaces.composition.erasing import erase_again
 from interfaces.composition.writing import writing
 from projections.search.erasing import ErasedTerms
 from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, everything, found, told
-from tests.interfaces.http.journeys.house import BASE, Shop
+from tests.interfaces.http.journeys.house import BASE, Shop, over
 from tests.interfaces.http.journeys.pseudonymizing import (
     created,
-    ended,
     files,
     pseudonymize,
     put_back,
@@ -137,7 +136,7 @@ async def test_originals_that_a_killed_attempt_left_go_with_the_next_start(
 
 
 async def ended_by(shop: Shop, made: httpx.Response, status: str) -> None:
-    job = await ended(shop.as_role("admin"), made.headers["location"])
+    job = await over(shop.as_role("admin"), made.headers["location"])
     assert job["status"] == status
 
 

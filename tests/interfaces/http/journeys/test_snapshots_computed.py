@@ -8,8 +8,8 @@ import pytest
 
 from application.orders.as_of import Question
 from domain.errors import Conflict
-from tests.interfaces.http.journeys.house import BASE, Shop, pointers
-from tests.interfaces.http.journeys.snapping import compute, finished, snapshot, upload
+from tests.interfaces.http.journeys.house import BASE, Shop, over, pointers
+from tests.interfaces.http.journeys.snapping import compute, snapshot, upload
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ async def test_a_snapshot_is_computed_by_a_job(shop: Shop) -> None:
     investigator = shop.as_role("investigator")
     accepted = await investigator.post(f"{BASE}/snapshots/compute", json=asked)
     assert accepted.status_code == 202
-    job = await finished(investigator, accepted.headers["location"])
+    job = await over(investigator, accepted.headers["location"])
     assert job["status"] == "succeeded"
     assert job["result"]["snapshot_id"] == "made"
     made = await shop.read("/snapshots/made", "support")
@@ -42,7 +42,7 @@ async def test_what_is_personal_stays_so_under_the_names_of_a_state(shop: Shop) 
     investigator = shop.as_role("investigator")
     asked = {"order_id": "ord_1", "snapshot_id": "made"}
     accepted = await investigator.post(f"{BASE}/snapshots/compute", json=asked)
-    job = await finished(investigator, accepted.headers["location"])
+    job = await over(investigator, accepted.headers["location"])
     assert (job["status"], job["errors"]) == ("succeeded", [])
     masked = (await shop.read("/snapshots/made"))["state"]
     assert masked["hold_reason"] == {"masked": True}
@@ -56,7 +56,7 @@ async def test_computing_what_is_not_known_fails(shop: Shop) -> None:
     investigator = shop.as_role("investigator")
     accepted = await investigator.post(f"{BASE}/snapshots/compute", json={"order_id": "ord_0"})
     assert accepted.status_code == 202
-    job = await finished(investigator, accepted.headers["location"])
+    job = await over(investigator, accepted.headers["location"])
     assert job["status"] == "failed"
     assert job["errors"]
 
@@ -111,9 +111,9 @@ async def test_computing_under_a_taken_id_is_the_same_question_or_a_conflict(sho
         "known_at": received,
     }  # fmt: skip
     investigator = shop.as_role("investigator")
-    first = await finished(investigator, (await compute(shop, asked)).headers["location"])
+    first = await over(investigator, (await compute(shop, asked)).headers["location"])
     assert first["status"] == "succeeded"
-    again = await finished(investigator, (await compute(shop, asked)).headers["location"])
+    again = await over(investigator, (await compute(shop, asked)).headers["location"])
     assert again["result"] == first["result"]
     assert again["job_id"] != first["job_id"]
     for other in (
