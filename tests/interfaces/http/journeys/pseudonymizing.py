@@ -27,13 +27,6 @@ async def put_back(shop: Shop, subject: str, **more: Any) -> Json:
     return dict(job["result"])
 
 
-async def states(shop: Shop, event: str) -> dict[str, str]:
-    """pointer -> what verifying says of the value; it must hold."""
-    verified = await shop.read(f"/events/{event}/verify", "admin")
-    assert verified["verified"], verified
-    return {one["pointer"]: one["state"] for one in verified["disclosures"]}
-
-
 async def created(shop: Shop, event: str) -> Json:
     return dict((await shop.read(f"/events/{event}", "admin"))["payload"])
 

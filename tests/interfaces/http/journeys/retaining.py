@@ -83,13 +83,6 @@ async def jobs_of(shop: Shop, policy: Json, *, dry_run: bool = False) -> list[Js
     raise AssertionError(jobs)
 
 
-async def verified(shop: Shop, event_id: str) -> dict[str, str]:
-    """The state of each personal value of an event, whose proof holds."""
-    found = await shop.read(f"/events/{event_id}/verify", "admin")
-    assert found["verified"], found
-    return {one["pointer"]: one["state"] for one in found["disclosures"]}
-
-
 async def place_hold(shop: Shop, **hold: Any) -> str:
     body = {"target": "order", "target_id": "held", "case_id": "case_1", **hold}
     answer = await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body)

@@ -22,14 +22,13 @@ from interfaces.composition.writing import writing
 from projections.search.erasing import ErasedTerms
 from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, everything, found, told
 from tests.interfaces.http.journeys.faults import failing_once, while_planned
-from tests.interfaces.http.journeys.house import BASE, Shop, over
+from tests.interfaces.http.journeys.house import BASE, Shop, over, states
 from tests.interfaces.http.journeys.pseudonymizing import (
     created,
     files,
     pseudonymize,
     put_back,
     shown,
-    states,
 )
 from tests.interfaces.http.journeys.retaining import place_hold
 

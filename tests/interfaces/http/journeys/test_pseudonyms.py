@@ -17,14 +17,13 @@ from tests.interfaces.http.journeys.erasing import (
     stored,
     told,
 )
-from tests.interfaces.http.journeys.house import BASE, Shop
+from tests.interfaces.http.journeys.house import BASE, Shop, states
 from tests.interfaces.http.journeys.pseudonymizing import (
     created,
     files,
     pseudonymize,
     put_back,
     shown,
-    states,
 )
 from tests.interfaces.http.journeys.test_subject_access import export, of_kind
 

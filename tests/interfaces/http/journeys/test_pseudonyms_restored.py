@@ -10,14 +10,8 @@ from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.composition.erasing import telling_again
 from interfaces.composition.writing import writing
 from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, found
-from tests.interfaces.http.journeys.house import House, Shop, opened
-from tests.interfaces.http.journeys.pseudonymizing import (
-    created,
-    pseudonymize,
-    put_back,
-    shown,
-    states,
-)
+from tests.interfaces.http.journeys.house import House, Shop, opened, states
+from tests.interfaces.http.journeys.pseudonymizing import created, pseudonymize, put_back, shown
 from tests.interfaces.http.journeys.restoring import (
     before,
     reopened,
