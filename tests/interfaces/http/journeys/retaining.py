@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, over
+from tests.interfaces.http.journeys.searching import of_ident
 
 PATH = f"{BASE}/retention/policies"
 PAYMENTS: Json = {
@@ -22,10 +23,6 @@ MAIL, ADDRESS = "jane.roe@example.org", "198.51.100.7"
 FAILED: Json = {"type": "order.payment.failed", "payload": {"reason": "Jane", "email": MAIL}}
 CREATED: Json = {"type": "order.created", "payload": {"customer": {"email": "ben@example.org"}}}
 ACTOR: Json = {"actor_id": "agent_1", "ip": ADDRESS, "user_agent": "desk"}
-TABLES = """
-select format('%I.%I', schemaname, tablename) from pg_tables
- where schemaname in ('public', 'cell_0', 'procrastinate')
-"""
 
 
 async def made(shop: Shop, body: Json = PAYMENTS, **changed: Any) -> Json:
@@ -106,20 +103,8 @@ async def snapshot(shop: Shop, snapshot_id: str, order_id: str = "ord_1", **stat
 
 
 async def found(shop: Shop, address: str) -> list[str]:
-    head = {"X-Min-Sequence": str(await shop.head())}
-    body = {"query": {"ident": address, "exact": True}, "sort": ["sequence"]}
-    answer = await shop.as_role("admin").post(f"{BASE}/search", json=body, headers=head)
-    return [item["event_id"] for item in answer.json()["items"]]
-
-
-def stored(house: House) -> str:
-    """Every row of every table, as text."""
-    rows = []
-    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
-        for (table,) in connection.execute(TABLES).fetchall():
-            some = connection.execute(f"select t::text from {table} t".encode()).fetchall()
-            rows += [row[0] for row in some]
-    return "\n".join(rows)
+    """The events that have it."""
+    return [event["event_id"] for event in await of_ident(shop, address)]
 
 
 def old_key(house: House, shop: Shop, kind: str, subject: str) -> tuple[str, str]:

@@ -22,6 +22,11 @@ async def found(shop: Shop, query: Json, role: str = "support", **asked: Any) ->
     return list(answer.json()["items"])
 
 
+async def of_ident(shop: Shop, ident: str) -> list[Json]:
+    """The events that an admin finds by the whole of it, the oldest first."""
+    return await found(shop, {"ident": ident, "exact": True}, "admin", sort=["sequence"])
+
+
 @pytest.fixture(scope="module")
 async def searched_shop(house: House) -> Shop:
     """To be taken as `shop`: two orders, with payments, and a person."""

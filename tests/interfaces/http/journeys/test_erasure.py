@@ -12,15 +12,18 @@ import pytest
 from tests.interfaces.http.journeys.erasing import (
     ANN,
     BEN,
-    HOME,
     OF_ANN,
     erase,
     everything,
     found,
-    stored,
+    rejected,
+    resumed,
     told,
+    told_again,
 )
 from tests.interfaces.http.journeys.house import BASE, House, Shop, pointers
+from tests.interfaces.http.journeys.planted import stored
+from tests.interfaces.http.journeys.retaining import place_hold, release
 
 pytestmark = pytest.mark.anyio
 
@@ -82,18 +85,15 @@ async def test_who_is_named_in_another_persons_order_is_forgotten_there(shop: Sh
 
 async def test_nothing_that_is_stored_tells_of_the_person(shop: Shop) -> None:
     await told(shop)
-    lines = {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
-    bad = b'{"event_id": "x", "customer": "ann.marlow@example.org"'
-    made = await shop.as_role("producer").post(f"{BASE}/events/bulk", content=bad, headers=lines)
-    rejected = f"/jobs/{made.json()['job_id']}/rejected"
-    assert "ann.marlow" in (await shop.as_role("producer").get(BASE + rejected)).text
+    path = await rejected(shop)
+    assert "ann.marlow" in (await shop.as_role("producer").get(path)).text
     for subject in (ANN["email"], "cust_ann"):
         assert (await erase(shop, subject, reason="asked by ann"))["status"] == "succeeded"
-    rows = stored(shop)
-    assert b"cust_ann" in rows  # a surrogate: the ledger says what happened
+    rows = stored(shop.house)
+    assert "cust_ann" in rows  # a surrogate: the ledger says what happened
     for value in OF_ANN:
-        assert value.encode() not in rows, value
-    assert not (await shop.as_role("producer").get(BASE + rejected)).json()["items"]
+        assert value not in rows, value
+    assert not (await shop.as_role("producer").get(path)).json()["items"]
     keys = (shop.house.settings.data_dir / "keys" / "jobs").glob("*.subject.key")
     assert not list(keys)
 
@@ -125,35 +125,21 @@ async def test_what_comes_later_of_an_erased_order_is_not_kept(shop: Shop) -> No
     assert event["payload"] == {"note": {"erased": True}}
     verified = await shop.read("/events/late/verify", "admin")
     assert verified["verified"], verified
-    again = shop.event(
-        "ann_1", event_id="evt_1", type="order.created",
-        metadata={"actor_id": "cust_ann", "ip": "198.51.100.7"},
-        payload={"customer": ANN, "shipping_address": HOME, "total_minor": 100},
-    )  # fmt: skip
-    replayed = await shop.send(again)
-    assert (replayed.status_code, replayed.headers["idempotency-replayed"]) == (200, "true")
-    assert "Marlow" not in (await shop.get("/events/evt_1", "admin")).text
+    await told_again(shop)
 
 
 async def test_what_is_held_is_retained_and_the_rest_goes(shop: Shop) -> None:
     await told(shop)
-    admin = shop.as_role("admin")
-    hold = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
-    placed = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()
+    hold_id = await place_hold(shop, target_id="ann_1")
     report = (await erase(shop, "cust_ann"))["result"]
     assert report["orders"] == {"found": 2, "erased": 1, "retained": 1}
-    held = {"ground": "legal hold", "hold_ids": [placed["hold_id"]]}
+    held = {"ground": "legal hold", "hold_ids": [hold_id]}
     assert report["retained"] == [{"subject": True, **held}, {"order_id": "ann_1", **held}]
     assert "Ann Marlow" in (await shop.get("/orders/ann_1/timeline", "admin")).text
     assert "Ann Marlow" not in (await shop.get("/orders/ann_2/timeline", "admin")).text
-    await admin.delete(f"{BASE}/legal-hold/{placed['hold_id']}")
-    # What was retained goes by a job of its own.
-    for _ in range(600):
-        jobs = (await admin.get(f"{BASE}/jobs", params={"kind": "erasure"})).json()["items"]
-        if len(jobs) == 2 and jobs[0]["status"] == "succeeded":
-            break
-        await asyncio.sleep(0.05)
-    assert jobs[0]["result"]["orders"] == {"found": 2, "erased": 1, "retained": 0}
+    await release(shop, hold_id)
+    job = await resumed(shop, "erasure")
+    assert job["result"]["orders"] == {"found": 2, "erased": 1, "retained": 0}
     assert "Ann Marlow" not in (await shop.get("/orders/ann_1/timeline", "admin")).text
     verified = await shop.read("/events/evt_1/verify", "admin")
     assert verified["verified"], verified

@@ -14,6 +14,7 @@ from infrastructure.privacy.keyring import Keyring, KeyRow
 from infrastructure.tenancy.leavings import FileLeavings
 from tests.infrastructure.ledger.cell import until
 from tests.interfaces.cli.program import run
+from tests.interfaces.http.journeys.erasing import found
 from tests.interfaces.http.journeys.house import BASE, House, Shop
 from tests.interfaces.http.journeys.leaving import (
     GONE,
@@ -68,7 +69,7 @@ async def test_the_whole_way(house: House, leaver: Leaver, tmp_path: Path) -> No
         row = KeyRow((owner[0], owner[1], owner[2]), key_id, bucket, bucket_key_id, sealed)
         with pytest.raises(KeysDestroyed):
             Keyring(keys).cipher(row)
-    assert (await found(other)) == ["ord_1"]
+    assert await found(other.shop, other.customer["email"]) == ["ord_1"]
     timeline = await other.shop.get("/orders/ord_1/timeline", "support")
     assert other.customer["name"] in timeline.text
 
@@ -97,13 +98,6 @@ async def refused_everywhere(shop: Shop) -> None:
                                     *given(shop.house))  # fmt: skip
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert "has left" in ended.stderr
-
-
-async def found(leaver: Leaver) -> list[str]:
-    head = {"X-Min-Sequence": str(await leaver.shop.head())}
-    body = {"query": {"ident": leaver.customer["email"], "exact": True}, "sort": ["sequence"]}
-    answer = await leaver.shop.as_role("admin").post(f"{BASE}/search", json=body, headers=head)
-    return [item["order_id"] for item in answer.json()["items"]]
 
 
 async def test_what_is_refused(house: House, shop: Shop, tmp_path: Path) -> None:

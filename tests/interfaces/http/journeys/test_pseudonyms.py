@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import pytest
@@ -14,10 +13,13 @@ from tests.interfaces.http.journeys.erasing import (
     erase,
     everything,
     found,
-    stored,
+    rejected,
+    resumed,
     told,
+    told_again,
 )
-from tests.interfaces.http.journeys.house import BASE, Shop, states
+from tests.interfaces.http.journeys.house import Shop, states
+from tests.interfaces.http.journeys.planted import stored
 from tests.interfaces.http.journeys.pseudonymizing import (
     created,
     files,
@@ -25,6 +27,7 @@ from tests.interfaces.http.journeys.pseudonymizing import (
     put_back,
     shown,
 )
+from tests.interfaces.http.journeys.retaining import place_hold, release
 from tests.interfaces.http.journeys.test_subject_access import export, of_kind
 
 pytestmark = pytest.mark.anyio
@@ -126,28 +129,16 @@ async def test_asking_again_does_nothing_more_and_takes_what_came_since(shop: Sh
     assert (await pseudonymize(shop, "cust_ann"))["values"] == 1
     assert PSEUDONYM.fullmatch((await shop.read("/events/later", "admin"))["payload"]["note"])
     assert await created(shop, "evt_1") == first
-    again = shop.event(
-        "ann_1", event_id="evt_1", type="order.created",
-        metadata={"actor_id": "cust_ann", "ip": "198.51.100.7"},
-        payload={"customer": ANN, "shipping_address": {
-            "name": "Ann Marlow", "line1": "12 Rowan Walk", "city": "Eastmere", "country": "GB",
-        }, "total_minor": 100},
-    )  # fmt: skip
-    replayed = await shop.send(again)
-    assert (replayed.status_code, replayed.headers["idempotency-replayed"]) == (200, "true")
-    assert "Marlow" not in (await shop.get("/events/evt_1", "admin")).text
+    await told_again(shop)
 
 
 async def test_nothing_that_is_stored_tells_of_the_person_in_plain(shop: Shop) -> None:
     await told(shop)
-    lines = {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
-    bad = b'{"event_id": "x", "customer": "ann.marlow@example.org"'
-    made = await shop.as_role("producer").post(f"{BASE}/events/bulk", content=bad, headers=lines)
-    rejected = f"{BASE}/jobs/{made.json()['job_id']}/rejected"
+    path = await rejected(shop)
     for subject in (ANN["email"], "cust_ann"):
         await pseudonymize(shop, subject, reason="asked by ann")
-    assert not (await shop.as_role("producer").get(rejected)).json()["items"]
-    for text in (stored(shop), *files(shop)):
+    assert not (await shop.as_role("producer").get(path)).json()["items"]
+    for text in (stored(shop.house).encode(), *files(shop)):
         for value in OF_ANN:
             assert value.encode() not in text, value
     assert not list((shop.house.settings.data_dir / "keys" / "jobs").glob("*.subject.key"))
@@ -189,23 +180,16 @@ async def test_a_part_that_is_erased_leaves_the_rest_of_what_is_kept_apart(shop:
 
 async def test_what_is_held_is_retained_and_goes_on_after_the_release(shop: Shop) -> None:
     await told(shop)
-    admin = shop.as_role("admin")
-    hold = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
-    hold_id = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()["hold_id"]
+    hold_id = await place_hold(shop, target_id="ann_1")
     report = await pseudonymize(shop, "cust_ann")
     assert report["orders"] == {"found": 2, "pseudonymised": 1, "retained": 1}
     held = {"ground": "legal hold", "hold_ids": [hold_id]}
     assert report["retained"] == [{"subject": True, **held}, {"order_id": "ann_1", **held}]
     assert (await created(shop, "evt_1"))["customer"] == ANN
     assert (await created(shop, "evt_3"))["customer"] != ANN
-    await admin.delete(f"{BASE}/legal-hold/{hold_id}")
-    for _ in range(600):
-        query = {"kind": "pseudonymisation"}
-        jobs = (await admin.get(f"{BASE}/jobs", params=query)).json()["items"]
-        if len(jobs) == 2 and jobs[0]["status"] == "succeeded":
-            break
-        await asyncio.sleep(0.05)
-    assert jobs[0]["result"]["orders"] == {"found": 2, "pseudonymised": 1, "retained": 0}
+    await release(shop, hold_id)
+    job = await resumed(shop, "pseudonymisation")
+    assert job["result"]["orders"] == {"found": 2, "pseudonymised": 1, "retained": 0}
     assert (await created(shop, "evt_1"))["customer"] == (await created(shop, "evt_3"))["customer"]
 
 

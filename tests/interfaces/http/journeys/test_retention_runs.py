@@ -18,6 +18,7 @@ from infrastructure.event_store.tenants import TenantsHaving
 from interfaces.composition.connections import clock
 from interfaces.composition.endings import FoundByItself
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, states
+from tests.interfaces.http.journeys.planted import stored
 from tests.interfaces.http.journeys.retaining import (
     ACTOR,
     ADDRESS,
@@ -37,7 +38,6 @@ from tests.interfaces.http.journeys.retaining import (
     release,
     report,
     seen,
-    stored,
 )
 
 pytestmark = pytest.mark.anyio
