@@ -8,7 +8,12 @@ import pytest
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.settings import Settings
 from tests.interfaces.http.journeys.house import opened
-from tests.interfaces.http.journeys.restoring import copied, settings, signed_and_published
+from tests.interfaces.http.journeys.restoring import (
+    Installation,
+    copied,
+    settings,
+    signed_and_published,
+)
 from tests.projections.conftest import fresh_database
 
 
@@ -16,6 +21,11 @@ from tests.projections.conftest import fresh_database
 def original(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The URL of a database of the test's own, to be backed up."""
     yield from fresh_database(postgres)
+
+
+@pytest.fixture
+def installation(postgres: EmbeddedPostgres, original: str, tmp_path: Path) -> Installation:
+    return Installation(postgres, original, tmp_path / "data")
 
 
 @pytest.fixture

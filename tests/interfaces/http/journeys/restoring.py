@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -64,22 +64,30 @@ def put_back(saved: Path, data_dir: Path) -> None:
             shutil.copytree(saved / kept, data_dir / kept)
 
 
-@asynccontextmanager
-async def restored_after(
-    postgres: EmbeddedPostgres,
-    url: str,
-    data_dir: Path,
-    act: Callable[[House], Awaitable[object]],
-) -> AsyncIterator[Settings]:
-    """Back an installation up, act in it, and restore the backup: the settings of what is there."""
-    saved = data_dir.with_name("saved")
-    shutil.copytree(data_dir, saved)
-    with copied(postgres, url) as copy:
-        async with opened(settings(url, data_dir)) as house:
-            await act(house)
-            await signed_and_published(house)
-        put_back(saved, data_dir)
-        yield settings(copy, data_dir)
+class Installation:
+    """One that is backed up, and restored after more was done in it."""
+
+    def __init__(self, postgres: EmbeddedPostgres, url: str, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._postgres = postgres
+        self._url = url
+
+    def opened(self) -> AbstractAsyncContextManager[House]:
+        return opened(settings(self._url, self.data_dir))
+
+    @asynccontextmanager
+    async def restored_after(
+        self, act: Callable[[House], Awaitable[object]]
+    ) -> AsyncIterator[Settings]:
+        """Back it up, act in it, and restore the backup: the settings of what is there then."""
+        saved = self.data_dir.with_name("saved")
+        shutil.copytree(self.data_dir, saved)
+        with copied(self._postgres, self._url) as copy:
+            async with self.opened() as house:
+                await act(house)
+                await signed_and_published(house)
+            put_back(saved, self.data_dir)
+            yield settings(copy, self.data_dir)
 
 
 async def reopened(restored: Settings) -> None:

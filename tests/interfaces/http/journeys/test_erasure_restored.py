@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.composition.erasing import telling_again
 from interfaces.composition.writing import writing
 from tests.interfaces.http.journeys.erasing import ANN, erase, found
 from tests.interfaces.http.journeys.house import House, Shop, opened
 from tests.interfaces.http.journeys.restoring import (
+    Installation,
     before,
     reopened,
-    restored_after,
-    settings,
     told_of_ann,
     told_on_the_ledger,
 )
@@ -23,18 +19,15 @@ from tests.interfaces.http.journeys.restoring import (
 pytestmark = pytest.mark.anyio
 
 
-async def test_it_is_erased_again_before_the_first_read(
-    postgres: EmbeddedPostgres, original: str, tmp_path: Path
-) -> None:
-    data_dir = tmp_path / "data"
-    async with opened(settings(original, data_dir)) as house:
+async def test_it_is_erased_again_before_the_first_read(installation: Installation) -> None:
+    async with installation.opened() as house:
         tenant = (await before(house)).tenant
 
     async def erasing(house: House) -> None:
         report = (await erase(Shop(house, tenant), "cust_ann"))["result"]
         assert report["orders"]["erased"] == 2
 
-    async with restored_after(postgres, original, data_dir, erasing) as restored:
+    async with installation.restored_after(erasing) as restored:
         async with opened(restored) as house:  # recording is refused: the ledger is behind
             shop = Shop(house, tenant)
             assert await told_of_ann(shop) == []

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from infrastructure.postgres.embedded import EmbeddedPostgres
 from interfaces.composition.erasing import telling_again
 from interfaces.composition.writing import writing
 from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, found
 from tests.interfaces.http.journeys.house import House, Shop, opened, states
 from tests.interfaces.http.journeys.pseudonymizing import created, pseudonymize, put_back, shown
 from tests.interfaces.http.journeys.restoring import (
+    Installation,
     before,
     reopened,
-    restored_after,
-    settings,
     signed_and_published,
     told_of_ann,
     told_on_the_ledger,
@@ -25,18 +21,15 @@ from tests.interfaces.http.journeys.restoring import (
 pytestmark = pytest.mark.anyio
 
 
-async def test_it_has_pseudonyms_again_before_the_first_read(
-    postgres: EmbeddedPostgres, original: str, tmp_path: Path
-) -> None:
-    data_dir = tmp_path / "data"
-    async with opened(settings(original, data_dir)) as house:
+async def test_it_has_pseudonyms_again_before_the_first_read(installation: Installation) -> None:
+    async with installation.opened() as house:
         shop = await before(house)
         tenant, recorded = shop.tenant, await shown(shop)
 
     async def replacing(house: House) -> None:
         await pseudonymize(Shop(house, tenant), "cust_ann")
 
-    async with restored_after(postgres, original, data_dir, replacing) as restored:
+    async with installation.restored_after(replacing) as restored:
         async with opened(restored) as house:  # recording is refused: the ledger is behind
             shop = Shop(house, tenant)
             assert await told_of_ann(shop) == []
@@ -56,11 +49,8 @@ async def test_it_has_pseudonyms_again_before_the_first_read(
             assert await shown(shop) == recorded
 
 
-async def test_what_was_put_back_before_stays(
-    postgres: EmbeddedPostgres, original: str, tmp_path: Path
-) -> None:
-    data_dir = tmp_path / "data"
-    async with opened(settings(original, data_dir)) as house:
+async def test_what_was_put_back_before_stays(installation: Installation) -> None:
+    async with installation.opened() as house:
         shop = await before(house)
         tenant, recorded = shop.tenant, await shown(shop)
 
@@ -68,7 +58,7 @@ async def test_what_was_put_back_before_stays(
         await pseudonymize(Shop(house, tenant), "cust_ann")
         await put_back(Shop(house, tenant), "cust_ann")
 
-    async with restored_after(postgres, original, data_dir, there_and_back) as restored:
+    async with installation.restored_after(there_and_back) as restored:
         async with opened(restored) as house:
             assert await shown(Shop(house, tenant)) == recorded
             assert set(told_on_the_ledger(restored.database_url)) == {True}
@@ -77,24 +67,21 @@ async def test_what_was_put_back_before_stays(
             assert set((await states(Shop(house, tenant), "evt_1")).values()) == {"matches"}
 
 
-async def test_what_was_erased_since_is_erased_again(
-    postgres: EmbeddedPostgres, original: str, tmp_path: Path
-) -> None:
+async def test_what_was_erased_since_is_erased_again(installation: Installation) -> None:
     """A backup with pseudonyms, and what they stand for, from before the erasure."""
-    data_dir = tmp_path / "data"
-    async with opened(settings(original, data_dir)) as house:
+    async with installation.opened() as house:
         shop = await before(house)
         tenant = shop.tenant
         await pseudonymize(shop, ANN["email"])
         await signed_and_published(house)
-    mapped = data_dir / "pseudonyms" / tenant
+    mapped = installation.data_dir / "pseudonyms" / tenant
     assert list(mapped.glob("*.map"))
 
     async def erasing(house: House) -> None:
         assert (await erase(Shop(house, tenant), ANN["email"]))["status"] == "succeeded"
 
     async with (
-        restored_after(postgres, original, data_dir, erasing) as restored,
+        installation.restored_after(erasing) as restored,
         opened(restored) as house,
     ):
         shop = Shop(house, tenant)
