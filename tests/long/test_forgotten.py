@@ -20,8 +20,8 @@ import pytest
 from infrastructure.postgres import binaries
 from infrastructure.postgres.connect import address
 from infrastructure.postgres.embedded import EmbeddedPostgres
+from tests.interfaces.http.journeys.erasing import ANN, HOME, erase, told
 from tests.interfaces.http.journeys.house import BASE, Json, Shop
-from tests.interfaces.http.journeys.test_erasure import ANN, HOME, erase, told
 from tests.long.harness import Installation, report, token
 from tests.long.remains import Needles, keys_in, sealed_in, wrapped_in
 

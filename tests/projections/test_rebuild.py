@@ -19,8 +19,8 @@ from projections.reading import Batch, Connection, Notification
 from projections.rebuild import compare, rebuild
 from tests.projections.conftest import Connect
 from tests.projections.filling import Fact, Filling
+from tests.projections.hubs import hub, running, until_caught_up
 from tests.projections.indexing import INDEXING, orders_model
-from tests.projections.test_hub import hub, running, until_caught_up
 from tests.projections.worlds import world
 
 pytestmark = pytest.mark.anyio

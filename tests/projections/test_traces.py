@@ -14,7 +14,7 @@ from projections.reading import Connection
 from projections.traces import PruneTraces
 from tests.projections.conftest import Connect
 from tests.projections.filling import Fact, Filling
-from tests.projections.test_hub import CHANNEL, Seen, place, running, until_caught_up
+from tests.projections.hubs import CHANNEL, Seen, place, running, until_caught_up
 
 pytestmark = pytest.mark.anyio
 

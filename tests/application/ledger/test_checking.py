@@ -4,55 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace as replaced
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 
-from application.ledger.checking import Verified, VerifyEvent
-from application.ledger.covering import Covering, NotSigned
-from application.ledger.ports import GLOBAL, SignedHead
-from application.ledger.signing import origin_of
+from application.ledger.covering import NotSigned
+from application.ledger.ports import GLOBAL
 from application.ledger.verifying import verify_proof
-from domain.access.caller import Caller
-from domain.access.permissions import permissions_of
 from domain.errors import NotFound
-from domain.ledger.checkpoints import Checkpoint
 from domain.ledger.hashing import GENESIS, chain, entry
 from domain.ledger.notes import SignedNote
-from domain.ledger.policy import Policy
-from domain.ledger.policy import Witness as PolicyWitness
 from domain.ledger.tiles import Tile
 from domain.privacy.disclosing import Kept
-from infrastructure.ledger import witness_keys
-from tests.application.ledger.world import NOW_US, LedgerWorld, personal
+from tests.application.ledger.checking import verify
+from tests.application.ledger.world import NOW_US, LedgerWorld
 from tests.domain.ledger.drafts import draft, erasure
 
 pytestmark = pytest.mark.anyio
-TIME_S = NOW_US // 1_000_000
-
-
-def caller(role: str = "auditor", tenant: str = "acme") -> Caller:
-    return Caller("someone", tenant, frozenset({role}), permissions_of([role]), 2**60)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> LedgerWorld:
-    """Four events of one tenant, the second with personal values; and another tenant."""
-    world = LedgerWorld(tmp_path / "signing")
-    world.add(draft("e1"), personal("e2", note="fragile"), draft("e3"), draft("e4"))
-    world.add(draft("e1", tenant_id="umbrella"))
-    world.sign()
-    return world
-
-
-async def verify(
-    world: LedgerWorld, wanted: str | int = "e2", role: str = "auditor", **options: Any
-) -> Verified:
-    covering = Covering(world, patience=0)
-    return await VerifyEvent(world, world, world.keys, covering, **options)(caller(role), wanted)
 
 
 @pytest.mark.parametrize("wanted", ["e1", 1, "e2", 2, "e4", 4])
@@ -255,50 +224,3 @@ async def test_a_value_that_was_swapped_differs(world: LedgerWorld) -> None:
     found = await verify(world)
     assert [one.state for one in found.disclosures] == ["differs", "masked"]
     assert not found.verified
-
-
-class Witnessing:
-    """A witness's cosignatures on what this world has signed."""
-
-    def __init__(self, directory: Path) -> None:
-        self._keys = witness_keys.make(directory / "w.keys", "w.example")
-        witness = PolicyWitness("w", self._keys.verifier_keys[0], "https://w.example")
-        self.policy = Policy((), (witness,), (), "w")
-
-    def cosign(self, head: SignedHead) -> SignedHead:
-        checkpoint = Checkpoint.parse(SignedNote.parse(head.note).text)
-        lines = self._keys.cosign(checkpoint, TIME_S)
-        return replace(head, note=head.note + "".join(one.line() for one in lines))
-
-
-@pytest.fixture
-def witness(tmp_path: Path) -> Witnessing:
-    return Witnessing(tmp_path)
-
-
-@pytest.mark.parametrize("log", ["acme", GLOBAL])
-async def test_witnessed_itself_or_by_the_global_log(
-    world: LedgerWorld, witness: Witnessing, log: str
-) -> None:
-    assert not (await verify(world, policy=witness.policy)).verified
-    world.signed[log][-1] = witness.cosign(world.signed[log][-1])
-    found = await verify(world, policy=witness.policy)
-    assert found.verified
-    assert origin_of(world.keys.service_origin, "acme", 1) in (found.tlog_proof or "")
-
-
-async def test_a_global_log_that_does_not_cover_it_is_no_witness(
-    world: LedgerWorld, witness: Witnessing
-) -> None:
-    world.signed[GLOBAL][-1] = witness.cosign(world.signed[GLOBAL][-1])
-    world.rounds.clear()
-    found = await verify(world, policy=witness.policy)
-    assert (found.verified, found.inclusion_ok) == (False, False)
-
-
-async def test_a_cosignature_that_does_not_hold(world: LedgerWorld, witness: Witnessing) -> None:
-    other = witness.cosign(world.signed[GLOBAL][-1])
-    line = other.note.splitlines()[-1]
-    head = world.signed["acme"][-1]
-    world.signed["acme"][-1] = replace(head, note=f"{head.note}{line}\n")
-    assert not (await verify(world, policy=witness.policy)).verified

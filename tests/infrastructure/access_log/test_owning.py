@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,24 @@ from infrastructure.key_store.files import FileKeyStore
 from tests.infrastructure.access_log.entries import Collected, files, noted, until
 
 pytestmark = pytest.mark.anyio
+Start = Callable[[float], ProcessSpool]
 
 
-def at_once(monkeypatch: pytest.MonkeyPatch, *, patience: float) -> None:
-    """A segment is ended at once; its process drains it itself after so many seconds."""
-    monkeypatch.setattr(owning, "EVERY", 0.001)
-    monkeypatch.setattr(owning, "PATIENCE", patience)
+@pytest.fixture
+def started(
+    directory: Path, key_store: FileKeyStore, drains: Drains, monkeypatch: pytest.MonkeyPatch
+) -> Start:
+    """Makes one that works: a segment is ended at once; its process drains it itself after so
+    many seconds."""
+
+    def start(patience: float) -> ProcessSpool:
+        monkeypatch.setattr(owning, "EVERY", 0.001)
+        monkeypatch.setattr(owning, "PATIENCE", patience)
+        spool = ProcessSpool(directory, key_store, drains)
+        spool.start()
+        return spool
+
+    return start
 
 
 async def test_a_process_drains_what_it_takes_and_goes_on_while_the_log_is_away(
@@ -48,15 +61,9 @@ async def test_a_process_drains_what_it_takes_and_goes_on_while_the_log_is_away(
 
 
 async def test_a_reader_finds_all_as_soon_as_the_log_is_back(
-    directory: Path,
-    key_store: FileKeyStore,
-    drains: Drains,
-    collected: Collected,
-    monkeypatch: pytest.MonkeyPatch,
+    started: Start, collected: Collected
 ) -> None:
-    at_once(monkeypatch, patience=0.0)
-    spool = ProcessSpool(directory, key_store, drains)
-    spool.start()
+    spool = started(0.0)
     collected.failure = Unavailable()
     given = [noted(1), noted(2)]
     await spool.append(given[0])
@@ -84,15 +91,9 @@ async def test_a_reader_finds_what_another_process_has_noted(
 
 
 async def test_what_it_has_ended_it_leaves_to_the_worker(
-    directory: Path,
-    key_store: FileKeyStore,
-    drains: Drains,
-    collected: Collected,
-    monkeypatch: pytest.MonkeyPatch,
+    started: Start, directory: Path, drains: Drains, collected: Collected
 ) -> None:
-    at_once(monkeypatch, patience=3600.0)
-    spool = ProcessSpool(directory, key_store, drains)
-    spool.start()
+    spool = started(3600.0)
     given = [noted(1), noted(2)]
     for one in given:
         await spool.append(one)
@@ -105,15 +106,9 @@ async def test_what_it_has_ended_it_leaves_to_the_worker(
 
 
 async def test_without_a_worker_it_drains_itself(
-    directory: Path,
-    key_store: FileKeyStore,
-    drains: Drains,
-    collected: Collected,
-    monkeypatch: pytest.MonkeyPatch,
+    started: Start, directory: Path, collected: Collected
 ) -> None:
-    at_once(monkeypatch, patience=0.0)
-    spool = ProcessSpool(directory, key_store, drains)
-    spool.start()
+    spool = started(0.0)
     given = noted(1)
     await spool.append(given)
     await collected.arrived.wait()
@@ -123,15 +118,9 @@ async def test_without_a_worker_it_drains_itself(
 
 
 async def test_while_nobody_drains_segments_do_not_become_ever_more(
-    directory: Path,
-    key_store: FileKeyStore,
-    drains: Drains,
-    collected: Collected,
-    monkeypatch: pytest.MonkeyPatch,
+    started: Start, directory: Path, collected: Collected
 ) -> None:
-    at_once(monkeypatch, patience=3600.0)
-    spool = ProcessSpool(directory, key_store, drains)
-    spool.start()
+    spool = started(3600.0)
     for number in range(40):
         await spool.append(noted(number))
         await asyncio.sleep(0.005)

@@ -6,8 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -19,7 +17,7 @@ from infrastructure.event_store.auditing import audit, gaps
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.postgres.connect import address
 from tests.domain.ledger.drafts import correction, draft
-from tests.infrastructure.event_store.kit import Ledger, accepted, committing, fresh
+from tests.infrastructure.event_store.kit import Ledger, accepted, committing, fresh, triggers_off
 
 EVENTS = 6
 OF = "tenant_id = %(tenant)s and sequence = %(sequence)s"
@@ -41,16 +39,6 @@ def tenant(database_url: str, key_store: FileKeyStore) -> str:
 
     asyncio.run(fill())
     return name
-
-
-@contextmanager
-def triggers_off(ledger: Ledger) -> Iterator[None]:
-    """As only the owner of the table, or a superuser, can."""
-    ledger.connection.execute("alter table events disable trigger all")
-    yield
-    ledger.connection.execute("alter table events enable trigger all")
-    ledger.connection.execute("alter table events enable always trigger events_append_only")
-    ledger.connection.execute("alter table events enable always trigger events_no_truncate")
 
 
 def tamper(ledger: Ledger, statement: str, tenant: str, sequence: int = 3) -> None:

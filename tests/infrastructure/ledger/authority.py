@@ -107,3 +107,13 @@ def openssl(*words: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def verified(authority: Authority, directory: Path, data: bytes, response: bytes) -> str:
+    """What `openssl ts -verify` says, as docs/verify.md has it."""
+    checkpoint, token = directory / "checkpoint", directory / "checkpoint.tsr"
+    checkpoint.write_bytes(data)
+    token.write_bytes(response)
+    return openssl(
+        *("ts", "-verify", "-data", checkpoint, "-in", token, "-CAfile", authority.roots)
+    )

@@ -224,6 +224,16 @@ async def meanwhile(*runs: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIter
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def signed(cell: Cell, **sizes: int) -> Callable[[], bool]:
+    """Whether these sizes are signed, and what is signed holds."""
+    return lambda: cell.sizes() == sizes
+
+
+def published(cell: Cell) -> Callable[[], bool]:
+    """Whether all that is signed in full is published, byte for byte, and nothing else."""
+    return lambda: cell.rounds() > 0 and cell.on_disk() == cell.to_be_published()
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Raises TimeoutError when it never does."""
     async with asyncio.timeout(PATIENCE):

@@ -7,10 +7,12 @@ import pytest
 
 from infrastructure.key_store.files import FileKeyStore
 from infrastructure.ledger import self_audit, signer
+from infrastructure.ledger.timestamp_authority import TimestampAuthority, read_roots
 from infrastructure.postgres.connect import open_pool
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.infrastructure.event_store.kit import committing
 from tests.infrastructure.ledger.auditing import EVENTS
+from tests.infrastructure.ledger.authority import Authority
 from tests.infrastructure.ledger.cell import CELL, Cell
 from tests.infrastructure.ledger.witnessed import World
 from tests.projections.conftest import fresh_database
@@ -56,3 +58,24 @@ async def acme(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> Cell:
     await cell.sign(acme=EVENTS - 1, other=2)
     await cell.published.put(cell.to_be_published())
     return cell
+
+
+@pytest.fixture(scope="module")
+def serving_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    with Authority(tmp_path_factory.mktemp("authority") / "tsa").serving() as authority:
+        yield authority
+
+
+@pytest.fixture
+def authority(serving_authority: Authority) -> Authority:
+    """One that is honest, and has not been asked yet."""
+    authority = serving_authority
+    authority.instead, authority.status, authority.asked = None, 200, 0
+    return authority
+
+
+@pytest.fixture
+async def client(authority: Authority) -> AsyncIterator[TimestampAuthority]:
+    client = TimestampAuthority(authority.url, read_roots(authority.roots))
+    yield client
+    await client.aclose()

@@ -25,6 +25,7 @@ MODELS: Sequence[ReadModel] = (
     RedactionsModel(),
 )
 BATCH = 16
+OF_ACME = "tenant_id = 'acme'"
 
 
 async def follow(

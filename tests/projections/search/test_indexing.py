@@ -19,9 +19,9 @@ from projections.search.indexing import Differences, check, reindex
 from projections.search.key import IndexKeyDiffers
 from tests.projections.conftest import Connect
 from tests.projections.filling import Fact, Filling
+from tests.projections.hubs import hub, running, until_caught_up
 from tests.projections.indexing import HASHES, INDEXING, Told, orders_model
-from tests.projections.search.test_model import busy, follow, rows
-from tests.projections.test_hub import hub, running, until_caught_up
+from tests.projections.search.following import busy, follow, rows
 
 Connection = AsyncConnection[Any]
 pytestmark = pytest.mark.anyio

@@ -18,7 +18,7 @@ from projections.search.indexing import Differences, check, reindex
 from tests.infrastructure.event_store.kit import accepted, committing, personal
 from tests.projections.conftest import Connect
 from tests.projections.indexing import HASHES
-from tests.projections.search.test_model import follow, rows
+from tests.projections.search.following import follow, rows
 
 pytestmark = pytest.mark.anyio
 Connection = AsyncConnection[Any]

@@ -170,6 +170,23 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def states(shop: Shop, event_id: str) -> dict[str, str]:
+    """pointer -> the state of each personal value of an event, whose proof must hold."""
+    verified = await shop.read(f"/events/{event_id}/verify", "admin")
+    assert verified["verified"], verified
+    return {one["pointer"]: one["state"] for one in verified["disclosures"]}
+
+
+async def over(client: httpx.AsyncClient, where: str) -> Json:
+    """The job at this location, when it is over."""
+    for _ in range(600):
+        job: Json = (await client.get(where)).json()
+        if job["status"] not in ("queued", "running"):
+            return job
+        await asyncio.sleep(0.05)
+    raise AssertionError(job)
+
+
 def pointers(answer: httpx.Response) -> list[str]:
     """What a problem document points at, after checking that it is one."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text

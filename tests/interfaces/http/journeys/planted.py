@@ -1,11 +1,13 @@
-"""A person planted in an order, to be looked for in answers; and the access log of a shop."""
+"""A person planted in an order, to be looked for in answers, in what is stored and in the log."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from tests.interfaces.http.journeys.house import BASE, Json, Shop
+import psycopg
+
+from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
 
 PERSON = {
     "email": "planted@example.org",
@@ -14,6 +16,10 @@ PERSON = {
 }
 ADDRESS = {"name": "Planted Person", "line1": "7 Planted Lane", "city": "Plantedby"}
 PLANTED = re.compile(r"planted|70 123 45|192\.0\.2\.77", re.IGNORECASE)
+TABLES = """
+select format('%I.%I', schemaname, tablename) from pg_tables
+ where schemaname in ('public', 'cell_0', 'procrastinate')
+"""
 
 
 async def planted(shop: Shop) -> None:
@@ -40,3 +46,13 @@ async def logged(shop: Shop, role: str = "admin", **query: Any) -> list[Json]:
     )
     assert answer.status_code == 200, answer.text
     return [one for one in answer.json()["items"] if one["operation"] != "list_access_logs"]
+
+
+def stored(house: House) -> str:
+    """Every row of every table, as text."""
+    rows = []
+    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
+        for (table,) in connection.execute(TABLES).fetchall():
+            some = connection.execute(f"select t::text from {table} t".encode()).fetchall()
+            rows += [row[0] for row in some]
+    return "\n".join(rows)

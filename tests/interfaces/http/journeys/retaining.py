@@ -7,7 +7,8 @@ from typing import Any
 
 import psycopg
 
-from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
+from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, over
+from tests.interfaces.http.journeys.searching import of_ident
 
 PATH = f"{BASE}/retention/policies"
 PAYMENTS: Json = {
@@ -22,10 +23,6 @@ MAIL, ADDRESS = "jane.roe@example.org", "198.51.100.7"
 FAILED: Json = {"type": "order.payment.failed", "payload": {"reason": "Jane", "email": MAIL}}
 CREATED: Json = {"type": "order.created", "payload": {"customer": {"email": "ben@example.org"}}}
 ACTOR: Json = {"actor_id": "agent_1", "ip": ADDRESS, "user_agent": "desk"}
-TABLES = """
-select format('%I.%I', schemaname, tablename) from pg_tables
- where schemaname in ('public', 'cell_0', 'procrastinate')
-"""
 
 
 async def made(shop: Shop, body: Json = PAYMENTS, **changed: Any) -> Json:
@@ -56,12 +53,7 @@ async def asked(shop: Shop, policy: Json, *, dry_run: bool) -> Json:
 
 async def ended(shop: Shop, job: Json) -> Json:
     """The job, when it is over."""
-    for _ in range(600):
-        job = (await shop.as_role("admin").get(f"{BASE}/jobs/{job['job_id']}")).json()
-        if job["status"] in ("succeeded", "failed"):
-            return job
-        await asyncio.sleep(0.05)
-    raise AssertionError(job)
+    return await over(shop.as_role("admin"), f"{BASE}/jobs/{job['job_id']}")
 
 
 async def report(shop: Shop, policy: Json, *, dry_run: bool) -> Json:
@@ -88,13 +80,6 @@ async def jobs_of(shop: Shop, policy: Json, *, dry_run: bool = False) -> list[Js
     raise AssertionError(jobs)
 
 
-async def verified(shop: Shop, event_id: str) -> dict[str, str]:
-    """The state of each personal value of an event, whose proof holds."""
-    found = await shop.read(f"/events/{event_id}/verify", "admin")
-    assert found["verified"], found
-    return {one["pointer"]: one["state"] for one in found["disclosures"]}
-
-
 async def place_hold(shop: Shop, **hold: Any) -> str:
     body = {"target": "order", "target_id": "held", "case_id": "case_1", **hold}
     answer = await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body)
@@ -118,20 +103,8 @@ async def snapshot(shop: Shop, snapshot_id: str, order_id: str = "ord_1", **stat
 
 
 async def found(shop: Shop, address: str) -> list[str]:
-    head = {"X-Min-Sequence": str(await shop.head())}
-    body = {"query": {"ident": address, "exact": True}, "sort": ["sequence"]}
-    answer = await shop.as_role("admin").post(f"{BASE}/search", json=body, headers=head)
-    return [item["event_id"] for item in answer.json()["items"]]
-
-
-def stored(house: House) -> str:
-    """Every row of every table, as text."""
-    rows = []
-    with psycopg.connect(house.settings.database_url, autocommit=True) as connection:
-        for (table,) in connection.execute(TABLES).fetchall():
-            some = connection.execute(f"select t::text from {table} t".encode()).fetchall()
-            rows += [row[0] for row in some]
-    return "\n".join(rows)
+    """The events that have it."""
+    return [event["event_id"] for event in await of_ident(shop, address)]
 
 
 def old_key(house: House, shop: Shop, kind: str, subject: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.interfaces.http.journeys.house import House, Json, Shop, pointers
-from tests.interfaces.http.journeys.test_search import ask
+from tests.interfaces.http.journeys.searching import ask
 
 pytestmark = pytest.mark.anyio
 AMOUNT = "payload.amount_minor"

@@ -3,84 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
-from psycopg import conninfo
 from structlog.testing import capture_logs
 
-from infrastructure.postgres.embedded import EmbeddedPostgres
-from interfaces.settings import LedgerSettings, Settings
+from interfaces.settings import Settings
 from tests.infrastructure.ledger.cell import PATIENCE, until
 from tests.interfaces.cli.program import run
-from tests.interfaces.http.journeys.house import BASE, House, opened
-from tests.projections.conftest import fresh_database
+from tests.interfaces.http.journeys.house import BASE, opened
+from tests.interfaces.http.journeys.restoring import reopened, settings
 
 pytestmark = pytest.mark.anyio
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def original(postgres: EmbeddedPostgres) -> Iterator[str]:
-    yield from fresh_database(postgres)
-
-
-@contextmanager
-def copied(postgres: EmbeddedPostgres, url: str) -> Iterator[str]:
-    """A database as this one is now: what a backup of it would be restored to."""
-    source, name = conninfo.conninfo_to_dict(url)["dbname"], f"restored_{next(_numbers)}"
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {source} strategy wal_log".encode())
-        yield postgres.url(name)
-        connection.execute(f"drop database {name} with (force)".encode())
-
-
-async def signed_and_published(house: House) -> None:
-    """Wait until the newest event is covered by a published round."""
-
-    def is_so() -> bool:
-        with psycopg.connect(house.settings.database_url) as connection:
-            ((last,),) = connection.execute(
-                "select coalesce(max(position), 0) from cell_0.events"
-            ).fetchall()
-            found = connection.execute(
-                "select round, position from cell_0.ledger_rounds order by round desc limit 1"
-            ).fetchone()
-        if not found or found[1] < last:
-            return False
-        published = house.settings.ledger.publish_dir or house.settings.data_dir / "published"
-        return (published / "_global" / "1" / "checkpoint" / str(found[0])).exists()
-
-    await until(is_so)
-
-
-def settings(url: str, data_dir: Path) -> Settings:
-    ledger = LedgerSettings(checkpoint_seconds=0.05)
-    return Settings(database_url=url, data_dir=data_dir, ledger=ledger)
-
-
-@pytest.fixture
-async def restored(
-    postgres: EmbeddedPostgres, original: str, tmp_path: Path
-) -> AsyncIterator[Settings]:
-    """Of a database that has recorded, signed and published more since the backup."""
-    async with opened(settings(original, tmp_path)) as house:
-        shop = house.shop()
-        await shop.record(payload={"note": "before"})
-        await signed_and_published(house)
-    with copied(postgres, original) as url:
-        async with opened(settings(original, tmp_path)) as house:
-            for _ in range(2):
-                await house.shop().record(payload={"note": "after"})
-                await signed_and_published(house)
-        yield settings(url, tmp_path)
 
 
 async def test_writing_is_refused_and_reading_goes_on(restored: Settings) -> None:
@@ -168,9 +106,7 @@ async def test_an_import_says_so_at_once(restored: Settings, tmp_path: Path) -> 
 
 
 async def test_after_a_reopening_it_is_signed_under_a_new_origin(restored: Settings) -> None:
-    given = "--database-url", restored.database_url, "--data-dir", restored.data_dir
-    ended = await asyncio.to_thread(run, "ledger", "reopen", *given)
-    assert ended.returncode == 0, ended.stderr
+    await reopened(restored)
     async with opened(restored) as house:
         shop = house.shop()
         await shop.record()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import gzip
 from typing import Any
 
@@ -8,7 +7,7 @@ import httpx
 import msgspec
 import pytest
 
-from tests.interfaces.http.journeys.house import BASE, House, Shop, pointers
+from tests.interfaces.http.journeys.house import BASE, House, Shop, over, pointers
 
 pytestmark = pytest.mark.anyio
 
@@ -33,14 +32,6 @@ async def send(shop: Shop, body: bytes, headers: Any = WAIT, **more: Any) -> htt
     )
 
 
-async def finished(client: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
-    while True:
-        job = (await client.get(f"{BASE}/jobs/{job_id}")).json()
-        if job["status"] not in ("queued", "running"):
-            return dict(job)
-        await asyncio.sleep(0.05)
-
-
 async def test_waits_for_the_end_of_the_job(shop: Shop) -> None:
     body = lines([shop.event(), b"", shop.event(), b"{bad"])
     answer = await send(shop, gzip.compress(body), **{"Content-Encoding": "gzip"})
@@ -62,7 +53,7 @@ async def test_answers_at_once_unless_asked_to_wait(shop: Shop) -> None:
     assert answer.status_code == 202
     job = answer.json()
     assert job["finished_at"] is None
-    ended = await finished(shop.as_role("producer"), job["job_id"])
+    ended = await over(shop.as_role("producer"), f"{BASE}/jobs/{job['job_id']}")
     assert (ended["status"], ended["result"]["recorded"]) == ("succeeded", 1)
 
 

@@ -9,95 +9,23 @@ import httpx
 import psycopg
 import pytest
 
-from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
+from tests.interfaces.http.journeys.erasing import (
+    ANN,
+    BEN,
+    OF_ANN,
+    erase,
+    everything,
+    found,
+    rejected,
+    resumed,
+    told,
+    told_again,
+)
+from tests.interfaces.http.journeys.house import BASE, House, Shop, pointers
+from tests.interfaces.http.journeys.planted import stored
+from tests.interfaces.http.journeys.retaining import place_hold, release
 
 pytestmark = pytest.mark.anyio
-
-ANN: Json = {
-    "id": "cust_ann", "email": "ann.marlow@example.org", "name": "Ann Marlow", "phone": "+44 20 1",
-}  # fmt: skip
-HOME: Json = {"name": "Ann Marlow", "line1": "12 Rowan Walk", "city": "Eastmere", "country": "GB"}
-BEN: Json = {"id": "cust_ben", "email": "ben@example.org", "name": "Ben Oakes"}
-OF_ANN = ("ann.marlow", "Marlow", "Rowan Walk", "+44 20 1", "gate code 77", "198.51.100.7")
-TABLES = """
-select format('%I.%I', schemaname, tablename) from pg_tables
- where schemaname in ('public', 'cell_0', 'procrastinate')
-"""
-
-
-async def erase(shop: Shop, subject: str, role: str = "admin", **more: Any) -> Json:
-    """The job, when it is over."""
-    client = shop.as_role(role)
-    made = await client.post(f"{BASE}/gdpr/erase-request", json={"subject_id": subject, **more})
-    assert made.status_code == 202, made.text
-    where = made.headers["location"]
-    assert where == f"{BASE}/gdpr/{made.json()['job_id']}"
-    for _ in range(600):
-        job: Json = (await client.get(where)).json()
-        if job["status"] in ("succeeded", "failed"):
-            return job
-        await asyncio.sleep(0.05)
-    raise AssertionError(job)
-
-
-async def told(shop: Shop) -> None:
-    """Ann has two orders; Ben sends her a present."""
-    actor = {"actor_id": "cust_ann", "ip": "198.51.100.7"}
-    for number in (1, 2):
-        await shop.record(
-            f"ann_{number}", type="order.created", metadata=actor,
-            payload={"customer": ANN, "shipping_address": HOME, "total_minor": 100 * number},
-        )  # fmt: skip
-        await shop.record(
-            f"ann_{number}", type="order.note.added", payload={"note": "gate code 77"},
-            metadata={"actor_id": "agent_1", "ip": "203.0.113.5"},
-        )  # fmt: skip
-    await shop.record(
-        "ben_1", type="order.created",
-        payload={"customer": BEN, "billing_address": {"line1": "3 Elm Row"},
-                 "shipping_address": {**HOME, "email": ANN["email"]}},
-    )  # fmt: skip
-    await shop.record(
-        "ben_1", type="order.address.changed",
-        payload={"field": "shipping_address", "before": HOME,
-                 "after": {**HOME, "line1": "14 Rowan Walk"}},
-    )  # fmt: skip
-    body = {
-        "snapshot_id": "snap", "captured_at": "2025-01-01T00:00:00Z", "source": "shop",
-        "state": {"customer": ANN},
-    }  # fmt: skip
-    path = f"{BASE}/orders/ann_1/snapshots"
-    assert (await shop.as_role("producer").post(path, json=body)).status_code == 201
-
-
-async def everything(shop: Shop) -> str:
-    """All that an admin may read, in one text."""
-    paths = [
-        f"/orders/{order}/{what}"
-        for order in ("ann_1", "ann_2", "ben_1")
-        for what in ("timeline", "snapshot", "timeline/aggregate")
-    ]
-    paths += ["/events", "/orders", "/snapshots/snap", "/jobs"]
-    texts = [(await shop.get(path, "admin")).text for path in paths]
-    acts = (await shop.get("/audit", "admin", type="history.subject.*")).text
-    return "\n".join([*texts, acts])
-
-
-async def found(shop: Shop, address: str) -> list[str]:
-    head = {"X-Min-Sequence": str(await shop.head())}
-    body = {"query": {"ident": address, "exact": True}, "sort": ["sequence"]}
-    answer = await shop.as_role("admin").post(f"{BASE}/search", json=body, headers=head)
-    return [item["order_id"] for item in answer.json()["items"]]
-
-
-def stored(shop: Shop) -> bytes:
-    """Every row of every table, as text."""
-    rows = []
-    with psycopg.connect(shop.house.settings.database_url, autocommit=True) as connection:
-        for (table,) in connection.execute(TABLES).fetchall():
-            found = connection.execute(f"select t::text from {table} t".encode()).fetchall()
-            rows += [row[0] for row in found]
-    return "\n".join(rows).encode()
 
 
 async def test_a_customer_is_forgotten_and_every_proof_holds(shop: Shop) -> None:
@@ -157,18 +85,15 @@ async def test_who_is_named_in_another_persons_order_is_forgotten_there(shop: Sh
 
 async def test_nothing_that_is_stored_tells_of_the_person(shop: Shop) -> None:
     await told(shop)
-    lines = {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
-    bad = b'{"event_id": "x", "customer": "ann.marlow@example.org"'
-    made = await shop.as_role("producer").post(f"{BASE}/events/bulk", content=bad, headers=lines)
-    rejected = f"/jobs/{made.json()['job_id']}/rejected"
-    assert "ann.marlow" in (await shop.as_role("producer").get(BASE + rejected)).text
+    path = await rejected(shop)
+    assert "ann.marlow" in (await shop.as_role("producer").get(path)).text
     for subject in (ANN["email"], "cust_ann"):
         assert (await erase(shop, subject, reason="asked by ann"))["status"] == "succeeded"
-    rows = stored(shop)
-    assert b"cust_ann" in rows  # a surrogate: the ledger says what happened
+    rows = stored(shop.house)
+    assert "cust_ann" in rows  # a surrogate: the ledger says what happened
     for value in OF_ANN:
-        assert value.encode() not in rows, value
-    assert not (await shop.as_role("producer").get(BASE + rejected)).json()["items"]
+        assert value not in rows, value
+    assert not (await shop.as_role("producer").get(path)).json()["items"]
     keys = (shop.house.settings.data_dir / "keys" / "jobs").glob("*.subject.key")
     assert not list(keys)
 
@@ -200,35 +125,21 @@ async def test_what_comes_later_of_an_erased_order_is_not_kept(shop: Shop) -> No
     assert event["payload"] == {"note": {"erased": True}}
     verified = await shop.read("/events/late/verify", "admin")
     assert verified["verified"], verified
-    again = shop.event(
-        "ann_1", event_id="evt_1", type="order.created",
-        metadata={"actor_id": "cust_ann", "ip": "198.51.100.7"},
-        payload={"customer": ANN, "shipping_address": HOME, "total_minor": 100},
-    )  # fmt: skip
-    replayed = await shop.send(again)
-    assert (replayed.status_code, replayed.headers["idempotency-replayed"]) == (200, "true")
-    assert "Marlow" not in (await shop.get("/events/evt_1", "admin")).text
+    await told_again(shop)
 
 
 async def test_what_is_held_is_retained_and_the_rest_goes(shop: Shop) -> None:
     await told(shop)
-    admin = shop.as_role("admin")
-    hold = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
-    placed = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()
+    hold_id = await place_hold(shop, target_id="ann_1")
     report = (await erase(shop, "cust_ann"))["result"]
     assert report["orders"] == {"found": 2, "erased": 1, "retained": 1}
-    held = {"ground": "legal hold", "hold_ids": [placed["hold_id"]]}
+    held = {"ground": "legal hold", "hold_ids": [hold_id]}
     assert report["retained"] == [{"subject": True, **held}, {"order_id": "ann_1", **held}]
     assert "Ann Marlow" in (await shop.get("/orders/ann_1/timeline", "admin")).text
     assert "Ann Marlow" not in (await shop.get("/orders/ann_2/timeline", "admin")).text
-    await admin.delete(f"{BASE}/legal-hold/{placed['hold_id']}")
-    # What was retained goes by a job of its own.
-    for _ in range(600):
-        jobs = (await admin.get(f"{BASE}/jobs", params={"kind": "erasure"})).json()["items"]
-        if len(jobs) == 2 and jobs[0]["status"] == "succeeded":
-            break
-        await asyncio.sleep(0.05)
-    assert jobs[0]["result"]["orders"] == {"found": 2, "erased": 1, "retained": 0}
+    await release(shop, hold_id)
+    job = await resumed(shop, "erasure")
+    assert job["result"]["orders"] == {"found": 2, "erased": 1, "retained": 0}
     assert "Ann Marlow" not in (await shop.get("/orders/ann_1/timeline", "admin")).text
     verified = await shop.read("/events/evt_1/verify", "admin")
     assert verified["verified"], verified

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +9,8 @@ import pytest
 
 from interfaces.composition.endings import end_of_duties
 from interfaces.composition.writing import writing
+from tests.interfaces.http.journeys.erasing import erase, resumed
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
-from tests.interfaces.http.journeys.test_erasure import erase
 from tests.interfaces.http.journeys.test_subject_access import export, of_kind
 
 pytestmark = pytest.mark.anyio
@@ -81,12 +80,8 @@ async def test_it_goes_once_no_policy_keeps_it(house: House, shop: Shop) -> None
         assert answer.status_code == 204, answer.text
         await resume()
         await resume()
-    for _ in range(600):
-        jobs = await erasures(shop)
-        if len(jobs) == 2 and all(job["status"] == "succeeded" for job in jobs):
-            break
-        await asyncio.sleep(0.05)
-    last, earlier = jobs
+    await resumed(shop, "erasure")
+    last, earlier = await erasures(shop)
     assert earlier["job_id"] == first["job_id"]
     assert last["result"]["orders"] == {"found": 1, "erased": 1, "retained": 0}
     assert await notes(shop) == {"new": GONE, "old": GONE, "note": GONE}

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from application.erasure.ports import Owned
 from application.snapshots.capture import CaptureSnapshot
-from domain.errors import Unavailable
-from infrastructure.erasure.owned import StoredOwned
 from infrastructure.erasure.rewrapping import Rewrap
 from projections.search.erasing import ErasedTerms
 from tests.infrastructure.ledger.cell import until
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, found, told
+from tests.interfaces.http.journeys.faults import failing_once, while_planned
 from tests.interfaces.http.journeys.house import BASE, Shop
-from tests.interfaces.http.journeys.retaining import ended
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, found, told
+from tests.interfaces.http.journeys.retaining import ended, place_hold, release
 
 pytestmark = pytest.mark.anyio
 
@@ -30,16 +28,7 @@ pytestmark = pytest.mark.anyio
 async def test_what_was_cut_off_is_done_to_its_end(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, store: type, method: str
 ) -> None:
-    real = getattr(store, method)
-    failed: list[Any] = []
-
-    async def fails_once(self: Any, *given: Any) -> Any:
-        if not failed:
-            failed.append(given)
-            raise Unavailable
-        return await real(self, *given)
-
-    monkeypatch.setattr(store, method, fails_once)
+    failed = failing_once(monkeypatch, store, method)
     await told(shop)
     job = await erase(shop, ANN["email"])
     assert failed
@@ -69,20 +58,11 @@ async def test_what_the_read_model_lacks_is_waited_for(shop: Shop) -> None:
 async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = StoredOwned.load
-    holds: list[httpx.Response] = []
-
-    async def held_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
-        loaded = await real(self, tenant_id, owners)
-        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not holds:
-            body = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
-            holds.append(await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body))
-        return loaded
-
-    monkeypatch.setattr(StoredOwned, "load", held_meanwhile)
     await told(shop)
+    holding = functools.partial(place_hold, shop, target_id="ann_1")
+    holds = while_planned(monkeypatch, shop, ("order", "ann_1"), holding)
     report = (await erase(shop, "cust_ann"))["result"]
-    assert [one.status_code for one in holds] == [201]
+    assert len(holds) == 1
     assert report["orders"] == {"found": 2, "erased": 1, "retained": 1}
     assert "Ann Marlow" in (await shop.get("/orders/ann_1/timeline", "admin")).text
 
@@ -90,23 +70,15 @@ async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
 async def test_an_event_that_comes_while_it_is_planned_is_erased_too(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = StoredOwned.load
-    sent: list[httpx.Response] = []
-
-    async def met_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
-        loaded = await real(self, tenant_id, owners)
-        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not sent:
-            event = shop.event("ann_1", event_id="between", payload={"note": "gate code 77"})
-            sent.append(await shop.send(event))
-        return loaded
-
-    monkeypatch.setattr(StoredOwned, "load", met_meanwhile)
     await told(shop)
+    event = shop.event("ann_1", event_id="between", payload={"note": "gate code 77"})
+    sending = functools.partial(shop.send, event)
+    sent = while_planned(monkeypatch, shop, ("order", "ann_1"), sending)
     job = await erase(shop, "cust_ann")
     assert [one.status_code for one in sent] == [201]
     assert job["status"] == "succeeded", job
-    event = await shop.read("/events/between", "admin")
-    assert event["payload"] == {"note": {"erased": True}}
+    stored = await shop.read("/events/between", "admin")
+    assert stored["payload"] == {"note": {"erased": True}}
     verified = await shop.read("/events/between/verify", "admin")
     assert verified["verified"], verified
 
@@ -117,21 +89,11 @@ async def test_what_a_hold_that_ends_meanwhile_held_is_erased_and_not_told_as_re
 ) -> None:
     """It ends while the order beside it is planned, or after all that is free is gone."""
     await told(shop)
-    admin = shop.as_role("admin")
-    body = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
-    hold_id = (await admin.post(f"{BASE}/legal-hold", json=body)).json()["hold_id"]
-    real = StoredOwned.load
-    released: list[httpx.Response] = []
-
-    async def released_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
-        loaded = await real(self, tenant_id, owners)
-        if tenant_id == shop.tenant and not released and at in owners:
-            released.append(await admin.delete(f"{BASE}/legal-hold/{hold_id}"))
-        return loaded
-
-    monkeypatch.setattr(StoredOwned, "load", released_meanwhile)
+    hold_id = await place_hold(shop, target_id="ann_1")
+    releasing = functools.partial(release, shop, hold_id)
+    released = while_planned(monkeypatch, shop, at, releasing)
     report = (await erase(shop, "cust_ann"))["result"]
-    assert [one.status_code for one in released] == [204]
+    assert len(released) == 1
     assert report["orders"] == {"found": 2, "erased": 2, "retained": 0}
     assert report["waits_for"]["hold_ids"] == []
     assert "Ann Marlow" not in (await shop.get("/orders/ann_1/timeline", "admin")).text

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from tests.interfaces.http.journeys.erasing import erase, told
 from tests.interfaces.http.journeys.house import BASE, Shop
-from tests.interfaces.http.journeys.test_erasure import erase, told
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Legal holds over HTTP: what they hold, how they end, what they refuse."""
+"""Legal holds over HTTP: what they hold, how they end, who sees them."""
 
 from __future__ import annotations
 
@@ -7,63 +7,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
 from application.ports import Door, Outcome
 from domain.orders.events import Draft
-from tests.interfaces.http.bad_bodies import CARD, MAIL, NULL, Bad, encoded
-from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
+from tests.interfaces.http.journeys.holding import PATH, delete, is_held, placed, release, snapshot
+from tests.interfaces.http.journeys.house import House, Json, Shop, pointers
 
 pytestmark = pytest.mark.anyio
-PATH = f"{BASE}/legal-hold"
-ORDER: Json = {"target": "order", "target_id": "ord_1", "case_id": "case_1"}
-
-
-async def placed(shop: Shop, **changed: Any) -> Json:
-    body = {name: value for name, value in {**ORDER, **changed}.items() if value is not None}
-    answer = await shop.as_role("admin").post(PATH, json=body)
-    assert answer.status_code == 201, answer.text
-    assert answer.headers["location"] == f"{PATH}/{answer.json()['hold_id']}"
-    return dict(answer.json())
-
-
-async def snapshot(shop: Shop, order_id: str = "ord_1", **state: Any) -> str:
-    """A snapshot of an order that can be deleted; its id."""
-    snapshot_id = f"snap_{await shop.head()}"
-    body = {
-        "snapshot_id": snapshot_id, "captured_at": "2025-01-01T12:00:00Z", "source": "shop",
-        "state": {"status": "paid", **state},
-    }  # fmt: skip
-    path = f"{BASE}/orders/{order_id}/snapshots"
-    answer = await shop.as_role("producer").post(path, json=body)
-    assert answer.status_code == 201, answer.text
-    return snapshot_id
-
-
-async def delete(shop: Shop, snapshot_id: str) -> httpx.Response:
-    return await shop.as_role("admin").delete(f"{BASE}/snapshots/{snapshot_id}")
-
-
-async def release(shop: Shop, hold: Json) -> None:
-    answer = await shop.as_role("admin").delete(f"{PATH}/{hold['hold_id']}")
-    assert (answer.status_code, answer.content) == (204, b"")
-
-
-async def is_held(shop: Shop, order_id: str, *holds: Json, **state: Any) -> bool:
-    """Whether a deletion is refused, and by just these holds."""
-    answer = await delete(shop, await snapshot(shop, order_id, **state))
-    if answer.status_code == 204:
-        return False
-    assert answer.status_code == 409, answer.text
-    assert pointers(answer) == []
-    problem = answer.json()
-    assert problem["type"].endswith("/on-hold")
-    named = [{"hold_id": hold["hold_id"], "case_id": hold["case_id"]} for hold in holds]
-    assert problem["holds"] == named
-    assert all(one["hold_id"] in problem["detail"] for one in named)
-    return True
 
 
 async def test_an_order_on_hold_keeps_its_snapshots_until_it_is_released(shop: Shop) -> None:
@@ -260,60 +212,3 @@ async def test_another_tenants_hold_is_not_there(shop: Shop, house: House) -> No
     assert (await other.read("/legal-hold", "auditor"))["items"] == []
     assert not await is_held(other, "ord_1")
     assert await is_held(shop, "ord_1", hold)
-
-
-DEEP: Any = {"text": "a"}
-for _ in range(16):
-    DEEP = {"not": DEEP}
-QUERY: Json = {"target": "query", "target_id": None}
-BAD = [
-    Bad("no target", {"target": None}, 422, "/target"),
-    Bad("null as a target", {"target": NULL}, 422, "/target"),
-    Bad("another target", {"target": "customer"}, 422, "/target"),
-    Bad("a list as a target", {"target": ["order"]}, 422, "/target"),
-    Bad("no target_id", {"target_id": None}, 422, "/target_id"),
-    Bad("an empty target_id", {"target_id": ""}, 422, "/target_id"),
-    Bad("a number as a target_id", {"target_id": 5}, 422, "/target_id"),
-    Bad("a long target_id", {"target_id": "o" * 201}, 422, "/target_id"),
-    Bad("an address as a subject", {"target": "subject", "target_id": MAIL}, 422, "/target_id"),
-    Bad("a query beside an order", {"query": {"text": "a"}}, 422, "/query"),
-    Bad("an order beside a query", {"target": "query", "query": {"text": "a"}}, 422, "/target_id"),
-    Bad("no query", QUERY, 422, "/query"),
-    Bad("a text as a query", {**QUERY, "query": "lost"}, 422, "/query"),
-    Bad("a deep query", {**QUERY, "query": DEEP}, 422, "/query" + "/not" * 16),
-    Bad("an unindexed query", {**QUERY, "query": {"field": "payload.x", "eq": 1}}, 422,
-        "/query/field"),
-    Bad("an address in a query", {**QUERY, "query": {"ident": MAIL}}, 422, "/query/ident"),
-    Bad("a number in a query", {**QUERY, "query": {"ident": "447700900123"}}, 422, "/query/ident"),
-    Bad("a card in a query", {**QUERY, "query": {"text": CARD}}, 422, "/query/text"),
-    Bad("a large query", {**QUERY, "query": {"any": [{"text": "x" * 900}] * 20}}, 422, "/query"),
-    Bad("no case", {"case_id": None}, 422, "/case_id"),
-    Bad("an empty case", {"case_id": ""}, 422, "/case_id"),
-    Bad("a long case", {"case_id": "c" * 201}, 422, "/case_id"),
-    Bad("an address as a case", {"case_id": MAIL}, 422, "/case_id"),
-    Bad("a card as a case", {"case_id": CARD}, 422, "/case_id"),
-    Bad("a NUL in a case", {"case_id": "a\0b"}, 422, "/case_id"),
-    Bad("a list as a reason", {"reason": ["x"]}, 422, "/reason"),
-    Bad("a long reason", {"reason": "x" * 2001}, 422, "/reason"),
-    Bad("a NUL in a reason", {"reason": "a\0b"}, 422, "/reason"),
-    Bad("a card in a reason", {"reason": f"card {CARD}"}, 422, "/reason"),
-    Bad("no time", {"expires_at": "tomorrow"}, 422, "/expires_at"),
-    Bad("a number as a time", {"expires_at": 5}, 422, "/expires_at"),
-    Bad("a time that has gone", {"expires_at": "2025-01-01T00:00:00Z"}, 422, "/expires_at"),
-    Bad("a misspelt field", {"case": "case_1"}, 422, "/case"),
-    Bad("a list", b"[]", 422, ""),
-    Bad("no JSON", b"{", 400, None),
-]  # fmt: skip
-
-
-async def test_bad_holds(shop: Shop) -> None:
-    for row in BAD:
-        answer = await shop.as_role("admin").post(
-            PATH, content=encoded(ORDER, row.body), headers={"Content-Type": "application/json"}
-        )
-        assert answer.status_code == row.status, (row.name, answer.text)
-        if row.pointer is not None:
-            assert row.pointer in pointers(answer), (row.name, answer.text)
-        assert MAIL not in answer.text, row.name
-        assert CARD not in answer.text, row.name
-    assert await shop.head() == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.interfaces.http.journeys.house import BASE, House, Shop
-from tests.interfaces.http.journeys.test_search import ask, found
+from tests.interfaces.http.journeys.searching import ask, found
 
 pytestmark = pytest.mark.anyio
 INJECTIONS = (

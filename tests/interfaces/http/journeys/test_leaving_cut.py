@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,7 @@ from interfaces.composition.writing import bare_preparer, writing
 from interfaces.settings import Settings
 from tests.interfaces.cli.program import PROGRAM, ROOT, run
 from tests.interfaces.http.journeys.house import BASE, House, Shop, opened
-from tests.interfaces.http.journeys.test_behind import copied, settings, signed_and_published
-from tests.interfaces.http.journeys.test_leaving import (
+from tests.interfaces.http.journeys.leaving import (
     GONE,
     Leaver,
     certified,
@@ -31,7 +29,12 @@ from tests.interfaces.http.journeys.test_leaving import (
     left,
     off_board,
 )
-from tests.projections.conftest import fresh_database
+from tests.interfaces.http.journeys.restoring import (
+    copied,
+    reopened,
+    settings,
+    signed_and_published,
+)
 
 pytestmark = pytest.mark.anyio
 STEPS = (
@@ -45,11 +48,6 @@ STEPS = (
     "checked: ",
 )
 """What is told of each, so that it is known where a kill comes."""
-
-
-@pytest.fixture
-def original(postgres: EmbeddedPostgres) -> Iterator[str]:
-    yield from fresh_database(postgres)
 
 
 def killed_at(shop: Shop, directory: Path, step: str) -> None:
@@ -137,14 +135,14 @@ async def test_a_backup_from_before_does_not_bring_it_back(
     shutil.copytree(data_dir / "keys", tmp_path / "keys")
     with copied(postgres, original) as url:
         async with opened(settings(original, data_dir)) as house:
-            await left(shop_of(house, tenant), tmp_path / "export")
+            await left(Shop(house, tenant), tmp_path / "export")
             await signed_and_published(house)
         if with_keys:
             shutil.rmtree(data_dir / "keys")
             shutil.copytree(tmp_path / "keys", data_dir / "keys")
         restored = settings(url, data_dir)
         async with opened(restored) as house:
-            shop = shop_of(house, tenant)
+            shop = Shop(house, tenant)
             asked = await shop.as_role("support").get(f"{BASE}/orders/ord_1/timeline")
             assert asked.status_code == 403
             assert FileKeyStore(data_dir / "keys").tenant_keys(tenant) == 0
@@ -155,26 +153,19 @@ async def test_a_backup_from_before_does_not_bring_it_back(
         async with opened(restored) as house:
             now = counts(house, tenant)
             assert {name: now[name] for name in GONE} == dict.fromkeys(GONE, 0)
-        await reopened(restored, tenant)
+        await recorded_by_others(restored, tenant)
 
 
-def shop_of(house: House, tenant: str) -> Shop:
-    shop = house.shop()
-    shop.tenant = tenant
-    return shop
-
-
-async def reopened(restored: Settings, tenant: str) -> None:
+async def recorded_by_others(restored: Settings, tenant: str) -> None:
     """Others record again, the tenant does not, though its ledger does not say that it left."""
+    await reopened(restored)
     where = "--database-url", restored.database_url, "--data-dir", restored.data_dir
-    ended = await asyncio.to_thread(run, "ledger", "reopen", *where)
-    assert ended.returncode == 0, ended.stderr
     ended = await asyncio.to_thread(run, "tenant", "add", tenant, *where)
     assert "has left" in ended.stderr
     async with opened(restored) as house:
         await house.shop().record()
         event = house.shop().event("ord_1", event_id="late")
-        answer = await shop_of(house, tenant).send(event)
+        answer = await Shop(house, tenant).send(event)
         assert answer.status_code == 403
     async with writing(restored, "save") as side:
         (outcome,) = await side.door.submit([bare_preparer().prepare_value(tenant, event).draft])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.interfaces.http.journeys.erasing import ANN, told
 from tests.interfaces.http.journeys.house import Shop
-from tests.interfaces.http.journeys.test_erasure import ANN, told
-from tests.interfaces.http.journeys.test_leaving import left, lines
-from tests.interfaces.http.journeys.test_pseudonyms import pseudonymize
+from tests.interfaces.http.journeys.leaving import left, lines
+from tests.interfaces.http.journeys.pseudonymizing import pseudonymize
 
 pytestmark = pytest.mark.anyio
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import httpx
@@ -9,7 +10,6 @@ import psycopg
 import pytest
 
 from application.erasure.deleting import ChangeValues
-from application.erasure.ports import Owned
 from application.pseudonyms.settling import SettleMappings
 from domain.errors import Unavailable
 from infrastructure.erasure.owned import StoredOwned
@@ -20,34 +20,19 @@ from infrastructure.pseudonyms.mappings import FileMappings
 from interfaces.composition.erasing import erase_again
 from interfaces.composition.writing import writing
 from projections.search.erasing import ErasedTerms
-from tests.interfaces.http.journeys.house import BASE, Shop
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, everything, found, told
-from tests.interfaces.http.journeys.test_pseudonyms import (
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, everything, found, told
+from tests.interfaces.http.journeys.faults import failing_once, while_planned
+from tests.interfaces.http.journeys.house import BASE, Shop, over, states
+from tests.interfaces.http.journeys.pseudonymizing import (
     created,
-    ended,
     files,
     pseudonymize,
     put_back,
     shown,
-    states,
 )
+from tests.interfaces.http.journeys.retaining import place_hold
 
 pytestmark = pytest.mark.anyio
-
-
-def failing_once(monkeypatch: pytest.MonkeyPatch, store: type, method: str) -> list[Any]:
-    """Have a method raise at its first call; what was given to it."""
-    real = getattr(store, method)
-    failed: list[Any] = []
-
-    async def fails_once(self: Any, *given: Any, **named: Any) -> Any:
-        if not failed:
-            failed.append(given)
-            raise Unavailable
-        return await real(self, *given, **named)
-
-    monkeypatch.setattr(store, method, fails_once)
-    return failed
 
 
 CUT_OFF = [
@@ -137,27 +122,18 @@ async def test_originals_that_a_killed_attempt_left_go_with_the_next_start(
 
 
 async def ended_by(shop: Shop, made: httpx.Response, status: str) -> None:
-    job = await ended(shop.as_role("admin"), made.headers["location"])
+    job = await over(shop.as_role("admin"), made.headers["location"])
     assert job["status"] == status
 
 
 async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = StoredOwned.load
-    holds: list[httpx.Response] = []
-
-    async def held_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
-        loaded = await real(self, tenant_id, owners)
-        if ("order", "ann_1") in owners and tenant_id == shop.tenant and not holds:
-            body = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
-            holds.append(await shop.as_role("admin").post(f"{BASE}/legal-hold", json=body))
-        return loaded
-
-    monkeypatch.setattr(StoredOwned, "load", held_meanwhile)
     await told(shop)
+    holding = functools.partial(place_hold, shop, target_id="ann_1")
+    holds = while_planned(monkeypatch, shop, ("order", "ann_1"), holding)
     report = await pseudonymize(shop, "cust_ann")
-    assert [one.status_code for one in holds] == [201]
+    assert len(holds) == 1
     assert report["orders"] == {"found": 2, "pseudonymised": 1, "retained": 1}
     assert (await created(shop, "evt_1"))["customer"] == ANN
     await put_back(shop, "cust_ann")
@@ -167,27 +143,19 @@ async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
 async def test_what_an_actor_does_meanwhile_is_neither_lost_nor_left(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = StoredOwned.load
-    sent: list[httpx.Response] = []
-
-    async def met_meanwhile(self: StoredOwned, tenant_id: str, owners: Any) -> list[Owned]:
-        loaded = await real(self, tenant_id, owners)
-        if ("actor", "cust_ann") in owners and tenant_id == shop.tenant and not sent:
-            event = shop.event(
-                "other_1", event_id="between", payload={"note": "hers"},
-                metadata={"actor_id": "cust_ann", "ip": "198.51.100.9"},
-            )  # fmt: skip
-            sent.append(await shop.send(event))
-        return loaded
-
-    monkeypatch.setattr(StoredOwned, "load", met_meanwhile)
     await told(shop)
+    event = shop.event(
+        "other_1", event_id="between", payload={"note": "hers"},
+        metadata={"actor_id": "cust_ann", "ip": "198.51.100.9"},
+    )  # fmt: skip
+    sending = functools.partial(shop.send, event)
+    sent = while_planned(monkeypatch, shop, ("actor", "cust_ann"), sending)
     await pseudonymize(shop, "cust_ann")
     assert [one.status_code for one in sent] == [201]
     assert await states(shop, "between") == {"/metadata/ip": "masked", "/payload/note": "matches"}
     await put_back(shop, "cust_ann")
-    event = await shop.read("/events/between", "admin")
-    assert event["metadata"]["ip"] == "198.51.100.9"
+    stored = await shop.read("/events/between", "admin")
+    assert stored["metadata"]["ip"] == "198.51.100.9"
 
 
 @pytest.mark.parametrize("attack", ["no fact", "another original", "no original"])

@@ -10,9 +10,9 @@ import pytest
 
 from infrastructure.erasure.owned import StoredOwned
 from infrastructure.pseudonyms.mappings import FileMappings
+from tests.interfaces.http.journeys.erasing import erase, told
 from tests.interfaces.http.journeys.house import Json, Shop
-from tests.interfaces.http.journeys.test_erasure import erase, told
-from tests.interfaces.http.journeys.test_pseudonyms import (
+from tests.interfaces.http.journeys.pseudonymizing import (
     created,
     files,
     pseudonymize,

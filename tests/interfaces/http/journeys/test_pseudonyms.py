@@ -2,84 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from typing import Any
 
-import httpx
 import pytest
 
-from tests.interfaces.http.journeys.house import BASE, Json, Shop
-from tests.interfaces.http.journeys.test_erasure import (
+from tests.interfaces.http.journeys.erasing import (
     ANN,
     BEN,
     OF_ANN,
     erase,
     everything,
     found,
-    stored,
+    rejected,
+    resumed,
     told,
+    told_again,
 )
+from tests.interfaces.http.journeys.house import Shop, states
+from tests.interfaces.http.journeys.planted import stored
+from tests.interfaces.http.journeys.pseudonymizing import (
+    created,
+    files,
+    pseudonymize,
+    put_back,
+    shown,
+)
+from tests.interfaces.http.journeys.retaining import place_hold, release
 from tests.interfaces.http.journeys.test_subject_access import export, of_kind
 
 pytestmark = pytest.mark.anyio
 
 PSEUDONYM = re.compile(r"pn-[a-z2-7]{16}")
 ADDRESS = re.compile(r"pn-[a-z2-7]{16}@pseudonym\.invalid")
-
-
-async def ended(client: httpx.AsyncClient, where: str) -> Json:
-    for _ in range(600):
-        job: Json = (await client.get(where)).json()
-        if job["status"] in ("succeeded", "failed"):
-            return job
-        await asyncio.sleep(0.05)
-    raise AssertionError(job)
-
-
-async def asked(shop: Shop, path: str, subject: str, role: str = "admin", **more: Any) -> Json:
-    """The job, when it is over."""
-    client = shop.as_role(role)
-    made = await client.post(f"{BASE}/gdpr/{path}", json={"subject_id": subject, **more})
-    assert made.status_code == 202, made.text
-    return await ended(client, made.headers["location"])
-
-
-async def pseudonymize(shop: Shop, subject: str, **more: Any) -> Json:
-    job = await asked(shop, "pseudonymize", subject, **more)
-    assert job["status"] == "succeeded", job
-    return dict(job["result"])
-
-
-async def put_back(shop: Shop, subject: str, **more: Any) -> Json:
-    job = await asked(shop, "depseudonymize", subject, reason="a court asks", **more)
-    assert job["status"] == "succeeded", job
-    return dict(job["result"])
-
-
-async def states(shop: Shop, event: str) -> dict[str, str]:
-    """pointer -> what verifying says of the value; it must hold."""
-    verified = await shop.read(f"/events/{event}/verify", "admin")
-    assert verified["verified"], verified
-    return {one["pointer"]: one["state"] for one in verified["disclosures"]}
-
-
-async def created(shop: Shop, event: str) -> Json:
-    return dict((await shop.read(f"/events/{event}", "admin"))["payload"])
-
-
-async def shown(shop: Shop) -> list[bytes]:
-    """What an admin reads of Ann."""
-    paths = [f"/orders/{order}/timeline" for order in ("ann_1", "ann_2", "ben_1")]
-    paths += ["/snapshots/snap", "/events/evt_1", "/events/evt_5"]
-    answers = [await shop.get(path, "admin") for path in paths]
-    return [answer.content for answer in answers]
-
-
-def files(shop: Shop) -> list[bytes]:
-    """All files of what is kept apart, of this tenant."""
-    kept = shop.house.settings.data_dir / "pseudonyms" / shop.tenant
-    return [one.read_bytes() for one in kept.glob("*")] if kept.is_dir() else []
 
 
 async def test_every_reader_sees_the_same_pseudonyms(shop: Shop) -> None:
@@ -175,28 +129,16 @@ async def test_asking_again_does_nothing_more_and_takes_what_came_since(shop: Sh
     assert (await pseudonymize(shop, "cust_ann"))["values"] == 1
     assert PSEUDONYM.fullmatch((await shop.read("/events/later", "admin"))["payload"]["note"])
     assert await created(shop, "evt_1") == first
-    again = shop.event(
-        "ann_1", event_id="evt_1", type="order.created",
-        metadata={"actor_id": "cust_ann", "ip": "198.51.100.7"},
-        payload={"customer": ANN, "shipping_address": {
-            "name": "Ann Marlow", "line1": "12 Rowan Walk", "city": "Eastmere", "country": "GB",
-        }, "total_minor": 100},
-    )  # fmt: skip
-    replayed = await shop.send(again)
-    assert (replayed.status_code, replayed.headers["idempotency-replayed"]) == (200, "true")
-    assert "Marlow" not in (await shop.get("/events/evt_1", "admin")).text
+    await told_again(shop)
 
 
 async def test_nothing_that_is_stored_tells_of_the_person_in_plain(shop: Shop) -> None:
     await told(shop)
-    lines = {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
-    bad = b'{"event_id": "x", "customer": "ann.marlow@example.org"'
-    made = await shop.as_role("producer").post(f"{BASE}/events/bulk", content=bad, headers=lines)
-    rejected = f"{BASE}/jobs/{made.json()['job_id']}/rejected"
+    path = await rejected(shop)
     for subject in (ANN["email"], "cust_ann"):
         await pseudonymize(shop, subject, reason="asked by ann")
-    assert not (await shop.as_role("producer").get(rejected)).json()["items"]
-    for text in (stored(shop), *files(shop)):
+    assert not (await shop.as_role("producer").get(path)).json()["items"]
+    for text in (stored(shop.house).encode(), *files(shop)):
         for value in OF_ANN:
             assert value.encode() not in text, value
     assert not list((shop.house.settings.data_dir / "keys" / "jobs").glob("*.subject.key"))
@@ -238,23 +180,16 @@ async def test_a_part_that_is_erased_leaves_the_rest_of_what_is_kept_apart(shop:
 
 async def test_what_is_held_is_retained_and_goes_on_after_the_release(shop: Shop) -> None:
     await told(shop)
-    admin = shop.as_role("admin")
-    hold = {"target": "order", "target_id": "ann_1", "case_id": "case_1"}
-    hold_id = (await admin.post(f"{BASE}/legal-hold", json=hold)).json()["hold_id"]
+    hold_id = await place_hold(shop, target_id="ann_1")
     report = await pseudonymize(shop, "cust_ann")
     assert report["orders"] == {"found": 2, "pseudonymised": 1, "retained": 1}
     held = {"ground": "legal hold", "hold_ids": [hold_id]}
     assert report["retained"] == [{"subject": True, **held}, {"order_id": "ann_1", **held}]
     assert (await created(shop, "evt_1"))["customer"] == ANN
     assert (await created(shop, "evt_3"))["customer"] != ANN
-    await admin.delete(f"{BASE}/legal-hold/{hold_id}")
-    for _ in range(600):
-        query = {"kind": "pseudonymisation"}
-        jobs = (await admin.get(f"{BASE}/jobs", params=query)).json()["items"]
-        if len(jobs) == 2 and jobs[0]["status"] == "succeeded":
-            break
-        await asyncio.sleep(0.05)
-    assert jobs[0]["result"]["orders"] == {"found": 2, "pseudonymised": 1, "retained": 0}
+    await release(shop, hold_id)
+    job = await resumed(shop, "pseudonymisation")
+    assert job["result"]["orders"] == {"found": 2, "pseudonymised": 1, "retained": 0}
     assert (await created(shop, "evt_1"))["customer"] == (await created(shop, "evt_3"))["customer"]
 
 

@@ -7,15 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.interfaces.http.journeys.house import BASE, House, Shop, pointers
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, told
-from tests.interfaces.http.journeys.test_pseudonyms import (
-    asked,
-    created,
-    ended,
-    pseudonymize,
-    put_back,
-)
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, told
+from tests.interfaces.http.journeys.house import BASE, House, Shop, over, pointers
+from tests.interfaces.http.journeys.pseudonymizing import asked, created, pseudonymize, put_back
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +29,7 @@ async def test_values_come_back_by_a_right_of_its_own(shop: Shop, house: House) 
         assert (await unmasks.post(f"{BASE}/gdpr/pseudonymize", json=body)).status_code == 403
         made = await unmasks.post(f"{BASE}/gdpr/depseudonymize", json=body)
         assert made.status_code == 202, made.text
-        assert (await ended(unmasks, made.headers["location"]))["status"] == "succeeded"
+        assert (await over(unmasks, made.headers["location"]))["status"] == "succeeded"
     assert (await created(shop, "evt_1"))["customer"] == ANN
 
 
@@ -92,7 +86,7 @@ async def test_an_equal_request_under_way_is_joined(shop: Shop) -> None:
         connection.execute("delete from cell_0.dead_letters where tenant_id = %s", (shop.tenant,))
     assert made[0].json()["job_id"] == made[1].json()["job_id"]
     assert made[1].headers["idempotency-replayed"] == "true"
-    assert (await ended(client, made[0].headers["location"]))["status"] == "succeeded"
+    assert (await over(client, made[0].headers["location"]))["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("path", ["pseudonymize", "depseudonymize"])

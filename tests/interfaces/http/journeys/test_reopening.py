@@ -22,15 +22,9 @@ from interfaces.composition.reopening import reopen_ledger
 from interfaces.settings import Settings
 from tests.interfaces.http.journeys.house import BASE, House, Shop, opened
 from tests.interfaces.http.journeys.proving import signed, superuser
-from tests.interfaces.http.journeys.test_behind import (
-    original,
-    restored,
-    settings,
-    signed_and_published,
-)
+from tests.interfaces.http.journeys.restoring import settings, signed_and_published
 
 pytestmark = pytest.mark.anyio
-__all__ = ["original", "restored"]
 
 
 def the_shop(house: House) -> Shop:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from tests.interfaces.http.bad_bodies import CARD, MAIL
@@ -19,9 +17,6 @@ from tests.interfaces.http.journeys.retaining import (
 )
 
 pytestmark = pytest.mark.anyio
-FAILED: Json = {"type": "order.payment.failed", "payload": {"reason": "Jane Roe"}}
-JANE: Json = {"note": "Jane Roe"}
-YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 
 
 async def refused(shop: Shop, body: Json, policy: Json | None = None) -> list[tuple[str, str]]:

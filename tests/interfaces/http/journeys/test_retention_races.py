@@ -8,7 +8,7 @@ import pytest
 
 from application.erasure.ports import Owned
 from infrastructure.erasure.owned import StoredOwned
-from tests.interfaces.http.journeys.house import BASE, Json, Shop
+from tests.interfaces.http.journeys.house import BASE, Json, Shop, states
 from tests.interfaces.http.journeys.retaining import (
     ACTOR,
     ADDRESS,
@@ -19,7 +19,6 @@ from tests.interfaces.http.journeys.retaining import (
     made,
     place_hold,
     report,
-    verified,
 )
 
 pytestmark = pytest.mark.anyio
@@ -44,8 +43,8 @@ async def test_a_hold_that_comes_while_it_is_planned_is_in_time(
     result = await report(shop, policy, dry_run=False)
     assert result["held"]["holds"] == holds
     assert (result["orders"], result["held"]["orders"]) == (1, 1)
-    assert set((await verified(shop, "evt_1")).values()) == {"matches"}
-    assert set((await verified(shop, "evt_2")).values()) == {"erased"}
+    assert set((await states(shop, "evt_1")).values()) == {"matches"}
+    assert set((await states(shop, "evt_2")).values()) == {"erased"}
 
 
 async def test_what_comes_in_meanwhile_is_not_lost(
@@ -68,9 +67,9 @@ async def test_what_comes_in_meanwhile_is_not_lost(
     monkeypatch.setattr(StoredOwned, "of_actors", recorded_meanwhile)
     result = await report(shop, policy, dry_run=False)
     assert (len(came), result["orders"], result["events"]) == (2, 1, 1)
-    assert set((await verified(shop, "evt_1")).values()) == {"erased"}
+    assert set((await states(shop, "evt_1")).values()) == {"erased"}
     for event_id in ("evt_2", "evt_3"):
-        assert set((await verified(shop, event_id)).values()) == {"matches"}
+        assert set((await states(shop, event_id)).values()) == {"matches"}
     assert (await shop.get("/events", "admin")).text.count(ADDRESS) == 2
 
 
@@ -99,7 +98,7 @@ async def test_a_person_that_is_erased_meanwhile_does_not_come_back(
     assert erased[0]["status"] == "succeeded"
     assert MAIL not in (await shop.get("/events", "admin")).text
     for event_id in ("evt_1", "evt_2"):
-        assert set((await verified(shop, event_id)).values()) == {"erased"}
+        assert set((await states(shop, event_id)).values()) == {"erased"}
 
 
 async def test_a_policy_made_meanwhile_keeps_what_it_must(
@@ -119,4 +118,4 @@ async def test_a_policy_made_meanwhile_keeps_what_it_must(
     monkeypatch.setattr(StoredOwned, "of_actors", kept_meanwhile)
     result = await report(shop, policy, dry_run=False)
     assert (len(keeps), result["orders"], result["events"]) == (1, 0, 0)
-    assert set((await verified(shop, "evt_1")).values()) == {"matches"}
+    assert set((await states(shop, "evt_1")).values()) == {"matches"}

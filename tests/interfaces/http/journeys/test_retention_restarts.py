@@ -9,7 +9,7 @@ import pytest
 
 from application.retention.letting_go import LetGo
 from interfaces.settings import Settings
-from tests.interfaces.http.journeys.house import Shop, opened
+from tests.interfaces.http.journeys.house import Shop, opened, states
 from tests.interfaces.http.journeys.retaining import (
     FAILED,
     MAIL,
@@ -19,7 +19,6 @@ from tests.interfaces.http.journeys.retaining import (
     found,
     made,
     seen,
-    verified,
 )
 
 pytestmark = pytest.mark.anyio
@@ -59,5 +58,5 @@ async def test_a_run_goes_on_with_the_next_worker(
         assert job["progress"]["done"] == job["progress"]["total"] == 4
         assert await found(again, MAIL) == []
         for number in range(4):
-            assert set((await verified(again, f"evt_{number + 1}")).values()) == {"erased"}
+            assert set((await states(again, f"evt_{number + 1}")).values()) == {"erased"}
         assert (await seen(again, policy))["last_run"]["numbers"]["events"] == 4

@@ -17,7 +17,8 @@ from domain.retention.policies import STREAM
 from infrastructure.event_store.tenants import TenantsHaving
 from interfaces.composition.connections import clock
 from interfaces.composition.endings import FoundByItself
-from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
+from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, states
+from tests.interfaces.http.journeys.planted import stored
 from tests.interfaces.http.journeys.retaining import (
     ACTOR,
     ADDRESS,
@@ -37,8 +38,6 @@ from tests.interfaces.http.journeys.retaining import (
     release,
     report,
     seen,
-    stored,
-    verified,
 )
 
 pytestmark = pytest.mark.anyio
@@ -67,11 +66,11 @@ async def test_what_is_due_goes_and_every_proof_holds(shop: Shop, house: House) 
     assert await found(shop, "ben@example.org") == ["evt_1"]
 
     assert (await shop.get("/events/evt_2/bytes", "admin")).content == before
-    assert await verified(shop, "evt_2") == {
+    assert await states(shop, "evt_2") == {
         "/payload/reason": "erased", "/payload/email": "erased", "/metadata/ip": "erased",
         "/metadata/user_agent": "erased",
     }  # fmt: skip
-    assert set((await verified(shop, "evt_1")).values()) == {"matches"}
+    assert set((await states(shop, "evt_1")).values()) == {"matches"}
     # The order has a new key, and the old one opens no more; an actor has the one that it had.
     key, bucket = old_key(house, shop, "order", "ord_1")
     assert key != keys[0][0]
@@ -120,7 +119,7 @@ async def test_what_is_held_stays_until_the_hold_ends(shop: Shop) -> None:
     ]
     held = (await shop.get("/orders/held/timeline", "admin")).text
     assert (MAIL in held, ADDRESS in held) == (True, True)
-    assert set((await verified(shop, "evt_1")).values()) == {"matches"}
+    assert set((await states(shop, "evt_1")).values()) == {"matches"}
     assert len(await jobs_of(shop, policy)) == 1
 
     await release(shop, hold_id)
@@ -128,7 +127,7 @@ async def test_what_is_held_stays_until_the_hold_ends(shop: Shop) -> None:
     assert newest["status"] == "succeeded"
     assert newest["submitted_by"] == SCHEDULE
     assert (newest["result"]["orders"], newest["result"]["retained"]) == (1, [])
-    assert set((await verified(shop, "evt_1")).values()) == {"erased"}
+    assert set((await states(shop, "evt_1")).values()) == {"erased"}
     await release(shop, hold_id)
     assert len(await jobs_of(shop, policy)) == 2
 
@@ -152,7 +151,7 @@ async def test_what_a_duty_keeps_stays(shop: Shop) -> None:
     assert (result["events"], result["kept"]) == (
         0, {"events": 1, "policies": [keep["policy_id"]]},
     )  # fmt: skip
-    assert set((await verified(shop, "evt_1")).values()) == {"matches"}
+    assert set((await states(shop, "evt_1")).values()) == {"matches"}
     gone = await shop.as_role("admin").delete(f"{BASE}/retention/policies/{keep['policy_id']}")
     assert gone.status_code == 204
     assert (await report(shop, policy, dry_run=False))["events"] == 1
@@ -175,7 +174,7 @@ async def test_a_policy_that_is_disabled_meanwhile_lets_nothing_more_go(
     job = await ended(shop, await asked(shop, policy, dry_run=False))
     assert job["status"] == "failed"
     assert "not enabled" in job["errors"][0]["detail"]
-    assert set((await verified(shop, "evt_1")).values()) == {"matches"}
+    assert set((await states(shop, "evt_1")).values()) == {"matches"}
 
 
 @pytest.mark.parametrize("where", ["between orders", "before keys and terms are renewed"])
@@ -206,7 +205,7 @@ async def test_an_attempt_that_is_cut_off_is_gone_on_with(
     assert (result["orders"], result["events"]) == (3, 3)
     assert await found(shop, MAIL) == []
     for number in range(3):
-        assert set((await verified(shop, f"evt_{number + 1}")).values()) == {"erased"}
+        assert set((await states(shop, f"evt_{number + 1}")).values()) == {"erased"}
     assert len(await shop.walk("/audit", "auditor", type="history.retention.evaluated")) == 2
 
 

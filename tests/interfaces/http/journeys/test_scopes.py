@@ -1,4 +1,4 @@
-"""What a role does not reach is not there: in no list, count, stream, page or error."""
+"""What a role does not reach is not there: in no list, stream, page or error."""
 
 from __future__ import annotations
 
@@ -9,77 +9,23 @@ import httpx
 import pytest
 
 from domain.access.permissions import LIMITABLE
-from tests.interfaces.http.journeys.house import BASE, House, Json, Shop
+from tests.interfaces.http.journeys.house import BASE, Shop
+from tests.interfaces.http.journeys.scoping import (
+    ANN,
+    EACH,
+    NDJSON,
+    READS,
+    SEEN,
+    STORY,
+    scoped_shop,
+)
 
 pytestmark = pytest.mark.anyio
-
-READS = ["events.read", "orders.read", "personal.read", "snapshots.read", "receipts.read"]
-ANN, BOB = "ann@example.org", "bob@example.org"
-NDJSON = {"Content-Type": "application/x-ndjson", "Prefer": "wait=20"}
-
-
-def of(event_id: str, order: str, source: str, kind: str, payload: Json | None = None) -> Json:
-    return {
-        "event_id": event_id, "order_id": order, "source": source, "type": kind,
-        "payload": payload or {},
-    }  # fmt: skip
-
-
-STORY = [
-    of("w1", "ord_web", "shop", "order.created",
-       {"channel": "web", "total_minor": 100, "customer": {"id": "c1", "email": ANN}}),
-    of("w2", "ord_web", "stripe", "order.payment.failed",
-       {"amount_minor": 100, "failure_code": "declined", "reason": "Ann has no money"}),
-    of("w3", "ord_web", "wms", "order.fulfillment.created", {"warehouse": "north"}),
-    of("s1", "ord_store", "till", "order.created",
-       {"channel": "store", "total_minor": 200, "customer": {"id": "c2", "email": BOB}}),
-    of("s2", "ord_store", "stripe", "order.payment.succeeded",
-       {"amount_minor": 200, "reason": "Bob paid"}),
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-async def told(house: House) -> Shop:
-    """A tenant with two orders and roles that see parts of them."""
-    shop = house.shop()
-    for event in STORY:
-        await shop.record(**event)
-    for order in ("ord_web", "ord_store"):
-        body = {
-            "snapshot_id": f"snap_{order}", "captured_at": "2025-01-01T00:00:00Z",
-            "source": "shop", "state": {"note": f"of {order}"},
-        }  # fmt: skip
-        path = f"{BASE}/orders/{order}/snapshots"
-        assert (await shop.as_role("producer").post(path, json=body)).status_code == 201
-    scopes: dict[str, Json] = {
-        "payments": {"sources": ["stripe"]},
-        "failures": {"types": ["order.payment.failed", "order.created"]},
-        "web": {"channels": ["web"]},
-        "contacts": {"personal": ["contact"]},
-    }
-    for name, scope in scopes.items():
-        body = {"role": name, "permissions": READS, "scope": scope}
-        made = await shop.as_role("admin").post(f"{BASE}/roles", json=body)
-        assert made.status_code == 201, made.text
-    return shop
-
-
-SEEN = {
-    "payments": ["w2", "s2"],
-    "failures": ["w1", "w2", "s1"],
-    "web": ["w1", "w2", "w3"],
-    "contacts": ["w1", "w2", "w3", "s1", "s2"],
-}
-EACH = pytest.mark.parametrize("role", sorted(SEEN))
+told = scoped_shop
 
 
 async def ids(shop: Shop, path: str, role: str, **query: Any) -> list[str]:
     return [event["event_id"] for event in await shop.walk(path, role, **query)]
-
-
-async def ask(shop: Shop, role: str, path: str, body: Json) -> httpx.Response:
-    head = {"X-Min-Sequence": str(await shop.head())}
-    return await shop.as_role(role).post(BASE + path, json=body, headers=head)
 
 
 @EACH
@@ -158,81 +104,6 @@ async def test_rejected_lines_of_others_are_for_who_may_read_all(shop: Shop) -> 
     assert (await shop.get(path, "investigator")).status_code == 200
 
 
-@EACH
-async def test_search(told: Shop, role: str) -> None:
-    everything = await ask(told, role, "/search", {"query": {"all": []}, "sort": ["sequence"]})
-    found = [item["event_id"] for item in everything.json()["items"]]
-    assert sorted(found) == sorted(SEEN[role])
-    words = await ask(told, role, "/search", {"query": {"text": "declined"}})
-    expected = [one for one in SEEN[role] if one == "w2"]
-    assert [item["event_id"] for item in words.json()["items"]] == expected
-    excluded = {"query": {"not": {"field": "type", "eq": "order.created"}}}
-    answer = await ask(told, role, "/search", excluded)
-    assert {item["event_id"] for item in answer.json()["items"]} == (set(SEEN[role]) - {"w1", "s1"})
-
-
-@EACH
-async def test_counts(told: Shop, role: str) -> None:
-    for body in (
-        {"measures": [{"op": "count"}]},
-        {"measures": [{"op": "count"}], "query": {"all": []}},
-    ):
-        answer = await ask(told, role, "/aggregations", body)
-        assert answer.json()["groups"][0]["values"] == [len(SEEN[role])]
-    top = await ask(told, role, "/topk", {"field": "source"})
-    groups = {group["key"]["source"]: group["values"][0] for group in top.json()["groups"]}
-    sources = [event["source"] for event in STORY if event["event_id"] in SEEN[role]]
-    assert groups == {source: sources.count(source) for source in sources}
-
-
-async def test_intervals_do_not_tell_when_events_out_of_reach_were(shop: Shop) -> None:
-    role = {"role": "payments", "permissions": READS, "scope": {"sources": ["stripe"]}}
-    assert (await shop.as_role("admin").post(f"{BASE}/roles", json=role)).status_code == 201
-    by_hour = {"group_by": [{"field": "occurred_at", "interval": "hour"}]}
-    assert (await ask(shop, "payments", "/aggregations", by_hour)).json()["groups"] == []
-    await shop.record(source="shop", occurred_at="2001-01-01T00:00:00Z")
-    await shop.record(source="stripe", occurred_at="2025-01-01T00:00:00Z")
-    await shop.record(source="stripe", occurred_at="2025-01-01T02:00:00.5Z")
-    answer = await ask(shop, "payments", "/aggregations", by_hour)
-    assert [one["values"] for one in answer.json().get("groups", [])] == [[1], [0], [1]]
-    open_end = {**by_hour, "query": {"field": "occurred_at", "gte": "2025-01-01T01:00:00Z"}}
-    answer = await ask(shop, "payments", "/aggregations", open_end)
-    assert [one["values"] for one in answer.json().get("groups", [])] == [[0], [1]]
-
-
-@pytest.mark.parametrize("role", ["payments", "failures"])
-async def test_who_sees_parts_of_orders_has_no_right_to_whole_ones(told: Shop, role: str) -> None:
-    for path in (
-        "/orders",
-        "/orders/ord_web/snapshot",
-        "/orders/ord_web/timeline/aggregate",
-        "/orders/ord_web/snapshots",
-        "/snapshots/snap_ord_web",
-    ):
-        answer = await told.get(path, role)
-        assert answer.status_code == 403, path
-        assert "not limited" in answer.json()["detail"]
-    for body in (
-        {"query": {"text": "declined"}, "return": "orders"},
-        {"query": {"field": "order.status", "eq": "pending"}},
-    ):
-        assert (await ask(told, role, "/search", body)).status_code == 403
-    by_status = {"group_by": ["order.status"]}
-    assert (await ask(told, role, "/aggregations", by_status)).status_code == 403
-
-
-async def test_whole_orders_of_a_channel(told: Shop) -> None:
-    assert [one["order_id"] for one in await told.walk("/orders", "web")] == ["ord_web"]
-    assert await told.walk("/orders", "web", sort="total_minor", status="pending")
-    for path in ("/snapshot", "/timeline/aggregate", "/snapshots"):
-        assert (await told.get(f"/orders/ord_web{path}", "web")).status_code == 200
-        assert (await told.get(f"/orders/ord_store{path}", "web")).status_code == 404
-    assert (await told.get("/snapshots/snap_ord_web", "web")).status_code == 200
-    assert (await told.get("/snapshots/snap_ord_store", "web")).status_code == 404
-    found = await ask(told, "web", "/search", {"query": {"all": []}, "return": "orders"})
-    assert [one["order_id"] for one in found.json()["items"]] == ["ord_web"]
-
-
 async def test_classes_of_personal_data(told: Shop) -> None:
     text = (await told.get("/orders/ord_web/timeline", "contacts")).text
     assert ANN in text
@@ -243,22 +114,6 @@ async def test_classes_of_personal_data(told: Shop) -> None:
     snapshot = (await told.get("/snapshots/snap_ord_web", "contacts")).json()
     assert snapshot["state"] == {"note": {"masked": True}}
     assert (await told.get("/snapshots/snap_ord_web", "web")).json()["state"]["note"]
-
-
-async def test_who_does_not_see_all_persons_does_not_find_by_them(told: Shop) -> None:
-    by_mail = {"query": {"ident": ANN, "exact": True}}
-
-    async def found(role: str) -> list[str]:
-        answer = await ask(told, role, "/search", by_mail)
-        return [item["event_id"] for item in answer.json()["items"]]
-
-    assert await found("support") == ["w1"]
-    assert await found("contacts") == ["w1"]
-    assert await found("web") == ["w1"]
-    assert await found("auditor") == []
-    body = {"role": "names", "permissions": READS, "scope": {"personal": ["name"]}}
-    await told.as_role("admin").post(f"{BASE}/roles", json=body)
-    assert await found("names") == []
 
 
 async def test_two_roles_do_not_lend_each_other_their_scopes(told: Shop) -> None:
@@ -312,53 +167,6 @@ async def test_a_stream_ends_with_the_right_to_it(shop: Shop) -> None:
         async with asyncio.timeout(15):
             rest = [line async for line in lines]
         assert not any("secret" in line for line in rest)
-
-
-async def test_who_may_record_some_sources_records_no_others(shop: Shop) -> None:
-    role = {
-        "role": "feeder", "permissions": ["events.append", "events.correct", "jobs.own"],
-        "scope": {"sources": ["stripe"], "types": ["order.payment.*", "order.correction"],
-                  "channels": ["web"]},
-    }  # fmt: skip
-    assert (await shop.as_role("admin").post(f"{BASE}/roles", json=role)).status_code == 201
-    feeder = shop.as_role("feeder")
-
-    async def sent(**changed: Any) -> int:
-        event = shop.event(**{"source": "stripe", "type": "order.payment.failed", **changed})
-        return (await feeder.post(f"{BASE}/events", json=event)).status_code
-
-    assert await sent() == 201
-    assert await sent(payload={"channel": "web"}) == 201
-    assert await sent(source="adyen") == 403
-    assert await sent(type="order.created") == 403
-    assert await sent(payload={"channel": "store"}) == 403
-    correction = {
-        "event_id": "c1", "correction_of": "evt_1", "order_id": "ord_1",
-        "occurred_at": "2025-01-02T00:00:00Z", "payload": {"correction": "x"},
-    }  # fmt: skip
-    refused = await feeder.post(f"{BASE}/corrections", json=correction)
-    assert refused.status_code == 403
-    taken = await feeder.post(f"{BASE}/corrections", json={**correction, "source": "stripe"})
-    assert taken.status_code == 201
-    assert await shop.head() == 4  # with the role's own event
-
-
-async def test_lines_out_of_reach_are_rejected_and_stop_no_others(shop: Shop) -> None:
-    role = {
-        "role": "feeder", "permissions": ["events.append", "jobs.own"],
-        "scope": {"sources": ["stripe"]},
-    }  # fmt: skip
-    await shop.as_role("admin").post(f"{BASE}/roles", json=role)
-    lines = [shop.event(source=source) for source in ("stripe", "adyen", "stripe")]
-    body = "\n".join(
-        httpx.Request("POST", "http://x", json=line).content.decode() for line in lines
-    )
-    made = await shop.as_role("feeder").post(f"{BASE}/events/bulk", content=body, headers=NDJSON)
-    result = made.json()["result"]
-    assert (result["recorded"], result["rejected"]) == (2, 1)
-    (error,) = made.json()["errors"]
-    assert error["line"] == 2
-    assert "roles" in str(error)
 
 
 def test_each_permission_that_a_scope_limits_is_tried_here() -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.interfaces.http.journeys.house import BASE, House, Json, Shop, pointers
-from tests.interfaces.http.journeys.test_scopes import NDJSON, READS, STORY
+from tests.interfaces.http.journeys.scoping import NDJSON, READS, STORY
 
 pytestmark = pytest.mark.anyio
 
@@ -90,3 +90,47 @@ async def test_a_conflict_tells_nothing_of_what_is_out_of_reach(told: Shop) -> N
     own = told.event("ord_store", event_id="s1", source="till", type="order.created")
     answer = await told.as_role("till").post(f"{BASE}/events", json=own)
     assert "/payload/total_minor" in pointers(answer)
+
+
+async def test_who_may_record_some_sources_records_no_others(shop: Shop) -> None:
+    role = {
+        "role": "feeder", "permissions": ["events.append", "events.correct", "jobs.own"],
+        "scope": {"sources": ["stripe"], "types": ["order.payment.*", "order.correction"],
+                  "channels": ["web"]},
+    }  # fmt: skip
+    assert (await shop.as_role("admin").post(f"{BASE}/roles", json=role)).status_code == 201
+    feeder = shop.as_role("feeder")
+
+    async def sent(**changed: Any) -> int:
+        event = shop.event(**{"source": "stripe", "type": "order.payment.failed", **changed})
+        return (await feeder.post(f"{BASE}/events", json=event)).status_code
+
+    assert await sent() == 201
+    assert await sent(payload={"channel": "web"}) == 201
+    assert await sent(source="adyen") == 403
+    assert await sent(type="order.created") == 403
+    assert await sent(payload={"channel": "store"}) == 403
+    amending = {
+        "event_id": "c1", "correction_of": "evt_1", "order_id": "ord_1",
+        "occurred_at": "2025-01-02T00:00:00Z", "payload": {"correction": "x"},
+    }  # fmt: skip
+    refused = await feeder.post(f"{BASE}/corrections", json=amending)
+    assert refused.status_code == 403
+    taken = await feeder.post(f"{BASE}/corrections", json={**amending, "source": "stripe"})
+    assert taken.status_code == 201
+    assert await shop.head() == 4  # with the role's own event
+
+
+async def test_lines_out_of_reach_are_rejected_and_stop_no_others(shop: Shop) -> None:
+    role = {
+        "role": "feeder", "permissions": ["events.append", "jobs.own"],
+        "scope": {"sources": ["stripe"]},
+    }  # fmt: skip
+    await shop.as_role("admin").post(f"{BASE}/roles", json=role)
+    events = [shop.event(source=source) for source in ("stripe", "adyen", "stripe")]
+    job = await bulk(shop, "feeder", *events)
+    result = job["result"]
+    assert (result["recorded"], result["rejected"]) == (2, 1)
+    (error,) = job["errors"]
+    assert error["line"] == 2
+    assert "roles" in str(error)

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.interfaces.http.journeys.erasing import ANN, OF_ANN, erase, told
 from tests.interfaces.http.journeys.house import BASE, Json, Shop
-from tests.interfaces.http.journeys.test_erasure import ANN, OF_ANN, erase, told
 
 pytestmark = pytest.mark.anyio
 

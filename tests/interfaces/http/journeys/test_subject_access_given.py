@@ -14,8 +14,8 @@ from application.subject_access import reading
 from infrastructure.event_store.reader import Reader
 from interfaces.composition.serving import api
 from interfaces.settings import AccessSettings
+from tests.interfaces.http.journeys.erasing import ANN, told
 from tests.interfaces.http.journeys.house import BASE, ROLES, House, Json, Shop, pointers
-from tests.interfaces.http.journeys.test_erasure import ANN, told
 from tests.interfaces.http.journeys.test_subject_access import (
     PATH,
     asked,
