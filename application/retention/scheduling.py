@@ -8,11 +8,9 @@ from application.jobs.ports import Job, JobStore
 from application.ports import Clock, Tenants
 from application.retention.ports import LastEvaluations
 from application.retention.requests import RETENTION, job_of
+from domain.access.caller import SERVICE
 from domain.retention.policies import Policies, Policy
 from domain.times import format_us
-
-SCHEDULE = "order-history"
-"""Who submits the jobs that nobody asked for."""
 
 
 class RunDaily:
@@ -86,6 +84,6 @@ def _holds(job: Job) -> list[str]:
 async def _submitted(jobs: Jobs, tenant_id: str, policy: Policy, now_us: int, when: str) -> bool:
     """Whether a job was made: one for each version of a policy."""
     key = f"{policy.policy_id} {policy.version} {when}"
-    job = job_of(tenant_id, policy, SCHEDULE, now_us, dry_run=False, key=key)
+    job = job_of(tenant_id, policy, SERVICE, now_us, dry_run=False, key=key)
     made = await jobs.submit(job)
     return not made.replayed

@@ -11,6 +11,10 @@ from domain.access.permissions import Permission
 from domain.access.scope import ANYTHING, EVERYTHING, NOTHING, Reach, Scope, of_any_class
 from domain.errors import Forbidden
 
+SERVICE = "order-history"
+"""The subject of what the service does by itself, such as what a schedule asks for. No token holds
+that has it: its jobs are nobody else's."""
+
 _TENANT_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _LIMITED = "This needs a role that is not limited to some sources or types of events."
 

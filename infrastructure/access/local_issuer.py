@@ -21,7 +21,7 @@ from joserfc.jwk import OKPKey
 
 from application.access.authenticate import Claims
 from application.ports import Clock
-from domain.access.caller import is_tenant_id
+from domain.access.caller import SERVICE, is_tenant_id
 from domain.errors import Invalid, KeyUnavailable, Unauthenticated
 from domain.times import SECOND
 from infrastructure.access.tokens import (
@@ -99,6 +99,8 @@ class LocalIssuer:
 def _check_mint(subject: str, tenants: Sequence[str], ttl_seconds: int) -> None:
     if not 1 <= len(subject) <= 255 or not subject.isprintable():
         raise Invalid.field("subject", "must be 1 to 255 printable characters")
+    if subject == SERVICE:
+        raise Invalid.field("subject", f"must not be {SERVICE}: that is the service itself")
     if not tenants or not all(is_tenant_id(tenant) for tenant in tenants):
         raise Invalid.field("tenant", "must match [a-z0-9][a-z0-9._-]{0,62}")
     if not 0 < ttl_seconds <= _MAX_TTL_SECONDS:

@@ -20,6 +20,7 @@ from joserfc.util import urlsafe_b64decode
 from msgspec import Meta, Struct, ValidationError
 
 from application.access.authenticate import MAX_TOKEN, Claims
+from domain.access.caller import SERVICE
 from domain.errors import Unauthenticated
 from domain.times import SECOND
 
@@ -160,6 +161,8 @@ def read_claims(payload: dict[str, Any], issuer: Issuer, now_us: int) -> Claims:
     audiences = {claims.aud} if isinstance(claims.aud, str) else set(claims.aud)
     if audiences.isdisjoint(issuer.audiences):
         raise Unauthenticated("The token is meant for another audience.")
+    if claims.sub == SERVICE:
+        raise Unauthenticated("The token's subject is that of the service itself.")
     if not claims.sub.isprintable():
         raise Unauthenticated("The token's subject holds characters that are not accepted.")
     expires_us = int(claims.exp * SECOND) + (issuer.leeway or 0) * SECOND

@@ -6,12 +6,14 @@ import pytest
 
 from interfaces.composition.erasing import telling_again
 from interfaces.composition.writing import writing
-from tests.interfaces.http.journeys.erasing import ANN, erase, found
+from tests.interfaces.http.journeys.erasing import ANN, erase, found, rejected
 from tests.interfaces.http.journeys.house import House, Shop, opened
+from tests.interfaces.http.journeys.planted import stored
 from tests.interfaces.http.journeys.restoring import (
     Installation,
     before,
     reopened,
+    signed_and_published,
     told_of_ann,
     told_on_the_ledger,
 )
@@ -45,3 +47,19 @@ async def test_it_is_erased_again_before_the_first_read(installation: Installati
             assert {one["state"] for one in states["disclosures"]} == {"erased"}
             await shop.record("ann_1", event_id="later", payload={"note": "Ann Marlow"})
             assert await told_of_ann(shop) == []
+
+
+async def test_a_rejected_line_of_theirs_is_erased_again(installation: Installation) -> None:
+    async with installation.opened() as house:
+        shop = await before(house)
+        path = await rejected(shop)
+        await signed_and_published(house)
+
+    async def erasing(house: House) -> None:
+        await erase(Shop(house, shop.tenant), ANN["email"])
+
+    async with installation.restored_after(erasing) as restored, opened(restored) as house:
+        answer = await Shop(house, shop.tenant).as_role("producer").get(path)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["items"] == []
+        assert "ann.marlow" not in stored(house)

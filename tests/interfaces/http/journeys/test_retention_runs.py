@@ -10,8 +10,9 @@ import pytest
 from application.audit.acts import Acts
 from application.jobs.asking import Jobs
 from application.retention.letting_go import LetGo
-from application.retention.scheduling import SCHEDULE, RunDaily
+from application.retention.scheduling import RunDaily
 from application.retention.settling import Settle
+from domain.access.caller import SERVICE
 from domain.errors import Unavailable
 from domain.retention.policies import STREAM
 from infrastructure.event_store.tenants import TenantsHaving
@@ -125,7 +126,7 @@ async def test_what_is_held_stays_until_the_hold_ends(shop: Shop) -> None:
     await release(shop, hold_id)
     newest, _ = await jobs_of(shop, policy)
     assert newest["status"] == "succeeded"
-    assert newest["submitted_by"] == SCHEDULE
+    assert newest["submitted_by"] == SERVICE
     assert (newest["result"]["orders"], newest["result"]["retained"]) == (1, [])
     assert set((await states(shop, "evt_1")).values()) == {"erased"}
     await release(shop, hold_id)
@@ -228,7 +229,7 @@ async def test_enabled_policies_are_run_once_a_day(shop: Shop, house: House) -> 
         return [shop.tenant]
 
     (job,) = await run(clock)
-    assert (job["submitted_by"], job["result"]["events"]) == (SCHEDULE, 1)
+    assert (job["submitted_by"], job["result"]["events"]) == (SERVICE, 1)
     assert len(await run(lambda: clock() + day)) == 2
     await changed(shop, policy, name="renamed")
     assert len(await run(clock)) == 3
