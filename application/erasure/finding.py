@@ -40,12 +40,13 @@ class CustomersOrders(Protocol):
 class Found(Struct, frozen=True):
     """whole: orders of the person's own. named: others in which the person is, or may be, named.
     actor: the id under which the person may have acted. alias: the address that stands for theirs,
-    where it is known by that."""
+    where it is known by that. head: the sequence up to which all events were looked through."""
 
     whole: list[str]
     named: list[str]
     actor: str | None
     alias: str | None = None
+    head: int = 0
 
 
 def merged(one: Found, other: Found) -> Found:
@@ -53,7 +54,8 @@ def merged(one: Found, other: Found) -> Found:
     whole = list(dict.fromkeys((*one.whole, *other.whole)))
     own = set(whole)
     named = dict.fromkeys((*one.named, *other.named))
-    return Found(whole, [order for order in named if order not in own], other.actor or one.actor)
+    rest = [order for order in named if order not in own]
+    return Found(whole, rest, other.actor or one.actor, head=max(one.head, other.head))
 
 
 class FindSubject:
@@ -75,8 +77,10 @@ class FindSubject:
         self._pseudonym = pseudonym
         self._patience = patience
 
-    async def __call__(self, tenant_id: str, subject: Subject) -> Found:
-        """Raises Unavailable while the read models have not all that is recorded by now."""
+    async def __call__(self, tenant_id: str, subject: Subject, after: int = 0) -> Found:
+        """after: events up to this sequence were looked through before, for who names the person;
+        whose an order is is asked anew. Raises Unavailable while the read models have not all that
+        is recorded by now."""
         head = (await self._reader.head(tenant_id)).sequence
         if not await self._orders.wait_for(tenant_id, head, self._patience):
             raise Unavailable("the read models have not all that is recorded yet")
@@ -87,21 +91,23 @@ class FindSubject:
             addresses = subject.email, alias
             asked = [read_ident(one, exact=True, personal=True) for one in addresses]
             node: Node = Any(tuple(asked))
-            return Found([], await self._named(tenant_id, node), None, alias)
+            named = await self._named(tenant_id, node, after)
+            return Found([], named, None, alias, head)
         assert subject.id is not None, "a subject is one of the two"
         whole = list(await self._orders.of_customer(tenant_id, subject.id))
         fields = FIELDS["payload.customer_id"], FIELDS["payload.customer.id"]
         node = Any(tuple(Match(field, "eq", subject.id) for field in fields))
-        named = await self._named(tenant_id, node)
+        named = await self._named(tenant_id, node, after)
         own = set(whole)
-        return Found(whole, [one for one in named if one not in own], subject.id)
+        rest = [one for one in named if one not in own]
+        return Found(whole, rest, subject.id, head=head)
 
-    async def _named(self, tenant_id: str, node: Node) -> list[str]:
+    async def _named(self, tenant_id: str, node: Node, after: int) -> list[str]:
         found: dict[str, None] = {}
-        after: Key | None = None
+        key: Key | None = (after,) if after else None
         while True:
-            page = await self._search.events(tenant_id, node, _BY_SEQUENCE, after, _PAGE)
+            page = await self._search.events(tenant_id, node, _BY_SEQUENCE, key, _PAGE)
             found.update((hit.order_id, None) for hit in page.hits if hit.order_id is not None)
             if page.next is None:
                 return list(found)
-            after = page.next
+            key = page.next

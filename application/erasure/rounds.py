@@ -20,7 +20,9 @@ _ROUNDS = 5
 class Finds(Protocol):
     """Finds all that is kept of a person. Raises Unavailable."""
 
-    async def __call__(self, tenant_id: str, subject: Subject) -> Found: ...
+    async def __call__(self, tenant_id: str, subject: Subject, after: int = 0) -> Found:
+        """after: the head of what was found before."""
+        ...
 
 
 class Rounds:
@@ -52,7 +54,7 @@ class Rounds:
     async def _round(self, run: Run, subject: Subject, erased: Erased, before: Found) -> Found:
         """All that was found, also in the rounds before: what is erased may be found no more."""
         tenant_id, job_id = run.job.tenant_id, run.job.job_id
-        found = merged(before, await self._find(tenant_id, subject))
+        found = merged(before, await self._find(tenant_id, subject, before.head))
         orders = [(order_id, True) for order_id in found.whole]
         orders += [(order_id, False) for order_id in found.named]
         for done in range(0, len(orders), AT_ONCE):
