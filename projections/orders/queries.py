@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -18,12 +18,12 @@ from domain.access.scope import ANYTHING, Reach
 from infrastructure.postgres.arrays import TextColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from projections.orders import statements as sql
+from projections.orders.aggregate import Aggregate, Rows, aggregate_of
 from projections.orders.filters import OrderFilters, given, type_filter
 from projections.orders.model import NAME
 from projections.orders.statements import Sort
 from projections.orders.within import events_within, orders_within
 
-Rows = list[tuple[Any, ...]]
 _NAMED = re.compile(r"%\((\w+)\)s")
 _FIRST_LOOK = 0.005
 _LONGEST_LOOK = 0.05
@@ -60,31 +60,6 @@ class OrderSummary(Struct, frozen=True):
         if sort == "total_minor":
             return self.total_minor, self.order_id
         return self.created_us if sort == "created_at" else self.last_us, self.order_id
-
-
-class ActorSummary(Struct):
-    """What one actor did to an order."""
-
-    actor_id: str
-    actor_type: str | None
-    events: int
-    first_us: int
-    last_us: int
-
-
-class Aggregate(Struct):
-    """An order's history in numbers: all of it, `maintenance_events` among them. `by_type` and
-    `by_source` are sorted, actors by first event; events without an actor are in no actor's count.
-    """
-
-    order_id: str
-    event_count: int
-    maintenance_events: int
-    by_type: dict[str, int]
-    by_source: dict[str, int]
-    first_us: int
-    last_us: int
-    actors: list[ActorSummary]
 
 
 class OrderQueries:
@@ -175,7 +150,7 @@ class OrderQueries:
     async def aggregate(self, tenant: str, order_id: str) -> Aggregate | None:
         """An order's history in numbers; None for an unknown order."""
         rows = await self._rows(sql.AGGREGATE, tenant, {"order_id": order_id})
-        return _aggregate(order_id, rows) if rows else None
+        return aggregate_of(order_id, rows) if rows else None
 
     async def list_orders(
         self,
@@ -279,27 +254,3 @@ def _positional(text: str) -> tuple[str, Sequence[str]]:
     """A statement with %s for its %(name)s, and the names in their order."""
     parts = _NAMED.split(text)
     return "%s".join(parts[::2]), parts[1::2]
-
-
-def _aggregate(order_id: str, rows: Rows) -> Aggregate:
-    by_type: dict[str, int] = {}
-    by_source: dict[str, int] = {}
-    actors: dict[str, ActorSummary] = {}
-    for kind, source, actor_id, actor_type, events, first, last, _ in rows:
-        by_type[kind] = by_type.get(kind, 0) + events
-        by_source[source] = by_source.get(source, 0) + events
-        if actor_id is not None:
-            actor = actors.setdefault(actor_id, ActorSummary(actor_id, actor_type, 0, first, last))
-            actor.events += events
-            actor.first_us = min(actor.first_us, first)
-            actor.last_us = max(actor.last_us, last)
-    return Aggregate(
-        order_id,
-        sum(by_type.values()),
-        sum(row[7] for row in rows),
-        dict(sorted(by_type.items())),
-        dict(sorted(by_source.items())),
-        min(row[5] for row in rows),
-        max(row[6] for row in rows),
-        sorted(actors.values(), key=lambda actor: (actor.first_us, actor.actor_id)),
-    )
