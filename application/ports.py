@@ -241,6 +241,10 @@ class KeyStore(Protocol):
         """The key of a job ("spool" or "lines"), made on first use."""
         ...
 
+    def has_job_key(self, job_id: str, purpose: str) -> bool:
+        """Whether it was made, and not destroyed. Raises KeyUnavailable."""
+        ...
+
     def destroy_job_key(self, job_id: str, purpose: str) -> None: ...
 
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:

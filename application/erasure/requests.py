@@ -43,6 +43,8 @@ class SealedSubjects:
 
     def open(self, job: Job) -> Subject | None:
         """Whom the job is about; None once its key is gone. Raises KeyUnavailable."""
+        if not self._key_store.has_job_key(job.job_id, _PURPOSE):
+            return None
         raw = b64decode(job.request["subject"])
         cipher = AESGCM(self._key_store.job_key(job.job_id, _PURPOSE))
         try:

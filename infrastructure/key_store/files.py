@@ -135,6 +135,13 @@ class FileKeyStore:
         """The 32 bytes of a job's key for a purpose, made on first use."""
         return self._key_at(self._job_path(job_id, purpose))
 
+    def has_job_key(self, job_id: str, purpose: str) -> bool:
+        """Whether it was made, and not destroyed."""
+        found = _read_key(self._job_path(job_id, purpose)) is not None
+        if not found and not self._jobs.is_dir():
+            raise KeyUnavailable("the key store is not there")
+        return found
+
     def destroy_job_key(self, job_id: str, purpose: str) -> None:
         """Remove a job's key; one that is gone already is no error."""
         with self._alone():

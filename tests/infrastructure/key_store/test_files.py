@@ -189,6 +189,21 @@ def test_a_directory_that_is_not_there_lacks_no_key(store: FileKeyStore, directo
     assert store.bucket_key("acme", 1, key_id) == key
 
 
+def test_a_directory_that_is_not_there_does_not_say_that_a_job_has_no_key(
+    store: FileKeyStore, directory: Path
+) -> None:
+    store.job_key("job", "subject")
+    elsewhere = directory.rename(directory.with_name("elsewhere"))
+    with pytest.raises(KeyUnavailable, match="not there"):
+        store.has_job_key("job", "subject")
+    elsewhere.rename(directory)
+    assert store.has_job_key("job", "subject")
+    assert not store.has_job_key("job", "other")
+    assert not list(directory.rglob("*other*"))
+    store.destroy_job_key("job", "subject")
+    assert not store.has_job_key("job", "subject")
+
+
 def test_a_file_of_another_tenant_is_not_taken(store: FileKeyStore, directory: Path) -> None:
     store.bucket("acme", 0)
     tenants = directory / "tenants"
