@@ -84,8 +84,12 @@ class FindSubject:
         head = (await self._reader.head(tenant_id)).sequence
         if not await self._orders.wait_for(tenant_id, head, self._patience):
             raise Unavailable("the read models have not all that is recorded yet")
-        if await self._orders.left_out(tenant_id):
+        found = await self._found(tenant_id, subject, after, head)
+        if await self._orders.left_out(tenant_id):  # also after a rebuild that came in between
             raise Unavailable("the read models lack events that they could not take; see `doctor`")
+        return found
+
+    async def _found(self, tenant_id: str, subject: Subject, after: int, head: int) -> Found:
         if subject.email is not None:
             alias = await asyncio.to_thread(self._pseudonym, tenant_id, subject.email)
             addresses = subject.email, alias

@@ -115,6 +115,11 @@ class OwnedStore(Protocol):
         actor or reader get another key."""
         ...
 
+    def forbidding(self, tenant_id: str, order_id: str) -> list[Statement]:
+        """Has an order of which nothing was ever disclosed get no disclosures, as one that was
+        erased; of others nothing."""
+        ...
+
     def erasing_some(
         self, tenant_id: str, owned: Owned, digests: Mapping[int, Collection[str]]
     ) -> list[Statement]:

@@ -58,17 +58,20 @@ class ReplayErasures:
             journalled = self._journal.entries(tenant_id)
             known = await self._erasures.known(tenant_id)
             undone = [one for one, done in journalled if done and one.entry_id not in known]
+            # What has no facts yet may have been cut off before its keys and terms were renewed.
+            again = [one for one, done in journalled if done and not known.get(one.entry_id)]
             begun = [one for one, done in journalled if not done]
             if begun:  # their writers were killed, or are at it
                 await self._mend(tenant_id, begun, known)
             back = _put_back(journalled)
             for entry in undone:
                 values += await self._again(tenant_id, entry, back.get(entry.entry_id, {}))
-            entries += len(undone) + await self._renewing.lines.erase_again(tenant_id, known)
-            if undone:
-                await self._renewing.keys(tenant_id, [entry.owner for entry in undone])
-                orders = [entry.owner[1] for entry in undone if entry.owner[0] == "order"]
+            entries += len(undone)
+            if again:
+                await self._renewing.keys(tenant_id, [entry.owner for entry in again])
+                orders = [entry.owner[1] for entry in again if entry.owner[0] == "order"]
                 await self._renewing.terms.renew(tenant_id, list(dict.fromkeys(orders)))
+            entries += await self._renewing.lines.erase_again(tenant_id, known)
         return Replayed(entries, values)
 
     async def _mend(
@@ -83,7 +86,9 @@ class ReplayErasures:
     async def _again(self, tenant_id: str, entry: Entry, back: Digests) -> int:
         """back: what of it was put back since."""
         async with self._turns.taken(tenant_id):
-            statements: list[Statement] = []
+            # Of an order that comes after the backup, too, and is sent again.
+            forbids = entry.whole and entry.owner[0] == "order"
+            statements = self._store.forbidding(tenant_id, entry.owner[1]) if forbids else []
             values = 0
             for owned in await self._store.load(tenant_id, [entry.owner]):
                 digests = {
@@ -91,7 +96,7 @@ class ReplayErasures:
                     for sequence, opened in owned.opened.items()
                     if (there := _meant(entry, back, sequence, opened))
                 }
-                statements = await self._made_again(tenant_id, entry, owned, digests)
+                statements += await self._made_again(tenant_id, entry, owned, digests)
                 values = sum(map(len, (owned.opened if entry.whole else digests).values()))
             told = not statements and entry.ground.type in (PSEUDONYMISED, REIDENTIFIED)
             noted = self._erasures.noting(tenant_id, entry.entry_id, told=told)

@@ -28,13 +28,19 @@ _LISTED = 1000
 """Orders that a report lists one by one."""
 
 
-class Renewed(Struct, frozen=True):
+class Renewed(Struct):
     """wrapped: data keys under new bucket keys; terms: events with terms made anew; lines: of bulk
     jobs that were deleted."""
 
-    wrapped: int
-    terms: int
-    lines: int
+    wrapped: int = 0
+    terms: int = 0
+    lines: int = 0
+
+    def add(self, more: Renewed) -> None:
+        """That too was done."""
+        self.wrapped += more.wrapped
+        self.terms += more.terms
+        self.lines += more.lines
 
 
 def report_of(

@@ -12,6 +12,10 @@ class Mappings(Protocol):
     """What pseudonyms stand for, kept apart from the database: an owner's original disclosures.
     Raises KeyUnavailable."""
 
+    async def are_any(self, tenant_id: str) -> bool:
+        """Whether any were ever kept of the tenant, for who would ask of very many owners."""
+        ...
+
     async def load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
         """sequence -> disclosures, as in a `Disclosed`; nothing if there are none."""
         ...

@@ -122,8 +122,9 @@ def in_clear(plan: Deletion) -> Deletion:
 
 
 def with_pseudonyms(plan: Deletion) -> Deletion:
-    """Of what is planned, what has pseudonyms."""
-    return _narrowed(plan, lambda at, digest: digest in plan.owned.opened[at].replaced)
+    """Of what is planned, what has pseudonyms whose originals are kept. Of others nothing can be
+    put back, nor may the ledger be told so."""
+    return _narrowed(plan, lambda at, digest: digest in plan.owned.opened[at].originals)
 
 
 def _narrowed(plan: Deletion, wanted: Callable[[int, str], bool]) -> Deletion:

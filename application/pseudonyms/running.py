@@ -9,7 +9,7 @@ from application.erasure.erasing import Erased, Keeping
 from application.erasure.facts import Facts, digests_of, facts_of
 from application.erasure.finding import Found
 from application.erasure.ports import OwnedStore, Owner
-from application.erasure.reporting import LINES, ORIGINALS, TERMS, retained_of
+from application.erasure.reporting import LINES, ORIGINALS, TERMS, Renewed, retained_of
 from application.erasure.requests import SealedSubjects
 from application.erasure.rounds import Rounds, orders_of
 from application.erasure.running import Renewing, SubjectForgotten
@@ -125,19 +125,26 @@ class Work(NamedTuple):
         }
 
 
-Done = Callable[[Run], Awaitable[tuple[dict[str, Any], bool]]]
-"""One attempt: its report, and whether nothing was retained."""
+Done = Callable[[Run, Renewed], Awaitable[tuple[dict[str, Any], bool]]]
+"""One attempt, given what those before have renewed: its report, and whether nothing was retained.
+"""
 
 
 async def looked_again(subjects: SealedSubjects, run: Run, done: Done) -> Finished | None:
-    """Until nothing is left that should not be; None if something is each time. An erasure may come
-    in between: what is gone by then is not looked for when it is all looked at again."""
+    """Until nothing is left that should not be; None if it is the same twice, or something each
+    time. An erasure may come in between: what is gone by then is not looked for when it is all
+    looked at again."""
+    renewed, before = Renewed(), None
     for _ in range(_LOOKS):
-        report, is_whole = await done(run)
-        if not any(store.get("left") or store.get("lacking") for store in report["stores"]):
+        report, is_whole = await done(run, renewed)
+        left = [(store.get("left"), store.get("lacking")) for store in report["stores"]]
+        if not any(any(some) for some in left):
             if is_whole:
                 subjects.destroy(run.job.job_id)
             return Finished(report)
+        if left == before:
+            return None
+        before = left
     return None
 
 
@@ -155,13 +162,13 @@ class RunPseudonymisation:
             raise NotReplaced
         return finished
 
-    async def _done(self, run: Run) -> tuple[dict[str, Any], bool]:
+    async def _done(self, run: Run, renewed: Renewed) -> tuple[dict[str, Any], bool]:
         work, tenant_id = self._work, run.job.tenant_id
         ground, replaced = Ground(PSEUDONYMISED, run.job.job_id), Erased()
         subject, found = await work.done(run, ground, replaced)
         free = [one for one in (*found.whole, *found.named) if one not in replaced.retained]
         whole = replaced.is_whole
-        renewed = await work.renewing(tenant_id, free, found.actor, subject, lines=whole)
+        renewed.add(await work.renewing(tenant_id, free, found.actor, subject, lines=whole))
         facts = await work.reading.facts(tenant_id, ground)
         there, with_pseudonyms = await work.reading.counted(tenant_id, facts)
         originals = await work.reading.originals(tenant_id, free, found.actor)
@@ -203,12 +210,12 @@ class RunReversal:
             raise NotPutBack
         return finished
 
-    async def _done(self, run: Run) -> tuple[dict[str, Any], bool]:
+    async def _done(self, run: Run, renewed: Renewed) -> tuple[dict[str, Any], bool]:
         work, tenant_id = self._work, run.job.tenant_id
         ground, terms = Ground(REIDENTIFIED, run.job.job_id), work.renewing.terms
         _, found = await work.done(run, ground, Erased())
         orders = [*found.whole, *found.named]
-        renewed = await terms.renew(tenant_id, orders)
+        renewed.terms += await terms.renew(tenant_id, orders)
         facts = await work.reading.facts(tenant_id, ground)
         _, with_pseudonyms = await work.reading.counted(tenant_id, facts)
         originals = await work.reading.originals(tenant_id, orders, found.actor)
@@ -217,6 +224,6 @@ class RunReversal:
         stores = [
             {"store": VALUES, "put_back": facts.values, "left": with_pseudonyms},
             {"store": ORIGINALS, "left": originals.loose, "lacking": originals.lacking},
-            {"store": TERMS, "renewed": renewed, "left": stale},
+            {"store": TERMS, "renewed": renewed.terms, "left": stale},
         ]
         return work.report(found, facts, done, stores), True

@@ -62,6 +62,8 @@ class SettleMappings:
     async def _kept(
         self, tenant_id: str, owners: Sequence[Owner]
     ) -> dict[Owner, Mapping[int, str]]:
+        if not await self._mappings.are_any(tenant_id):
+            return {owner: {} for owner in owners}
         return {owner: await self._mappings.load(tenant_id, owner) for owner in owners}
 
 

@@ -40,7 +40,7 @@ def read_request(value: Any, kind: Kind) -> Asked:
     fields = ("subject_id", "reason") + (("scope",) if kind == ERASURE else ())
     body, wrong = as_object(value, fields, f"a request for {kind}")
     subject = read_subject(body.get("subject_id"), wrong)
-    scope = body.get("scope", _WHOLE)
+    scope = body.get("scope", _WHOLE) if kind == ERASURE else _WHOLE
     if scope not in get_args(Scope):
         wrong.append(FieldError("/scope", f"must be {' or '.join(get_args(Scope))}"))
     reason = read_reason(body.get("reason"), wrong)

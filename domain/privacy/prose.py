@@ -15,25 +15,33 @@ from domain.privacy.cards import holds_card
 from domain.privacy.classify import holds_email
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""All but tabs and the ends of lines."""
+"""All but tabs, line feeds and carriage returns."""
 
 
 def check_prose(
-    pointer: str, text: Any, limit: int, wrong: list[FieldError], *, plain: bool = False
+    pointer: str,
+    text: Any,
+    limit: int,
+    wrong: list[FieldError],
+    *,
+    plain: bool = False,
+    one_line: bool = False,
 ) -> bool:
     """Whether a text is as it must be; appends what is wrong, repeating nothing. limit: in
-    characters. plain: it stands in plain for ever."""
-    problem = _problem(text, limit, plain=plain)
+    characters. plain: it stands in plain for ever. one_line: as a name is."""
+    problem = _problem(text, limit, plain=plain, one_line=one_line)
     if problem is not None:
         wrong.append(FieldError(pointer, problem))
     return problem is None
 
 
-def _problem(text: Any, limit: int, *, plain: bool) -> str | None:
+def _problem(text: Any, limit: int, *, plain: bool, one_line: bool) -> str | None:
     if type(text) is not str or not 1 <= len(text) <= limit:
         return f"must be a text of 1 to {limit:,} characters"
     if _CONTROL.search(text):
         return "must not hold control characters, but tabs and ends of lines"
+    if one_line and len(text.splitlines()) > 1:
+        return "must be one line"
     if not any(one.isprintable() and not one.isspace() for one in text):
         return "must say something: it has no visible character"
     if holds_card(text):

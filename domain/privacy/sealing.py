@@ -136,12 +136,14 @@ def history_originator(tenant_id: str, stream: str) -> UUID:
 
 class Opened(dict[str, Any]):
     """digest -> value of what is disclosed; `names`: digest -> the name of the field it is in;
-    `replaced`: the digests whose values are not those that were recorded."""
+    `replaced`: the digests whose values are not those that were recorded, `originals`: those of
+    them whose recorded value is known nevertheless, and is the one here."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: dict[str, str] = {}
         self.replaced: set[str] = set()
+        self.originals: set[str] = set()
 
     def add(self, text: str) -> None:
         """Take in what the disclosures of a `Disclosed` say. Raises ValueError for damaged ones."""

@@ -28,7 +28,7 @@ def read_rule(value: Any) -> Rule:
     body, wrong = as_object(value, FIELDS, "a retention policy")
     name, basis = body.get("name"), body.get("legal_basis")
     if _is_given(body, "name", wrong):
-        check_prose("/name", name, MAX_NAME, wrong, plain=True)
+        check_prose("/name", name, MAX_NAME, wrong, plain=True, one_line=True)
     if _is_given(body, "legal_basis", wrong):
         check_prose("/legal_basis", basis, MAX_LEGAL_BASIS, wrong, plain=True)
     applies_to = _one_of("applies_to", body, get_args(AppliesTo), wrong)

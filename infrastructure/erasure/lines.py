@@ -9,7 +9,7 @@ of them, wait for its end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -46,7 +46,14 @@ select line, sealed from job_lines
  where tenant_id = %s and job_id = %s and line > %s and octet_length(sealed) > 0
  order by line limit %s
 """
-SEAL = "update job_lines set sealed = %s where tenant_id = %s and job_id = %s and line = %s"
+# Not of what was emptied since it was read: that stays empty.
+SEAL = """
+update job_lines set sealed = %s
+ where tenant_id = %s and job_id = %s and line = %s and octet_length(sealed) > 0
+"""
+ANY_LIVE = """
+select 1 from jobs where tenant_id = %s and job_id = any(%s) and status = any(%s) limit 1
+"""
 DELETE = """
 delete from job_lines where tenant_id = %s and job_id = %s and octet_length(sealed) = 0
 """
@@ -64,6 +71,12 @@ class StoredLines:
         places = [(job_id, line) for job_id, some in lines.items() for line in some]
         jobs, numbers = ([place[at] for place in places] for at in (0, 1))
         return EMPTY, (TextColumn(jobs), BigintColumn(numbers), tenant_id)
+
+    async def any_live(self, tenant_id: str, job_ids: Collection[str]) -> bool:
+        with store_errors():
+            async with self._pool.connection() as connection:
+                parameters = tenant_id, list(job_ids), list(LIVE)
+                return bool(await (await connection.execute(ANY_LIVE, parameters)).fetchone())
 
     async def renew(self, tenant_id: str | None = None) -> int:
         """Give the lines that are left another key in jobs of which some were erased, of a tenant

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from application.erasure.ports import Owned, Owner
 from application.ports import Statement
@@ -14,7 +14,7 @@ from infrastructure.postgres.arrays import BigintColumn, BytesColumn, TextColumn
 from infrastructure.postgres.connect import Pool, store_errors
 from infrastructure.privacy.disclosures import StoredDisclosures
 from infrastructure.privacy.encrypting import disclosure_place
-from infrastructure.privacy.keyring import Keyring, KeyRow, seal, unseal
+from infrastructure.privacy.keyring import Keyring, KeyRow, bucket_of, seal, unseal
 
 KEYS = """
 select k.kind, k.subject, k.key_id, k.bucket, k.bucket_key_id, k.wrapped
@@ -54,6 +54,10 @@ update data_keys k set wrapped = null
 DELETE_KEY = f"""
 delete from data_keys k
  where k.tenant_id = %s and k.kind = %s and k.subject = %s and k.key_id = %s::uuid{_EMPTY}
+"""
+FORBID = """
+insert into data_keys (tenant_id, kind, subject, key_id, bucket, bucket_key_id, wrapped)
+values (%s, 'order', %s, %s::uuid, %s::int, %s::uuid, null) on conflict do nothing
 """
 DELETE_READS = "delete from access_log_personal where tenant_id = %s and key_id = %s::uuid"
 # All or nothing: nothing, if there are not the very rows that were loaded. What an actor does
@@ -150,6 +154,11 @@ class StoredOwned:
             (EMPTY_KEY if of_order else DELETE_KEY, (tenant_id, *owned.owner, key_id)),
         ]
 
+    def forbidding(self, tenant_id: str, order_id: str) -> list[Statement]:
+        no_key = str(UUID(int=0))
+        parameters = tenant_id, order_id, str(uuid4()), str(bucket_of(order_id)), no_key
+        return [(FORBID, parameters)]
+
     def erasing_some(
         self, tenant_id: str, owned: Owned, digests: Mapping[int, Collection[str]]
     ) -> list[Statement]:
@@ -198,4 +207,5 @@ def _put_back(opened: Mapping[int, Opened], originals: Mapping[int, str]) -> Non
     for sequence, text in originals.items():
         if sequence in opened:
             values, recorded = opened[sequence], open_disclosures(text)
-            values.update((one, recorded[one]) for one in values.replaced & recorded.keys())
+            values.originals = values.replaced & recorded.keys()
+            values.update((one, recorded[one]) for one in values.originals)

@@ -31,7 +31,8 @@ _ONE_BY_SEQUENCE = "where tenant_id = %s and sequence = %s"
 BY_ID = _WITH_LINKS + _ONE_BY_ID
 BY_SEQUENCE = _WITH_LINKS + _ONE_BY_SEQUENCE
 # Beside the event, in the same trip. No column says whose an event is, and the read model may lag
-# behind, so it is read from the event itself.
+# behind, so it is read from the event itself; which holds no U+0000 anywhere, that `->>` would fail
+# at (domain/orders/screening.py).
 _CHANNEL = """
 select (select o.channel from orders o where o.tenant_id = e.tenant_id
            and o.order_id = convert_from(e.state, 'UTF8')::json ->> 'order_id')

@@ -172,7 +172,7 @@ class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
     async def wire(self) -> AsyncIterator[Wire]:
         """A connection whose statements are sent together and answered in one trip.
 
-        Left before all is answered (a cancelled request), it is closed.
+        Left before all is answered (a cancelled request, an error on the way), it is closed.
         """
         async with self.connection() as connection:
             assert isinstance(connection, _Connection)
@@ -186,6 +186,8 @@ class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
                 try:
                     connection.pgconn.exit_pipeline_mode()
                 except psycopg.OperationalError:
+                    await connection.close()
+                if not connection.wire.idle:
                     await connection.close()
 
 

@@ -48,6 +48,11 @@ class Wire:
         """Whether the server can no longer be reached through it."""
         return self._connection.closed
 
+    @property
+    def idle(self) -> bool:
+        """Whether no part is under way, nor was begun and left."""
+        return not self._under_way
+
     def part(self) -> Part:
         """A new part, behind those that are under way."""
         part = Part(self, self._pg)

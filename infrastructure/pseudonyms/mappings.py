@@ -49,9 +49,10 @@ class FileMappings:
         self._key_store = key_store
         self._lock = lock
 
+    async def are_any(self, tenant_id: str) -> bool:
+        return await asyncio.to_thread(durable.stamp, self._directory / tenant_id) is not None
+
     async def load(self, tenant_id: str, owner: Owner) -> Mapping[int, str]:
-        if not (self._directory / tenant_id).is_dir():  # most tenants have none at all
-            return {}
         return await asyncio.to_thread(self._load, tenant_id, owner)
 
     async def keep(self, tenant_id: str, owner: Owner, texts: Mapping[int, str]) -> None:

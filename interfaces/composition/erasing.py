@@ -71,8 +71,8 @@ def finding(side: WriteSide, search: Search) -> FindSubject:
 
 def renewing(side: WriteSide) -> Renewing:
     """What is done once values are gone."""
-    lines = EraseLines(_lines(side), _journal(side), StoredErasures(side.pool))
-    return Renewing(Rewrap(side.pool, side.key_store), terms_of_values(side), lines, bucket_of)
+    rewrap, terms = Rewrap(side.pool, side.key_store), terms_of_values(side)
+    return Renewing(rewrap, terms, _lines(side), bucket_of)
 
 
 def deleting(side: WriteSide) -> DeleteValues:
@@ -130,9 +130,9 @@ async def erase_again(side: WriteSide) -> Replayed:
     return replayed
 
 
-def renewing_lines(side: WriteSide) -> Callable[[], Awaitable[int]]:
-    """A worker's: what was erased of the lines of a job that was still running then."""
-    return _lines(side).renew
+def tending_lines(side: WriteSide) -> Callable[[], Awaitable[int]]:
+    """A worker's."""
+    return _lines(side).tend
 
 
 def telling_again(side: WriteSide) -> TellReplayed:
@@ -142,8 +142,9 @@ def telling_again(side: WriteSide) -> TellReplayed:
     )
 
 
-def _lines(side: WriteSide) -> StoredLines:
-    return StoredLines(side.pool, side.job_cipher)
+def _lines(side: WriteSide) -> EraseLines:
+    stored = StoredLines(side.pool, side.job_cipher)
+    return EraseLines(stored, _journal(side), StoredErasures(side.pool))
 
 
 def _journal(side: WriteSide) -> FileJournal:

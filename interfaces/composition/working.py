@@ -30,7 +30,7 @@ from interfaces.collector import spare_the_collector
 from interfaces.composition.access_log import draining_access, tending_access
 from interfaces.composition.connections import blocking, clock, connecting
 from interfaces.composition.endings import daily_retention, end_of_duties, tell_endings
-from interfaces.composition.erasing import erase_again, erasing, renewing_lines, telling_again
+from interfaces.composition.erasing import erase_again, erasing, telling_again, tending_lines
 from interfaces.composition.lifelines import lifelines
 from interfaces.composition.looking_after import maintenance_handlers, reconciler
 from interfaces.composition.models import models
@@ -106,7 +106,7 @@ async def working(settings: Settings) -> AsyncIterator[list[Loop]]:
             erasures=(ERASURES_MINUTES, telling_again(side)),
             retention=(RETENTION_MINUTES, daily_retention(side)),
             duties=(DUTIES_MINUTES, end_of_duties(side)),
-            lines=(SWEEP_MINUTES, renewing_lines(side)),
+            lines=(SWEEP_MINUTES, tending_lines(side)),
             leavings=(LEAVINGS_MINUTES, destroy_again(side)),
         )
         stack.callback(scheduler.shutdown, wait=False)

@@ -54,6 +54,13 @@ def test_what_does_not_is_refused_by_its_name_and_not_repeated(text: object, det
     assert PAN not in one.detail
 
 
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\u2028b"])
+def test_a_name_is_one_line(text: str) -> None:
+    wrong: list[FieldError] = []
+    assert not check_prose("/name", text, 100, wrong, one_line=True)
+    assert wrong[0].detail == "must be one line"
+
+
 WIDE = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
 
 

@@ -69,9 +69,20 @@ class Kept:
             for number, sealed in self.rows().items()
         }
 
-    def restored(self, keys: dict[Path, bytes]) -> None:
+    def empty(self, number: int) -> None:
+        with self._connected() as connection:
+            connection.execute(
+                "update job_lines set sealed = '' where job_id = %s and line = %s",
+                (self.job_id, number),
+            )
+
+    def restored(self, keys: dict[Path, bytes], status: str = "succeeded") -> None:
         """The rows and the keys are those of a backup."""
         with self._connected() as connection:
+            connection.execute("delete from erasures where tenant_id = %s", (TENANT,))
+            connection.execute(
+                "update jobs set status = %s where job_id = %s", (status, self.job_id)
+            )
             connection.execute("delete from job_lines where job_id = %s", (self.job_id,))
             for number, sealed in self.copies.items():
                 self._insert(connection, number, sealed)
@@ -181,11 +192,10 @@ async def test_what_a_restored_database_has_again_is_erased_again(
 ) -> None:
     kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
     keys = {path: path.read_bytes() for path in kept._files()}
-    known = await StoredErasures(pool).known(TENANT)
     assert await lines.erase(TENANT, NEEDLES) == 1
     kept.restored(keys)
     assert kept.texts() == {1: ANN, 2: BEN}
-    assert await lines.erase_again(TENANT, known) == 1
+    assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 1
     assert kept.texts() == {2: BEN}
     assert not kept.opens_a_copy()
     assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 0
@@ -197,7 +207,6 @@ async def test_what_was_emptied_before_a_kill_is_erased_again_as_well(
 ) -> None:  # fmt: skip
     kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
     keys = {path: path.read_bytes() for path in kept._files()}
-    before = await StoredErasures(pool).known(TENANT)
 
     async def killed(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -209,8 +218,47 @@ async def test_what_was_emptied_before_a_kill_is_erased_again_as_well(
     # The next start knows that it was done, and so does the one after a restore.
     assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 0
     kept.restored(keys)
-    assert await lines.erase_again(TENANT, before) == 1
+    assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 1
     assert kept.texts() == {2: BEN}
+
+
+async def test_a_job_that_a_restore_has_set_back_is_waited_for(
+    lines: EraseLines, pool: Pool, key_store: FileKeyStore, database_url: str
+) -> None:
+    """It rejects the line again after what it had rejected was erased again."""
+    kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
+    keys = {path: path.read_bytes() for path in kept._files()}
+    assert await lines.erase(TENANT, NEEDLES) == 1
+    kept.restored(keys, status="running")
+    assert await lines.erase_again(TENANT, {}) == 1
+    assert kept.rows()[1] == b""
+    assert await StoredErasures(pool).known(TENANT) == {}
+    kept.restored(keys, status="running")  # as the job does, from its chunks
+    assert await lines.tend() >= 1
+    assert kept.rows()[1] == b""
+    kept.restored(keys, status="succeeded")
+    assert await lines.tend() >= 1
+    assert kept.texts() == {2: BEN}
+    assert len(await StoredErasures(pool).known(TENANT)) == 1
+    assert await lines.tend() == 0
+
+
+async def test_what_is_emptied_while_others_are_sealed_anew_stays_empty(
+    lines: EraseLines, stored: StoredLines, pool: Pool, key_store: FileKeyStore,
+    database_url: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    kept = Kept(database_url, key_store, ANN, BEN, b"rest", status="succeeded")
+    real = JobCipher.sealed_line
+
+    def emptied_meanwhile(self: JobCipher, tenant: str, job: str, line: int, *given: Any) -> bytes:
+        if line == 2:
+            kept.empty(2)
+        return real(self, tenant, job, line, *given)
+
+    monkeypatch.setattr(JobCipher, "sealed_line", emptied_meanwhile)
+    assert await lines.erase(TENANT, NEEDLES) == 1
+    assert kept.texts() == {3: b"rest"}
+    assert not kept.opens_a_copy()
 
 
 async def test_another_tenants_lines_stay(

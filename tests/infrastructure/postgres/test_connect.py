@@ -279,3 +279,15 @@ async def test_a_wire_left_before_its_answers_is_not_handed_out_again(database_u
         assert await _one(pool, "select pg_backend_pid()") != server
     finally:
         await pool.close()
+
+
+async def test_a_part_that_was_begun_and_left_troubles_nobody_after_it(database_url: str) -> None:
+    pool = await connect.open_pool(database_url, "cell_0", min=1, max=1, name="left")
+    try:
+        assert await _one(pool, "select %s::text", "known") == "known"
+        for text in ("known\0more", "\0"):
+            with pytest.raises(psycopg.DataError):
+                await _one(pool, "select %s::text", text)
+            assert await _one(pool, "select %s::text", "known") == "known"
+    finally:
+        await pool.close()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from interfaces.composition.erasing import telling_again
+from domain.errors import Unavailable
+from infrastructure.erasure.rewrapping import Rewrap
+from infrastructure.privacy.keyring import BUCKETS, bucket_of
+from interfaces.composition.erasing import erase_again, telling_again
 from interfaces.composition.writing import writing
 from tests.interfaces.http.journeys.erasing import ANN, erase, found, rejected
+from tests.interfaces.http.journeys.faults import failing_once
 from tests.interfaces.http.journeys.house import House, Shop, opened
 from tests.interfaces.http.journeys.planted import stored
 from tests.interfaces.http.journeys.restoring import (
@@ -63,3 +67,51 @@ async def test_a_rejected_line_of_theirs_is_erased_again(installation: Installat
         assert answer.status_code == 200, answer.text
         assert answer.json()["items"] == []
         assert "ann.marlow" not in stored(house)
+
+
+async def test_an_order_that_no_backup_had_stays_forgotten_when_it_is_sent_again(
+    installation: Installation,
+) -> None:
+    async with installation.opened() as house:
+        shop = await before(house)
+    later = {"event_id": "late", "type": "order.created", "payload": {"customer": ANN}}
+
+    async def erasing(house: House) -> None:
+        await Shop(house, shop.tenant).record("ann_9", **later)
+        report = (await erase(Shop(house, shop.tenant), "cust_ann"))["result"]
+        assert report["orders"]["erased"] == 3
+
+    async with installation.restored_after(erasing) as restored:
+        await reopened(restored)
+        async with writing(restored, "worker") as side:
+            await erase_again(side)
+            await telling_again(side)()
+        async with opened(restored) as house:
+            again = Shop(house, shop.tenant)
+            await again.record("ann_9", **later)  # its sender has heard of the backup
+            shown = await again.read("/events/late", "admin")
+            assert shown["payload"]["customer"]["email"] == {"erased": True}
+            verified = await again.read("/events/late/verify", "admin")
+            assert verified["verified"]
+
+
+async def test_a_replay_that_was_cut_off_renews_the_keys_after_all(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with installation.opened() as house:
+        tenant = (await before(house)).tenant
+
+    async def erasing(house: House) -> None:
+        await erase(Shop(house, tenant), "cust_ann")
+
+    async with installation.restored_after(erasing) as restored:
+        failed = failing_once(monkeypatch, Rewrap, "__call__")
+        async with writing(restored, "worker") as side:
+            old = {one: side.key_store.bucket(tenant, one)[0] for one in range(BUCKETS)}
+            with pytest.raises(Unavailable):
+                await erase_again(side)
+            assert failed
+            assert (await erase_again(side)).entries == 0
+            new = {one: side.key_store.bucket(tenant, one)[0] for one in range(BUCKETS)}
+        changed = {one for one in old if new[one] != old[one]}
+        assert changed == {bucket_of(owner) for owner in ("ann_1", "ann_2", "cust_ann")}

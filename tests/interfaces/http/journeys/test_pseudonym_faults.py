@@ -187,8 +187,11 @@ async def test_values_without_originals_are_not_put_back_and_the_job_says_so(sho
     await pseudonymize(shop, "cust_ann")
     await mappings_of(shop).keep(shop.tenant, ("order", "ann_1"), {})
     path, body = f"{BASE}/gdpr/depseudonymize", {"subject_id": "cust_ann", "reason": "x"}
+    before = await shop.head()
     made = await shop.as_role("admin").post(path, json=body)
     await ended_by(shop, made, "failed")
+    # That it was asked for, and what is back: of the other order, and of who acted.
+    assert await shop.head() == before + 3
     assert (await created(shop, "evt_3"))["customer"] == ANN  # what is kept is back
     assert (await created(shop, "evt_1"))["customer"]["email"].startswith("pn-")
 
