@@ -152,16 +152,16 @@ class VerifyEvent:
     async def _erased(
         self, row: LedgerRow, checked: Sequence[Beside], tenant_id: str
     ) -> frozenset[str]:
-        """The pointers at which nothing is there because it was erased, or came after all of its
-        order was."""
+        """The pointers at which nothing is there because it was erased, or is of an order of which
+        all was: what came after that, or, after a restore, before the ledger was told so again."""
         erased = await self._ledger.erased(tenant_id, row.sequence)
         missing = {one.pointer for one in checked if one.found == "missing"} - erased
         order_id = decode(row.state).order_id
-        later = frozenset(one for one in missing if one.startswith("/payload/"))
-        if not later or order_id is None:
+        others = frozenset(one for one in missing if one.startswith("/payload/"))
+        if not others or order_id is None:
             return erased
-        if await self._ledger.order_erased(tenant_id, order_id, row.sequence):
-            return erased | later
+        if await self._ledger.order_erased(tenant_id, order_id):
+            return erased | others
         return erased
 
 

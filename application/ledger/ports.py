@@ -97,9 +97,8 @@ class LedgerReader(Protocol):
         """A whole row of the event store, by event_id or by sequence."""
         ...
 
-    async def order_erased(self, tenant_id: str, order_id: str, sequence: int) -> bool:
-        """Whether an event of the service's own before this sequence says that of this order
-        nothing is kept from then on."""
+    async def order_erased(self, tenant_id: str, order_id: str) -> bool:
+        """Whether an event of the service's own says that of this order nothing is kept."""
         ...
 
     async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:

@@ -23,8 +23,8 @@ from domain.privacy.sealing import PLACEHOLDER
 
 ERASED = "history.subject.erased"
 """The service's own event that tells of an erasure: payload {"job_id", "events": [{"sequence",
-"pointers": ["/payload/...", "/metadata/..."]}], "orders": [ids of orders of whose payloads later
-values are not kept, either]}; it names no person."""
+"pointers": ["/payload/...", "/metadata/..."]}], "orders": [ids of orders of whose payloads nothing
+is kept, nor of what comes later]}; it names no person."""
 
 REDACTED = "history.retention.redacted"
 """The same of what a retention policy let go; with a "policy_id", and without "orders"."""
@@ -138,7 +138,7 @@ def told_gone(state: bytes) -> dict[int, list[str]]:
 
 
 def erases_order(state: bytes, order_id: str) -> bool:
-    """Whether an event tells that of an order nothing is kept from then on."""
+    """Whether an event tells that of an order nothing is kept, nor will be."""
     return order_id in _told_by(state, ERASED).orders
 
 

@@ -132,9 +132,9 @@ class LedgerQueries:
         rows = sorted(row for answer in answers for row in answer.rows())
         return [state for _, digest, state in rows if entry(state) == digest]
 
-    async def order_erased(self, tenant_id: str, order_id: str, sequence: int) -> bool:
+    async def order_erased(self, tenant_id: str, order_id: str) -> bool:
         needle = msgspec.json.encode(order_id)
-        rows = await self._rows(sql.ORDER_ERASURES, tenant_id, sequence, ERASED, needle)
+        rows = await self._rows(sql.ORDER_ERASURES, tenant_id, ERASED, needle)
         told = (state for digest, state in rows if entry(state) == digest)
         return any(erases_order(state, order_id) for state in told)
 

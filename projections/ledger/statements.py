@@ -75,13 +75,13 @@ select sequence, entry, state from told where position(%s::bytea in state) > 0
 """
 
 
-# Before an event that is asked about, the read model has all.
+# What the read model has not come to yet is not seen: for an instant a value is told to be missing.
 ORDER_ERASURES = """
-with asked(tenant_id, sequence, type) as (values (%s::text, %s::bigint, %s::text))
+with asked(tenant_id, type) as (values (%s::text, %s::text))
 select e.entry, e.state
   from asked a
   join order_events o on o.tenant_id = a.tenant_id and o.type = a.type
-   and o.sequence < a.sequence and o.order_id is null
+   and o.order_id is null
  cross join lateral (
        select entry, state from events
         where tenant_id = o.tenant_id and sequence = o.sequence limit 1) as e

@@ -129,7 +129,7 @@ class LedgerWorld:
                 return StoredEvent(row, before, await self.newest(tenant_id, trusted=True))
         return None
 
-    async def order_erased(self, tenant_id: str, order_id: str, sequence: int) -> bool:
+    async def order_erased(self, tenant_id: str, order_id: str) -> bool:
         return False
 
     async def erased(self, tenant_id: str, sequence: int) -> frozenset[str]:
