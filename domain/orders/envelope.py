@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Collection
 from typing import Any
+from unicodedata import normalize
 
 from domain.errors import FieldError
 from domain.orders.vocabulary import TYPE_PATTERN, is_reserved
@@ -101,6 +102,8 @@ def check_text(name: str, text: Any, limit: int, errors: list[FieldError]) -> bo
     elif not text.isprintable() and _CONTROL.search(text):
         errors.append(FieldError(f"/{name}", "must not hold control characters"))
     else:
+        if not text.isascii():
+            text = normalize("NFKC", text)  # an address of wide characters is one as well
         if "@" in text and holds_email(text):
             errors.append(FieldError(f"/{name}", "holds an email address; send a surrogate id"))
         return True

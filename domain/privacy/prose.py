@@ -1,7 +1,7 @@
 """Free text that somebody writes about what they ask for: a reason, a legal basis, a name.
 
-A reason is sealed as a personal value is. A text that stands in plain for ever must hold no email
-address either, in whatever width its characters are.
+What stands in plain text, or is kept when persons are erased, must hold no email address, in
+whatever width its characters are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def check_prose(
     one_line: bool = False,
 ) -> bool:
     """Whether a text is as it must be; appends what is wrong, repeating nothing. limit: in
-    characters. plain: it stands in plain for ever. one_line: as a name is."""
+    characters. plain: it stands in plain text, or is kept when persons are erased. one_line: as a
+    name is."""
     problem = _problem(text, limit, plain=plain, one_line=one_line)
     if problem is not None:
         wrong.append(FieldError(pointer, problem))
@@ -47,5 +48,5 @@ def _problem(text: Any, limit: int, *, plain: bool, one_line: bool) -> str | Non
     if holds_card(text):
         return "must not hold a card number"
     if plain and holds_email(normalize("NFKC", text)):
-        return "must not hold an email address: it stands in plain text for ever"
+        return "must not hold an email address: it is kept for ever"
     return None

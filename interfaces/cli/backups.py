@@ -36,6 +36,10 @@ def backup(directory: Path, data_dir: Path, database_url: str | None) -> None:
 def restore(directory: Path, data_dir: Path, database_url: str | None) -> int:
     """Bring a backup from DIRECTORY into an empty installation, and recompute its ledgers.
 
+    Copy erased/ and published/ of the old data directory into the new one, before or after, but
+    before anything is served: without the first, who was erased since the backup is back; without
+    the second, what was signed since is not missed. A backup holds neither.
+
     Exit code 1, naming the first event that does not hold, when the backup is not what was stored.
     """
     refuse_incomplete(directory)
@@ -43,6 +47,13 @@ def restore(directory: Path, data_dir: Path, database_url: str | None) -> int:
         return _restore(directory, settings_of(data_dir, database_url))
     with embedded(data_dir) as server:
         return _restore(directory, settings_of(data_dir, server.url()))
+
+
+_APART = {
+    "erased": "without it, who was erased since the backup is back",
+    "published": "without it, what was signed since the backup is not missed",
+}
+"""What no backup holds, and what comes of that."""
 
 
 def _restore(directory: Path, settings: Settings) -> int:
@@ -55,6 +66,12 @@ def _restore(directory: Path, settings: Settings) -> int:
     if differences:
         return 1
     click.echo(f"restored and verified: {held} events hold")
+    for name, without in _APART.items():
+        elsewhere = name == "published" and settings.ledger.publish_dir is not None
+        if not elsewhere and not (settings.data_dir / name).is_dir():
+            say(
+                f"before you serve, copy the old data directory's {name}/, if it had one: {without}"
+            )
     return 0
 
 

@@ -54,3 +54,22 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         read_hold({"target": "query", "reason": 5, "expires_at": "x", "query": {"text": ""}}, NOW)
     told = {error.pointer for error in refused.value.errors}
     assert told == {"/query/text", "/case_id", "/reason", "/expires_at"}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"case_id": "  "}, "/case_id"),
+        ({"case_id": "\u200b"}, "/case_id"),
+        ({"case_id": "a\nb"}, "/case_id"),
+        ({"case_id": "of kim\uff20example.org"}, "/case_id"),
+        ({"target_id": "kim\uff20example.org"}, "/target_id"),
+        ({"reason": " \n"}, "/reason"),
+    ],
+)
+def test_what_stands_on_the_ledger_says_something_and_no_address(
+    change: dict[str, str], pointer: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_hold({"target": "order", "target_id": "o", "case_id": "c", **change}, NOW)
+    assert [one.pointer for one in refused.value.errors] == [pointer]
