@@ -130,10 +130,12 @@ Done = Callable[[Run, Renewed], Awaitable[tuple[dict[str, Any], bool]]]
 """
 
 
-async def looked_again(subjects: SealedSubjects, run: Run, done: Done) -> Finished | None:
-    """Until nothing is left that should not be; None if it is the same twice, or something each
-    time. An erasure may come in between: what is gone by then is not looked for when it is all
-    looked at again."""
+async def looked_again(
+    subjects: SealedSubjects, run: Run, done: Done, failed: type[OrderHistoryError]
+) -> Finished:
+    """Until nothing is left that should not be. An erasure may come in between: what is gone by
+    then is not looked for when it is all looked at again. Raises `failed` if the same is left
+    twice, or something each time."""
     renewed, before = Renewed(), None
     for _ in range(_LOOKS):
         report, is_whole = await done(run, renewed)
@@ -143,9 +145,9 @@ async def looked_again(subjects: SealedSubjects, run: Run, done: Done) -> Finish
                 subjects.destroy(run.job.job_id)
             return Finished(report)
         if left == before:
-            return None
+            break
         before = left
-    return None
+    raise failed
 
 
 class RunPseudonymisation:
@@ -157,10 +159,7 @@ class RunPseudonymisation:
 
     async def __call__(self, run: Run) -> Finished:
         """Raises NotReplaced, KeyUnavailable, Unavailable."""
-        finished = await looked_again(self._work.subjects, run, self._done)
-        if finished is None:
-            raise NotReplaced
-        return finished
+        return await looked_again(self._work.subjects, run, self._done, NotReplaced)
 
     async def _done(self, run: Run, renewed: Renewed) -> tuple[dict[str, Any], bool]:
         work, tenant_id = self._work, run.job.tenant_id
@@ -205,10 +204,7 @@ class RunReversal:
 
     async def __call__(self, run: Run) -> Finished:
         """Raises NotPutBack, KeyUnavailable, Unavailable."""
-        finished = await looked_again(self._work.subjects, run, self._done)
-        if finished is None:
-            raise NotPutBack
-        return finished
+        return await looked_again(self._work.subjects, run, self._done, NotPutBack)
 
     async def _done(self, run: Run, renewed: Renewed) -> tuple[dict[str, Any], bool]:
         work, tenant_id = self._work, run.job.tenant_id

@@ -44,6 +44,7 @@ class Kept:
                 sealed = self._cipher.seal_line(TENANT, self.job_id, Line(number, text))
                 self._insert(connection, number, sealed)
         self.copies = self.rows()
+        self.keys = {path: path.read_bytes() for path in self._files()}
 
     def _connected(self) -> psycopg.Connection[Any]:
         options = "-c search_path=cell_0"
@@ -76,8 +77,8 @@ class Kept:
                 (self.job_id, number),
             )
 
-    def restored(self, keys: dict[Path, bytes], status: str = "succeeded") -> None:
-        """The rows and the keys are those of a backup."""
+    def restored(self, status: str = "succeeded") -> None:
+        """The rows and the keys are those of a backup from when it was made."""
         with self._connected() as connection:
             connection.execute("delete from erasures where tenant_id = %s", (TENANT,))
             connection.execute(
@@ -88,7 +89,7 @@ class Kept:
                 self._insert(connection, number, sealed)
         for path in self._files():
             path.unlink()
-        for path, content in keys.items():
+        for path, content in self.keys.items():
             path.write_bytes(content)
             path.chmod(0o600)
 
@@ -191,9 +192,8 @@ async def test_what_a_restored_database_has_again_is_erased_again(
     lines: EraseLines, pool: Pool, key_store: FileKeyStore, database_url: str
 ) -> None:
     kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
-    keys = {path: path.read_bytes() for path in kept._files()}
     assert await lines.erase(TENANT, NEEDLES) == 1
-    kept.restored(keys)
+    kept.restored()
     assert kept.texts() == {1: ANN, 2: BEN}
     assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 1
     assert kept.texts() == {2: BEN}
@@ -206,7 +206,6 @@ async def test_what_was_emptied_before_a_kill_is_erased_again_as_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
-    keys = {path: path.read_bytes() for path in kept._files()}
 
     async def killed(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -217,7 +216,7 @@ async def test_what_was_emptied_before_a_kill_is_erased_again_as_well(
             await lines.erase(TENANT, NEEDLES)
     # The next start knows that it was done, and so does the one after a restore.
     assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 0
-    kept.restored(keys)
+    kept.restored()
     assert await lines.erase_again(TENANT, await StoredErasures(pool).known(TENANT)) == 1
     assert kept.texts() == {2: BEN}
 
@@ -227,16 +226,15 @@ async def test_a_job_that_a_restore_has_set_back_is_waited_for(
 ) -> None:
     """It rejects the line again after what it had rejected was erased again."""
     kept = Kept(database_url, key_store, ANN, BEN, status="succeeded")
-    keys = {path: path.read_bytes() for path in kept._files()}
     assert await lines.erase(TENANT, NEEDLES) == 1
-    kept.restored(keys, status="running")
+    kept.restored(status="running")
     assert await lines.erase_again(TENANT, {}) == 1
     assert kept.rows()[1] == b""
     assert await StoredErasures(pool).known(TENANT) == {}
-    kept.restored(keys, status="running")  # as the job does, from its chunks
+    kept.restored(status="running")  # as the job does, from its chunks
     assert await lines.tend() >= 1
     assert kept.rows()[1] == b""
-    kept.restored(keys, status="succeeded")
+    kept.restored(status="succeeded")
     assert await lines.tend() >= 1
     assert kept.texts() == {2: BEN}
     assert len(await StoredErasures(pool).known(TENANT)) == 1
