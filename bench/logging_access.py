@@ -1,17 +1,16 @@
-"""What the access log costs a read that shows personal values: the same timeline from a server that
-logs, from one that also waits for a flush, and from one that logs nothing. A worker drains, as in
-any installation.
+"""What the access log costs a read that shows personal values: the same answers, logged and not,
+from one server; and from one that also waits for a flush. A worker drains, as in any installation.
 
-All run throughout. They are asked in short turns, so that what disturbs the machine disturbs each
-of them; which of them begins, alternates. Each round has servers of its own: where things happen to
-lie in memory makes some percent of a process.
+One process answers both ways (`unlogged.py`), in short turns, so that what disturbs the machine or
+lies badly in memory disturbs both; which of them begins, alternates. Turns, not single requests: a
+read also pays for what the one before it has left in the processor's caches. Each round has servers
+of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from itertools import chain
 
 from msgspec import Struct
@@ -20,9 +19,10 @@ from bench.figures import Aim, Row
 from bench.filling import fill
 from bench.ground import Ground, token
 from bench.load import drive, request_bytes
-from bench.processes import WORKER, Running, api, processor_seconds, program, server
+from bench.processes import WORKER, Running, processor_seconds, program, server
 from bench.sample import bodies, long_order
 from bench.scale import Say, Scale
+from bench.unlogged import UNLOGGED
 from interfaces.composition.connections import blocking
 from interfaces.composition.maintenance import rebuild_models
 from interfaces.settings import Settings
@@ -32,8 +32,15 @@ _TURN = 20
 _TURNS = 5
 """At least, in a round."""
 _LONG = 2_500
-_LENGTHS = ((12, 50), (_LONG, 1_000))
-_HOWS = ("logged", "flushed", "not logged")
+_READS = {
+    "one event": "events/long-12-0",
+    "timeline of 12": "orders/long-12/timeline?limit=50",
+    f"timeline of {_LONG:,}": f"orders/long-{_LONG}/timeline?limit=1000",
+}
+"""What is read, and where; all with personal values."""
+_ENVIRONMENTS = {"logged": {}, "flushed": {"ORDER_HISTORY_ACCESS_FSYNC": "yes"}}
+_SIDES = (True, False)
+"""Logged, and not."""
 
 
 class _Found(Struct):
@@ -43,78 +50,80 @@ class _Found(Struct):
     processor: list[float]
 
 
+class _Case(Struct, frozen=True):
+    """A read, from a server that logs so: what is asked, and what was found, by whether it is
+    logged."""
+
+    what: str
+    how: str
+    asked: dict[bool, bytes]
+    found: dict[bool, _Found]
+    turns: int
+
+
 def logging_access(ground: Ground, scale: Scale, say: Say) -> Iterator[Row]:
     """One question at a time on one connection."""
     with ground.installation() as settings, program(WORKER, settings):
         _fill(settings, scale)
-        asked = {length: _question(settings, length, limit) for length, limit in _LENGTHS}
-        found = {(length, how): _Found([], []) for length in asked for how in _HOWS}
+        cases = list(_cases(settings, scale))
         for number in range(scale.rounds):
-            with _servers(settings) as running:
-                for length, question in asked.items():
-                    _round(running, question, _turns(scale, length), number, length, found)
-    for length in asked:
-        yield from _rows(length, found, say)
+            for how, environment in _ENVIRONMENTS.items():
+                argv = ["bench.unlogged", "{port}"]
+                with server(argv, settings, environment) as running:
+                    for case in cases:
+                        if case.how == how:
+                            _round(running, case, number)
+    for case in cases:
+        yield from _rows(case, say)
 
 
-def _rows(length: int, found: dict[tuple[int, str], _Found], say: Say) -> Iterator[Row]:
-    unlogged = found[length, "not logged"]
-    for how in ("logged", "flushed"):
-        aim = Aim("<=", 1.05) if how == "logged" else None
-        ours, name = found[length, how], f"timeline of {length:,} with personal values, {how}"
-        rows = (
-            Row(f"{name}; not logged", "ms", ours.latency, unlogged.latency, aim),
-            Row(f"{name}: processor time", "ms", ours.processor, unlogged.processor, aim),
-        )
-        for row in rows:
-            say(f"{row.what}: {row.figure:.3f} ms, {row.ratio:.3f} times")
-        yield from rows
+def _cases(settings: Settings, scale: Scale) -> Iterator[_Case]:
+    for what, path in _READS.items():
+        asked = {logged: _question(settings, path, logged=logged) for logged in _SIDES}
+        turns = scale.reads // _TURN // scale.rounds * 4 // (8 if "limit=1000" in path else 1)
+        for how in _ENVIRONMENTS:
+            found = {logged: _Found([], []) for logged in _SIDES}
+            yield _Case(what, how, asked, found, max(_TURNS, turns))
 
 
-def _round(
-    running: dict[str, Running],
-    question: bytes,
-    turns: int,
-    number: int,
-    length: int,
-    found: dict[tuple[int, str], _Found],
-) -> None:
-    for server_ in running.values():
-        drive(server_.port, [question] * _TURN * _TURNS, connections=1)
-    before = {how: processor_seconds(one.pid) for how, one in running.items()}
-    taken: dict[str, list[float]] = {how: [] for how in running}
-    for turn in range(turns):
-        for how in _HOWS if (number + turn) % 2 else _HOWS[::-1]:
-            p50 = drive(running[how].port, [question] * _TURN, connections=1).p50
-            taken[how].append(p50)
-    for how, one in running.items():
-        spent = processor_seconds(one.pid) - before[how]
-        found[length, how].latency.append(sorted(taken[how])[turns // 2])
-        found[length, how].processor.append(spent * 1000 / turns / _TURN)
+def _rows(case: _Case, say: Say) -> Iterator[Row]:
+    ours, instead = case.found[True], case.found[False]
+    aim = Aim("<=", 1.05) if case.how == "logged" else None
+    name = f"{case.what} with personal values, {case.how}"
+    rows = (
+        Row(f"{name}; not logged", "ms", ours.latency, instead.latency, aim),
+        Row(f"{name}: processor time", "ms", ours.processor, instead.processor, aim),
+    )
+    for row in rows:
+        say(f"{row.what}: {row.figure:.3f} ms, {row.ratio:.3f} times")
+    yield from rows
 
 
-def _turns(scale: Scale, length: int) -> int:
-    return max(_TURNS, scale.reads // _TURN // scale.rounds * 2 // (1 if length < _LONG else 8))
+def _round(running: Running, case: _Case, number: int) -> None:
+    for question in case.asked.values():
+        drive(running.port, [question] * _TURN * _TURNS, connections=1)
+    taken: dict[bool, list[float]] = {logged: [] for logged in _SIDES}
+    spent = dict.fromkeys(_SIDES, 0.0)
+    for turn in range(case.turns):
+        for logged in _SIDES if (number + turn) % 2 else _SIDES[::-1]:
+            before = processor_seconds(running.pid)
+            p50 = drive(running.port, [case.asked[logged]] * _TURN, connections=1).p50
+            taken[logged].append(p50)
+            spent[logged] += processor_seconds(running.pid) - before
+    for logged, found in case.found.items():
+        found.latency.append(sorted(taken[logged])[case.turns // 2])
+        found.processor.append(spent[logged] * 1000 / case.turns / _TURN)
 
 
-@contextmanager
-def _servers(settings: Settings) -> Iterator[dict[str, Running]]:
-    flushing = {"ORDER_HISTORY_ACCESS_FSYNC": "yes"}
-    with ExitStack() as stack:
-        yield {
-            "logged": stack.enter_context(server(api(), settings)),
-            "flushed": stack.enter_context(server(api(), settings, flushing)),
-            "not logged": stack.enter_context(server(["bench.unlogged", "{port}"], settings)),
-        }
-
-
-def _question(settings: Settings, length: int, limit: int) -> bytes:
-    path = f"/v1/order-history/orders/long-{length}/timeline?limit={limit}"
-    return request_bytes("GET", path, headers={"Authorization": token(settings, "support")})
+def _question(settings: Settings, path: str, *, logged: bool) -> bytes:
+    headers = {"Authorization": token(settings, "support")}
+    if not logged:
+        headers[UNLOGGED] = "yes"
+    return request_bytes("GET", f"/v1/order-history/{path}", headers=headers)
 
 
 def _fill(settings: Settings, scale: Scale) -> None:
-    long = chain.from_iterable(long_order(f"long-{length}", length) for length, _ in _LENGTHS)
+    long = chain.from_iterable(long_order(f"long-{length}", length) for length in (12, _LONG))
     fill(settings, chain(bodies(scale.stored_events // 10), long))
     asyncio.run(rebuild_models(settings, [], lambda *_: None))
     with blocking(settings, "bench", as_owner=True)() as connection:

@@ -1,55 +1,61 @@
-"""An API process that logs no read: what logging is measured by. It shows the same values.
+"""An API process that logs a read unless the request says not to: what logging is measured by. It
+shows the same values.
 
-`python -m bench.unlogged PORT`, with the environment of the program's processes.
+`python -m bench.unlogged PORT`, with the environment of the program's processes. One process for
+both, because where things happen to lie in memory makes some percent of a process.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from application.access_log.recording import AccessLog, Read
+from application.access_log.recording import Read
 from application.orders import views
-from domain.access.caller import Caller
 from domain.privacy.revealing import Shown, fill
+from domain.privacy.revealing import revealing as noting
+from domain.privacy.sealing import Opened
 from interfaces.composition.serving import api
 from interfaces.http import revealing
 from interfaces.http.caller import ApiRequest
 from interfaces.http.server import run
-from interfaces.http.services import Services
-from interfaces.settings import Settings
+from interfaces.settings import Settings, access_from
+
+UNLOGGED = "X-Bench-Unlogged"
+"""A header of requests whose answers are not to be logged."""
+
+_NAME = UNLOGGED.lower().encode()
+_read_of = revealing.read_of
+_logging = True
 
 
-class _Unlogged(AccessLog):
-    def __init__(self) -> None:
-        """Nothing is kept."""
-
-    async def note(self, caller: Caller, read: Read, shown: Shown, size_bytes: int) -> None:
-        pass
-
-
-def _unnoted(encoded: bytes, disclosed: Mapping[str, object], *_: object) -> bytes:
-    return fill(encoded, disclosed)
-
-
-def _unread(_request: ApiRequest, operation: str, endpoint: str) -> Read:
-    return Read(operation, endpoint, None, None)
+def _read_or_not(request: ApiRequest, operation: str, endpoint: str) -> Read:
+    global _logging  # noqa: PLW0603  # of the one request that is under way
+    _logging = request.header(_NAME) is None
+    # Reading the reason costs, too.
+    return (
+        _read_of(request, operation, endpoint)
+        if _logging
+        else Read(operation, endpoint, None, None)
+    )
 
 
-@asynccontextmanager
-async def _api(settings: Settings) -> AsyncIterator[Services]:
-    async with api(settings) as services:
-        services.access_log = _Unlogged()
-        yield services
+def _noted_or_not(disclosed: Opened, shown: Shown, *more: Any) -> Callable[[bytes], bytes]:
+    if _logging:
+        return noting(disclosed, shown, *more)
+    return lambda encoded: fill(encoded, disclosed)  # nothing is noted, so nothing is logged
 
 
 if __name__ == "__main__":
-    # What noting the names, and reading the reason, costs counts as well.
-    setattr(views, "reveal", _unnoted)  # noqa: B010  # mypy refuses a plain assignment
-    setattr(revealing, "read_of", _unread)  # noqa: B010  # the same
+    setattr(views, "revealing", _noted_or_not)  # noqa: B010  # mypy refuses a plain assignment
+    setattr(revealing, "read_of", _read_or_not)  # noqa: B010  # the same
     env = os.environ
-    given = Settings(env["ORDER_HISTORY_DATABASE_URL"], Path(env["ORDER_HISTORY_DATA_DIR"]))
-    sys.exit(run(lambda: _api(given), "127.0.0.1", int(sys.argv[1])))
+    given = Settings(
+        env["ORDER_HISTORY_DATABASE_URL"],
+        Path(env["ORDER_HISTORY_DATA_DIR"]),
+        access=access_from(env),
+    )
+    sys.exit(run(lambda: api(given), "127.0.0.1", int(sys.argv[1])))

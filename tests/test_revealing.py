@@ -18,7 +18,7 @@ REVEALING = "domain.privacy.revealing"
 MAY = {
     # Nobody reads it: it is sealed anew, or compared.
     "fill": {"application.snapshots.capture", "application.orders.record"},
-    "reveal": {"application.orders.views"},
+    "revealing": {"application.orders.views"},
     # Of a request, or of a batch of a stream or of a download.
     "Shown": {
         "interfaces.http.caller",
@@ -95,15 +95,15 @@ def test_the_disclosures_are_asked_for_nowhere_else() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "from domain.privacy.revealing import reveal\nx = reveal(a, b, c, d)",
-        "from domain.privacy.revealing import reveal as show\nx = show(a, b, c, d)",
-        "from domain.privacy.revealing import reveal\nx = partial(reveal, shown=s)",
-        "import domain.privacy.revealing as r\nx = r.reveal(a, b, c, d)",
-        "from domain.privacy import revealing\nx = revealing.reveal(a, b, c, d)",
+        "from domain.privacy.revealing import revealing\nx = revealing(a, b, c, d)",
+        "from domain.privacy.revealing import revealing as show\nx = show(a, b, c, d)",
+        "from domain.privacy.revealing import revealing\nx = partial(revealing, shown=s)",
+        "import domain.privacy.revealing as r\nx = r.revealing(a, b, c, d)",
+        "from domain.privacy import revealing\nx = revealing.revealing(a, b, c, d)",
     ],
 )
 def test_a_way_to_values_is_seen(source: str) -> None:
-    assert "reveal" in set(calls(source))
+    assert "revealing" in set(calls(source))
 
 
 def test_an_annotation_is_no_call() -> None:

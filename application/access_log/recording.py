@@ -18,6 +18,8 @@ from domain.privacy.revealing import ERASED, MASKED, Shown
 from domain.times import format_us
 
 _PAGE = 200
+_AHEAD = 100
+"""Entries."""
 
 
 class Read(Struct, frozen=True):
@@ -46,6 +48,7 @@ class AccessLog:
         self._reader = reader
         self._clock = clock
         self._random_bytes = random_bytes
+        self._ahead: list[bytes] = []
         self._reasoned = frozenset(reasoned)
 
     def require_reason(self, caller: Caller, read: Read) -> None:
@@ -66,15 +69,15 @@ class AccessLog:
         # As little as can be: each such read waits for it (ADR 0030).
         await self._spool.append(
             Noted(
-                self._random_bytes(DRAWN),
+                self._drawn(),
                 self._clock(),
                 caller.tenant_id,
                 caller.subject,
                 caller.roles,
                 read.operation,
                 read.endpoint,
-                frozenset(shown.orders),
-                frozenset(shown.fields),
+                shown.orders,
+                shown.fields,
                 shown.things,
                 shown.values,
                 size_bytes,
@@ -82,6 +85,13 @@ class AccessLog:
                 read.address,
             )
         )
+
+    def _drawn(self) -> bytes:
+        """DRAWN random bytes, drawn for many entries at once: each time is a call of the system."""
+        if not self._ahead:
+            drawn = self._random_bytes(DRAWN * _AHEAD)
+            self._ahead = [drawn[at : at + DRAWN] for at in range(0, len(drawn), DRAWN)]
+        return self._ahead.pop()
 
     async def caught_up(self) -> None:
         """Return once the entries of all answers that went out before are in the log. Raises
@@ -123,7 +133,7 @@ class AccessLog:
         """Entries as JSON, the newest first, and the place of the last if there are more; those of
         all answers that went out before are among them. The read is to be logged itself. Raises
         Unavailable."""
-        shown.logged = True
+        shown.always = True
         await self._spool.drained()
         found = await self._reader.listed(
             caller.tenant_id, asked, before, limit + 1, disclosing=caller.sees_personal

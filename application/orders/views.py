@@ -16,7 +16,7 @@ from application.access.seeing import Sight
 from application.ports import Disclosures, EventPages, StoredRow
 from domain.access.caller import Caller
 from domain.access.scope import personal_class
-from domain.privacy.revealing import Shown, holds_personal, mask, reveal
+from domain.privacy.revealing import Shown, holds_personal, mask, revealing
 from domain.privacy.sealing import Opened
 
 Show = Callable[[bytes], bytes]
@@ -146,7 +146,7 @@ class Viewer:
         """How this caller sees the service's own events with these sequences: whole, or masked."""
         if not caller.sees_all_personal:
             return mask
-        return revealing(await self._disclosures.of(caller.tenant_id, sequences), shown)
+        return showing(await self._disclosures.of(caller.tenant_id, sequences), shown)
 
     async def snapshot(self, caller: Caller, shown: Shown, order_id: str, sequence: int) -> Show:
         """How this caller sees a snapshot of an order, which the event with this sequence tells
@@ -175,11 +175,11 @@ class Viewer:
         if not caller.sees_personal:
             return [event_view(row, mask) for row in rows]
         if caller.sees_all_personal:
-            show = revealing(disclosed, shown, order_of)
+            show = showing(disclosed, shown, order_of)
             return [event_view(row, show) for row in rows]
         classes = await self._sight.personal(caller, rows)
         return [
-            event_view(row, revealing(disclosed, shown, order_of, visible))
+            event_view(row, showing(disclosed, shown, order_of, visible))
             for row, visible in zip(rows, classes, strict=True)
         ]
 
@@ -189,7 +189,7 @@ class Viewer:
         classes = None
         if not caller.sees_all_personal:
             classes = await self._sight.personal_of_order(caller, order_id)
-        return revealing(disclosed, shown, lambda _: order_id, classes)
+        return showing(disclosed, shown, lambda _: order_id, classes)
 
 
 class _OfOrder(Struct):
@@ -204,7 +204,7 @@ def _order_of(view: bytes) -> str | None:
     return _decode_order(view).order_id
 
 
-def revealing(
+def showing(
     disclosed: Opened,
     shown: Shown,
     order_of: OrderOf = _order_of,
@@ -213,12 +213,10 @@ def revealing(
     """Show with these values disclosed; of these classes alone, if they are given. Without
     `order_of`: of views of events."""
     if classes is None:
-        return lambda encoded: reveal(encoded, disclosed, shown, order_of)
+        return revealing(disclosed, shown, order_of)
     if not classes:
         return mask
     names = disclosed.names
-
-    def visible(digest: str) -> bool:
-        return personal_class(names[digest]) in classes
-
-    return lambda encoded: reveal(encoded, disclosed, shown, order_of, visible)
+    return revealing(
+        disclosed, shown, order_of, lambda digest: personal_class(names[digest]) in classes
+    )

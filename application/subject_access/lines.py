@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from application.access_log.ports import Logged
-from application.orders.views import event_view, revealing
+from application.orders.views import event_view, showing
 from application.ports import StoredRow
 from application.snapshots.ports import SnapshotRow
 from application.subject_access.ports import Kept
@@ -44,7 +44,7 @@ def event(row: StoredRow, body: EventBody, disclosed: Opened, actor: str | None)
     hidden = _of_another(body.metadata, actor)
 
     def line(shown: Shown) -> bytes:
-        show = revealing(disclosed, shown)
+        show = showing(disclosed, shown)
         view = event_view(row, lambda encoded: show(mask_some(encoded, hidden)))
         return b'{"kind":"event",%b' % view[1:]
 
@@ -68,7 +68,7 @@ def snapshot(row: SnapshotRow, disclosed: Opened, actor: str | None) -> Line:
     )
 
     def line(shown: Shown) -> bytes:
-        show = revealing(disclosed, shown, lambda _: row.order_id)
+        show = showing(disclosed, shown, lambda _: row.order_id)
         return show(mask_some(encoded, hidden))
 
     return line
@@ -161,7 +161,7 @@ def _of_log(line: Line) -> Line:
     """Reading the access log is logged, whatever it shows."""
 
     def logged(shown: Shown) -> bytes:
-        shown.logged = True
+        shown.always = True
         return line(shown)
 
     return logged

@@ -12,6 +12,7 @@ A tenant's entries are numbered from 1 without a gap, and a batch is a range of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from hashlib import sha256
 from uuid import UUID
 
@@ -75,11 +76,11 @@ class Noted(Struct, frozen=True, array_like=True):
     at_us: int
     tenant_id: str
     subject: str
-    roles: frozenset[str]
+    roles: AbstractSet[str]
     operation: str
     endpoint: str
-    orders: frozenset[str]
-    fields: frozenset[str]
+    orders: AbstractSet[str]
+    fields: AbstractSet[str]
     events: int
     personal_values: int
     size_bytes: int

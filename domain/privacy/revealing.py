@@ -51,23 +51,27 @@ def mask_some(encoded: bytes, hidden: Iterable[str]) -> bytes:
 
 class Shown:
     """What personal values an answer shows. fields: the names under which they stand; orders: whose
-    they are; values: how many; things: in how many events, states or lines. logged: whether the
-    read is to be logged; always where anything is shown."""
+    they are; values: how many; things: in how many events, states or lines; always: the read is to
+    be logged even if it shows none."""
 
-    __slots__ = ("fields", "logged", "orders", "things", "values")
+    __slots__ = ("always", "fields", "orders", "things", "values")
 
     def __init__(self) -> None:
         self.fields: set[str] = set()
         self.orders: set[str] = set()
         self.things = self.values = 0
-        self.logged = False
+        self.always = False
+
+    @property
+    def logged(self) -> bool:
+        """Whether the read is to be logged."""
+        return self.values > 0 or self.always
 
     def note(self, fields: Iterable[str], values: int) -> None:
-        """One thing more, with so many values, under these names."""
+        """One thing more, with so many values, under these names; at least one."""
         self.fields.update(fields)
         self.values += values
         self.things += 1
-        self.logged = True
 
 
 def fill(encoded: bytes, disclosed: Mapping[str, object]) -> bytes:
@@ -82,39 +86,49 @@ def fill(encoded: bytes, disclosed: Mapping[str, object]) -> bytes:
     return b"".join(pieces)
 
 
-def reveal(
-    encoded: bytes,
+def revealing(
     disclosed: Opened,
     shown: Shown,
     order_of: Callable[[bytes], str | None],
     visible: Callable[[str], bool] | None = None,
-) -> bytes:
-    """The same, for a reader: what is filled in is noted. `order_of`, asked where something is,
-    tells from the encoded JSON whose it is. A value whose digest is not `visible` to the reader is
+) -> Callable[[bytes], bytes]:
+    """`fill` for a reader: what is filled in is noted. `order_of`, asked where something is, tells
+    from the encoded JSON whose it is. A value whose digest is not `visible` to the reader is
     `{"masked":true}`."""
-    if _MARK not in encoded:
-        return encoded
-    pieces, names, values = _PLACEHOLDER.split(encoded), disclosed.names, 0
-    for at in range(1, len(pieces), 2):
-        digest = pieces[at].decode("ascii")
-        if digest not in disclosed:
-            pieces[at] = ERASED
-        elif visible is not None and not visible(digest):
-            pieces[at] = MASKED
-        else:
-            pieces[at] = _encode(disclosed[digest])
-            values += 1
-            name = names[digest]
-            if name.isdigit():  # perhaps an item of a list, whose disclosure has its place there
-                name = _name_of(msgspec.json.decode(encoded), digest, "") or ""
-            shown.fields.add(name)
-    if values:
-        shown.values += values
-        shown.things += 1
-        shown.logged = True
-        if (order_id := order_of(encoded)) is not None:
-            shown.orders.add(order_id)
-    return b"".join(pieces)
+    # A closure, and what it works with at hand: it is what a short read pays for being logged.
+    names, fields = disclosed.names, shown.fields
+
+    def reveal(encoded: bytes) -> bytes:
+        if _MARK not in encoded:
+            return encoded
+        pieces, values = _PLACEHOLDER.split(encoded), 0
+        for at in range(1, len(pieces), 2):
+            digest = pieces[at].decode("ascii")
+            if digest not in disclosed:
+                pieces[at] = ERASED
+            elif visible is not None and not visible(digest):
+                pieces[at] = MASKED
+            else:
+                pieces[at] = _encode(disclosed[digest])
+                values += 1
+                if (name := names[digest]) not in fields:
+                    fields.add(_field_of(name, digest, encoded))
+        if values:
+            shown.values += values
+            shown.things += 1
+            if (order_id := order_of(encoded)) is not None:
+                shown.orders.add(order_id)
+        return b"".join(pieces)
+
+    return reveal
+
+
+def _field_of(name: str, digest: str, encoded: bytes) -> str:
+    """The field of a value that is disclosed under this name."""
+    if not name.isdigit():
+        return name
+    # Perhaps an item of a list, whose disclosure has its place there.
+    return _name_of(msgspec.json.decode(encoded), digest, "") or ""
 
 
 def _name_of(value: Any, digest: str, name: str) -> str | None:

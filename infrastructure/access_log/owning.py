@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from application.ports import KeyStore
 from domain.access.log import Noted
@@ -47,8 +49,9 @@ class ProcessSpool:
         self._own = self._begun()
         self._begun_at = monotonic()
 
-    async def append(self, noted: Noted) -> None:
-        await self._own.append(noted)
+    def append(self, noted: Noted) -> Coroutine[Any, Any, None]:
+        # No coroutine of its own: every read of personal values comes by.
+        return self._own.append(noted)
 
     def start(self) -> None:
         """Begin with what processes left that are gone."""

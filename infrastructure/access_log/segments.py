@@ -5,15 +5,16 @@
     <directory>/<id>.<8 digits>    a segment: frames, in the order in which they were appended;
                                    read-only (0400) once its owner has ended it
 
-A frame is length (u32be) || nonce (12) || ciphertext || tag (16): msgpack of a Noted under
-AES-256-GCM, bound to its segment and its place there, so that no frame can be damaged, moved,
-repeated or left out in the middle unnoticed. The key is a job's key of the key store, of the
-purpose "access", and goes with the spool.
+A frame is length (u32be) || nonce (12) || ciphertext || tag (16): JSON of a Noted under
+AES-256-GCM. The nonce is the segment's number, the frame's place in it (from 0 on) and the number
+of the spool's try to write one, u32be each. So no frame can be damaged, moved, repeated or left out
+in the middle unnoticed, and no nonce comes twice under the spool's key, whatever of a failed write
+has reached the disk. The key is a job's key of the key store, of the purpose "access"; it goes with
+the spool.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,12 +33,16 @@ DAMAGED = ".damaged"
 WRITABLE, ENDED = 0o600, 0o400
 """Modes of segments."""
 
-_HEAD = Layout(">I")
-_NONCE = 12
+_LENGTH = Layout(">I")
+_NONCE = Layout(">III")
+_HEAD = Layout(">IIII")
+"""The length, and the nonce."""
+
+_TAG = 16
 _SEGMENT = re.compile(r"([0-9a-f]{32})\.([0-9]{8})", re.ASCII)
 _OWNER = re.compile(r"([0-9a-f]{32})\.lock", re.ASCII)
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Noted).decode
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Noted).decode
 
 
 class Contents(Struct, frozen=True):
@@ -83,28 +88,31 @@ def damaged(directory: Path) -> list[Path]:
     return sorted(directory.glob(f"*{DAMAGED}"))
 
 
-def frame(cipher: AESGCM, segment: str, place: int, noted: Noted) -> bytes:
-    """The bytes to append to the segment of this name, as its frame number `place`, from 0 on."""
-    nonce = os.urandom(_NONCE)
-    sealed = nonce + cipher.encrypt(nonce, _encode(noted), f"{segment}/{place}".encode())
-    return _HEAD.pack(len(sealed)) + sealed
+def frame(cipher: AESGCM, segment: int, place: int, try_: int, noted: Noted) -> bytes:
+    """The bytes to append to the segment of this number, as its frame number `place`, when its
+    spool tries to write one for the `try_`th time."""
+    plain = _encode(noted)
+    head = _HEAD.pack(_NONCE.size + len(plain) + _TAG, segment, place, try_)
+    return head + cipher.encrypt(head[_LENGTH.size :], plain, None)
 
 
 def read(path: Path, key: bytes) -> Contents:
     """What the segment at a path holds. Raises FileNotFoundError."""
     cipher, raw, at = AESGCM(key), path.read_bytes(), 0
+    number = int(path.suffix[1:])
     kept: list[Kept] = []
-    while len(raw) - at >= _HEAD.size:
-        (length,) = _HEAD.unpack_from(raw, at)
-        begin = at + _HEAD.size
-        sealed = raw[begin : begin + length]
-        if len(sealed) < length or length == 0:
+    while len(raw) - at >= _LENGTH.size:
+        (length,) = _LENGTH.unpack_from(raw, at)
+        at_nonce, end = at + _LENGTH.size, at + _LENGTH.size + length
+        if length == 0 or end > len(raw):
             break
-        bound = f"{path.name}/{len(kept)}".encode()
+        nonce, sealed = raw[at_nonce : at_nonce + _NONCE.size], raw[at_nonce + _NONCE.size : end]
         try:
-            plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound)
+            plain = cipher.decrypt(nonce, sealed, None)
+            if _NONCE.unpack(nonce)[:2] != (number, len(kept)):
+                return Contents(kept, damaged=True)
             kept.append(kept_of(_decode(plain)))
         except (InvalidTag, ValueError, msgspec.MsgspecError):
             return Contents(kept, damaged=True)
-        at = begin + length
+        at = end
     return Contents(kept, torn=len(raw) - at)

@@ -46,7 +46,7 @@ class OwnSpool:
         with durable.locked(directory / LOCK):
             self._owner = _lock(owner_path(directory, self.spool_id))
         self._cipher = AESGCM(key_store.job_key(self.spool_id, PURPOSE))
-        self._number = 0
+        self._number = self._tries = 0
         self._segment: _Segment | None = None
         self._ended: dict[Path, float] = {}
         self._unflushed: list[_Segment] = []
@@ -97,9 +97,10 @@ class OwnSpool:
         os.close(self._owner)
 
     def _write(self, noted: Noted) -> None:
+        self._tries += 1
         try:
             segment = self._segment or self._begin()
-            data = frame(self._cipher, segment.name, segment.frames, noted)
+            data = frame(self._cipher, segment.number, segment.frames, self._tries, noted)
             written = os.write(segment.descriptor, data)
             if written != len(data):
                 # A torn tail: nothing may stand behind it.
@@ -113,7 +114,8 @@ class OwnSpool:
 
     def _begin(self) -> _Segment:
         self._number += 1
-        segment = _Segment(segment_path(self._directory, self.spool_id, self._number))
+        path = segment_path(self._directory, self.spool_id, self._number)
+        segment = _Segment(path, self._number)
         self._segment = segment
         if self._fsync:
             self._unflushed.append(segment)
@@ -127,24 +129,25 @@ class OwnSpool:
             if self._flushed >= wanted:
                 return
             reached, segments = self._appended, list(self._unflushed)
+            # One that is ended while it is flushed may have got more before: it stays for the next.
+            whole = [segment for segment in segments if segment.ended]
             try:
                 await asyncio.to_thread(_flush, self._directory, segments)
             except OSError as error:
                 raise NotLogged from error
             self._flushed = reached
-            for segment in segments:
-                if segment.ended:
-                    self._unflushed.remove(segment)
-                    segment.close()
+            for segment in whole:
+                self._unflushed.remove(segment)
+                segment.close()
 
 
 class _Segment:
     """An open file that is only appended to. new: its name is not flushed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, number: int) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self.descriptor = os.open(path, flags, WRITABLE)
-        self.path, self.name = path, path.name
+        self.path, self.name, self.number = path, path.name, number
         self.frames = self.size = 0
         self.ended = False
         self.new = True

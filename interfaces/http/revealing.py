@@ -26,14 +26,13 @@ def logging(handle: Handler, operation: str, endpoint: str) -> Handler:
     each batch itself (`stream.py`)."""
 
     async def logged(request: ApiRequest, *query: Any) -> ASGIApp:
-        request.read = read_of(request, operation, endpoint)
+        read = request.read = read_of(request, operation, endpoint)
+        shown = request.shown
         answer = await handle(request, *query)
         # With a 304 nothing is shown: the caller has it already.
-        if request.shown.logged and getattr(answer, "status", None) != _NOT_MODIFIED:
+        if shown.logged and getattr(answer, "status", None) != _NOT_MODIFIED:
             size = len(getattr(answer, "body", b""))
-            await request.services.access_log.note(
-                request.caller, request.read, request.shown, size
-            )
+            await request.services.access_log.note(request.caller, read, shown, size)
         return answer
 
     return logged

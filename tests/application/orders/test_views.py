@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from application.orders.views import EventView, event_view, public_id, revealing
+from application.orders.views import EventView, event_view, public_id, showing
 from application.ports import StoredRow
 from domain import canonical
 from domain.ledger.hashing import entry
@@ -96,7 +96,7 @@ def test_a_masked_view_says_what_is_stored(row: StoredRow) -> None:
 
 @given(rows())
 def test_a_view_with_personal_values_says_what_is_stored(row: StoredRow) -> None:
-    view = event_view(row, revealing(DISCLOSED, Shown()))
+    view = event_view(row, showing(DISCLOSED, Shown()))
     assert json.loads(view) == told(row, DISCLOSED, {"erased": True})
     _assert_of_its_type(view)
 
@@ -109,7 +109,7 @@ def test_of_some_classes_the_others_are_masked(classes: set[str], shown: object)
     metadata = b'{"ip":{"_sd":"%b"}}' % DIGESTS[0].encode()
     state = event_bytes(draft("e1", metadata=metadata), 2, RECEIVED)
     row = StoredRow(9, 7, 2, 0, b"\x01" * 32, b"\x02" * 32, state)
-    view = json.loads(event_view(row, revealing(DISCLOSED, Shown(), classes=classes)))
+    view = json.loads(event_view(row, showing(DISCLOSED, Shown(), classes=classes)))
     assert view["metadata"] == {"ip": shown or {"masked": True}}
 
 

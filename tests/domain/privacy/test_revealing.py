@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain import canonical
-from domain.privacy.revealing import Shown, digests, fill, holds_personal, mask, reveal
+from domain.privacy.revealing import Shown, digests, fill, holds_personal, mask, revealing
 from domain.privacy.sealing import Opened
 
 DIGESTS = ("A" * 43, "b-_9" + "C" * 39)
@@ -47,7 +47,7 @@ def test_where_nothing_is_sealed_nothing_is_replaced(value: Any) -> None:
     encoded = canonical.encode(value)
     assert not holds_personal(encoded)
     shown = Shown()
-    assert mask(encoded) == reveal(encoded, opened(value), shown, none) == encoded
+    assert mask(encoded) == revealing(opened(value), shown, none)(encoded) == encoded
     assert not shown.logged
     assert digests(encoded) == []
 
@@ -62,14 +62,14 @@ def test_each_placeholder_is_replaced_and_nothing_else(value: Any) -> None:
     assert json.loads(mask(encoded)) == _replaced(value, masked)
     shown = {DIGESTS[0]: VALUE, DIGESTS[1]: {"erased": True}}
     assert json.loads(fill(encoded, {DIGESTS[0]: VALUE})) == _replaced(value, shown)
-    assert reveal(encoded, opened(value), Shown(), none) == fill(encoded, {DIGESTS[0]: VALUE})
+    assert revealing(opened(value), Shown(), none)(encoded) == fill(encoded, {DIGESTS[0]: VALUE})
 
 
 @given(SEALED)
 def test_what_is_revealed_is_noted_and_nothing_else(value: Any) -> None:
     encoded, shown = canonical.encode(value), Shown()
     assume(len(digests(encoded)) == len(set(digests(encoded))))  # salts make each of them new
-    reveal(encoded, opened(value), shown, lambda _: "o1")
+    revealing(opened(value), shown, lambda _: "o1")(encoded)
     names = [name for name, digest in _named(value, "") if digest == DIGESTS[0]]
     assert (shown.fields, shown.values) == (set(names), len(names))
     assert (shown.orders, shown.things) == (({"o1"}, 1) if names else (set(), 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,32 @@ async def test_with_fsync_an_entry_is_flushed_before_append_returns(
     await own.close()
     assert sum(len(segments.read(path, key_store.job_key(own.spool_id, "access")).kept)
                for path in files(directory)) == 40  # fmt: skip
+
+
+async def test_what_is_appended_and_ended_while_a_flush_is_under_way_waits_for_the_next(
+    directory: Path, key_store: FileKeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    begun, going_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def fdatasync(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_size)
+        loop.call_soon_threadsafe(begun.set)
+        going_on.wait()
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    own = OwnSpool(directory, key_store, fsync=True)
+    first = asyncio.create_task(own.append(noted(1)))
+    await begun.wait()
+    second = asyncio.create_task(own.append(noted(2)))
+    await asyncio.sleep(0)
+    (path,) = files(directory)
+    own.turn()
+    going_on.set()
+    await asyncio.gather(first, second)
+    assert flushed[-1] == path.stat().st_size > flushed[0]
+    await own.close()
 
 
 async def test_a_flush_that_fails_is_refused(
